@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake.h - a cgroup file system in user space, with the kernel's rules and faults on demand.
+ *
+ * One `struct fake` is one host: hierarchies in some layout, a kernel release to play, and
+ * simulated processes.  It plugs into the library as a struct cgfs_fs, its mount table as a
+ * struct cgfs_mounts, and its device policy as a struct cgfs_policy.
+ */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include <cgfs/cgfs.h>
+
+struct fake;
+
+/* The kernel to play: which control files exist and which errno comes back. */
+struct fake_kernel {
+	int major, minor;
+};
+
+#define FAKE_KERNEL_6_1	 ((struct fake_kernel){ 6, 1 })
+#define FAKE_KERNEL_6_12 ((struct fake_kernel){ 6, 12 })
+#define FAKE_KERNEL_7_2	 ((struct fake_kernel){ 7, 2 })
+
+/* @layout: V1 (no cgroup2 tree at all), HYBRID (v1 controllers, cgroup2 with hugetlb only),
+ * MIXED (memory and cpuset only on cgroup2) or V2.  Never fails: aborts when out of memory. */
+struct fake *fake_new(enum cgfs_layout layout, struct fake_kernel kernel);
+void fake_free(struct fake *f);
+
+const struct cgfs_fs *fake_fs(struct fake *f);
+const struct cgfs_mounts *fake_mounts(const struct fake *f);
+/* A device policy that follows cgfs/policy.h with the reference evaluator, and reports denials
+ * and (when @oom is set) kills.  Needs a cgroup2 tree. */
+const struct cgfs_policy *fake_policy(struct fake *f, bool oom);
+
+/* Simulated processes.  They start in the root cgroup of every hierarchy. */
+pid_t fake_spawn(struct fake *f);
+/* -EAGAIN when a pids.max on the way up refuses. */
+pid_t fake_fork(struct fake *f, pid_t parent);
+void fake_exit(struct fake *f, pid_t pid);
+bool fake_alive(const struct fake *f, pid_t pid);
+bool fake_frozen(const struct fake *f, pid_t pid);
+/* How long a killed process takes to disappear: it stays in its cgroup until fake_tick() has
+ * been called this many times (default 0: at once). */
+void fake_set_exit_delay(struct fake *f, unsigned int ticks);
+void fake_tick(struct fake *f);
+
+/* Charges memory to the process's memory cgroup.  0, or -ENOMEM when the OOM killer ended the
+ * process (or another one of the cgroup at its limit) instead. */
+int fake_charge(struct fake *f, pid_t pid, uint64_t bytes);
+void fake_uncharge(struct fake *f, pid_t pid, uint64_t bytes);
+/* Lets the process run: adds to its cpu cgroup's usage, and to its throttling over quota. */
+void fake_run(struct fake *f, pid_t pid, uint64_t user_us, uint64_t system_us);
+/* 0 or -EPERM, as v1's devices controller and the device policy together decide. */
+int fake_device(struct fake *f, pid_t pid, enum cgfs_device_type type, int32_t major,
+		int32_t minor, uint32_t access);
+
+/* What /proc/PID/cgroup says for the hierarchy that carries @ctl ("/pods/web/c1"), or for the
+ * cgroup2 tree when @ctl is CGFS_CONTROLLER_COUNT.  Static storage per fake. */
+const char *fake_cgroup_of(const struct fake *f, pid_t pid, enum cgfs_controller ctl);
+/* Reads a control file, as `cat` would: the text in @buf, or a negative errno. */
+int fake_cat(struct fake *f, enum cgfs_controller ctl, const char *path, const char *file,
+	     char *buf, size_t len);
+bool fake_exists(const struct fake *f, enum cgfs_controller ctl, const char *path);
+
+/* Invariants: directories that exist below the roots of all hierarchies; descriptors open. */
+size_t fake_directories(const struct fake *f);
+size_t fake_open_files(const struct fake *f);
+
+/* Faults.  The @nth call (from 1) from now on, of any operation of the door whose bit is in
+ * @ops, fails with @err (negative errno), once.  nth 0 switches faults off. */
+enum fake_op {
+	FAKE_OPEN = 1 << 0,
+	FAKE_PREAD = 1 << 1,
+	FAKE_WRITE = 1 << 2,
+	FAKE_MKDIR = 1 << 3,
+	FAKE_RMDIR = 1 << 4,
+	FAKE_LIST = 1 << 5,
+	FAKE_INODE = 1 << 6,
+	FAKE_NOTIFY = 1 << 7,
+	FAKE_KILL = 1 << 8,
+	FAKE_ANY = (1 << 9) - 1,
+};
+void fake_fail(struct fake *f, unsigned int ops, unsigned int nth, int err);
+/* Calls of the door counted since the last fake_fail(); did the fault strike? */
+unsigned int fake_calls(const struct fake *f);
+bool fake_struck(const struct fake *f);
+
+#endif
