@@ -9,14 +9,14 @@
 #include <stdio.h>
 
 static const struct cgfs_device_rule defaults[] = {
-	{ CGFS_DEVICE_CHAR, 1, 3, CGFS_ACCESS_ALL, true }, /* null */
-	{ CGFS_DEVICE_CHAR, 1, 5, CGFS_ACCESS_ALL, true }, /* zero */
-	{ CGFS_DEVICE_CHAR, 1, 7, CGFS_ACCESS_ALL, true }, /* full */
-	{ CGFS_DEVICE_CHAR, 1, 8, CGFS_ACCESS_ALL, true }, /* random */
-	{ CGFS_DEVICE_CHAR, 1, 9, CGFS_ACCESS_ALL, true }, /* urandom */
-	{ CGFS_DEVICE_CHAR, 5, 0, CGFS_ACCESS_ALL, true }, /* tty */
-	{ CGFS_DEVICE_CHAR, 5, 1, CGFS_ACCESS_ALL, true }, /* console */
-	{ CGFS_DEVICE_CHAR, 5, 2, CGFS_ACCESS_ALL, true }, /* ptmx */
+	{ CGFS_DEVICE_CHAR, 1, 3, CGFS_ACCESS_ALL, true },		   /* null */
+	{ CGFS_DEVICE_CHAR, 1, 5, CGFS_ACCESS_ALL, true },		   /* zero */
+	{ CGFS_DEVICE_CHAR, 1, 7, CGFS_ACCESS_ALL, true },		   /* full */
+	{ CGFS_DEVICE_CHAR, 1, 8, CGFS_ACCESS_ALL, true },		   /* random */
+	{ CGFS_DEVICE_CHAR, 1, 9, CGFS_ACCESS_ALL, true },		   /* urandom */
+	{ CGFS_DEVICE_CHAR, 5, 0, CGFS_ACCESS_ALL, true },		   /* tty */
+	{ CGFS_DEVICE_CHAR, 5, 1, CGFS_ACCESS_ALL, true },		   /* console */
+	{ CGFS_DEVICE_CHAR, 5, 2, CGFS_ACCESS_ALL, true },		   /* ptmx */
 	{ CGFS_DEVICE_CHAR, 136, CGFS_DEVICE_ANY, CGFS_ACCESS_ALL, true }, /* pts/N */
 	/* A node without the right to open it is harmless, and image layers contain some. */
 	{ CGFS_DEVICE_CHAR, CGFS_DEVICE_ANY, CGFS_DEVICE_ANY, CGFS_ACCESS_MKNOD, true },
@@ -227,8 +227,7 @@ static int parse_words(const char *text, const struct word *w, size_t n,
 	return cgfs_device_rule_check(rule, reterr);
 }
 
-int cgfs_device_parse(const char *text, struct cgfs_device_rule *ret_rule,
-		      struct cgfs_err *reterr)
+int cgfs_device_parse(const char *text, struct cgfs_device_rule *ret_rule, struct cgfs_err *reterr)
 {
 	struct cgfs_device_rule rule = { .allow = true };
 	struct word words[5] = { 0 };

@@ -12,12 +12,67 @@
 #define CGFS_DEVICE_MINOR_MAX 1048575
 
 /* Refuses a rule that no text could have made: a type, number or access out of range. */
-CGFS_CHECK int cgfs_device_rule_check(const struct cgfs_device_rule *rule,
-				      struct cgfs_err *reterr);
+CGFS_CHECK int cgfs_device_rule_check(const struct cgfs_device_rule *rule, struct cgfs_err *reterr);
 
 /*
  * Reads "rwm" in any order into CGFS_ACCESS_* bits; 0 when it is empty or has another letter.
  */
 uint32_t cgfs_device_access_parse(const char *text, size_t len);
+
+/*
+ * What cgroup v1's devices controller can hold: a default, and exceptions from it.
+ *
+ * The kernel grants a request under "deny" when ONE exception contains all of its access bits,
+ * and refuses it under "allow" when any exception has one of its bits.  A set made here is
+ * closed under that: it grants exactly what cgfs_device_check() grants for its list, for every
+ * combination of bits.  Exceptions are sorted by type, major, minor (ANY first), each pattern
+ * occurs once, and none is implied by another.
+ */
+struct cgfs_devices_v1 {
+	bool allow; /* the default; exceptions have the opposite verdict */
+	struct cgfs_device_rule *exceptions;
+	size_t n;
+};
+
+#define CGFS_DEVICES_V1_INIT                                                                       \
+	{                                                                                          \
+		.allow = false, .exceptions = NULL, .n = 0                                         \
+	}
+
+/* Most exceptions that one set may have; a list without crossings cannot need more. */
+#define CGFS_DEVICES_V1_MAX (CGFS_DEVICE_RULES_MAX + 1)
+
+/*
+ * Compiles a list.  The default is "deny" unless the list itself allows "a": so that nothing is
+ * ever open which no rule names.  With such a rule it is "allow" when devices without a rule of
+ * their own are granted everything, or when "deny" cannot express the list.
+ * -EOPNOTSUPP: the list cuts a hole into a wildcard that v1 cannot express; the error names both
+ * rules.  -EINVAL: a rule is not valid.  -E2BIG: too many rules or exceptions.
+ */
+CGFS_CHECK int cgfs_devices_v1_compile(const struct cgfs_device_rule *rules, size_t n,
+				       struct cgfs_devices_v1 *ret, struct cgfs_err *reterr);
+
+/* The same for a valid list of any length that the library made; errors give no rule numbers. */
+CGFS_CHECK int cgfs_devices_v1_compile_ours(const struct cgfs_device_rule *rules, size_t n,
+					    struct cgfs_devices_v1 *ret, struct cgfs_err *reterr);
+
+/*
+ * What a container's set leaves of its pod's: v1 judges a process by its own cgroup alone, and
+ * refuses (EPERM) an exception that goes beyond the parent's, so this is what is written.
+ * Errors as above.
+ */
+CGFS_CHECK int cgfs_devices_v1_intersect(const struct cgfs_devices_v1 *pod,
+					 const struct cgfs_devices_v1 *container,
+					 struct cgfs_devices_v1 *ret, struct cgfs_err *reterr);
+
+/* Releases the exceptions; @set becomes an empty "deny". */
+void cgfs_devices_v1_free(struct cgfs_devices_v1 *set);
+
+/* The bits of @access that the kernel would grant: all of them or none. */
+uint32_t cgfs_devices_v1_check(const struct cgfs_devices_v1 *set, enum cgfs_device_type type,
+			       int32_t major, int32_t minor, uint32_t access);
+
+/* "c 1:3 rwm", as devices.allow and devices.deny take it; @len of 48 is always enough. */
+void cgfs_devices_v1_format(const struct cgfs_device_rule *exception, char *buf, size_t len);
 
 #endif
