@@ -8,6 +8,7 @@ O       ?= build
 V       ?= 0
 SAN     ?= 0
 WERROR  ?= 0
+FUZZ    ?= 0
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
@@ -15,7 +16,6 @@ SECONDS ?= 60
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-CXX      ?= g++
 CLANG    ?= clang
 BPFTOOL  ?= bpftool
 STRIP    ?= strip
@@ -47,6 +47,9 @@ warnings := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prot
 ifeq ($(SAN),1)
 sanitize := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 endif
+ifeq ($(FUZZ),1)
+sanitize += -fsanitize=fuzzer-no-link
+endif
 cppflags := -Iinclude -I. -I$(O) -D_GNU_SOURCE -DCGFS_WITH_BPF=$(BPF)
 cflags   := -std=gnu11 $(warnings) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections \
 	    $(sanitize)
@@ -63,7 +66,7 @@ bpf_libs := $(if $(filter 1,$(BPF)),-lbpf -lelf -lz)
 
 # --- what is built from what ------------------------------------------------------------------
 
-obj      = $(patsubst %.c,$(O)/%.o,$(1))
+obj      = $(patsubst %.c,$(O)/obj/%.o,$(1))
 sources  = $(sort $(wildcard $(1)))
 # Of a folder's files, those that define main() are programs; the others are linked into each.
 open    := (
@@ -81,6 +84,7 @@ unit_src    := $(call sources,tests/unit/*.c)
 conf_src    := $(call sources,tests/conformance/*.c)
 tbpf_src    := $(if $(filter 1,$(BPF)),$(call sources,tests/bpf/*.c))
 tagent_src  := $(call sources,tests/agent/*.c)
+tpodctl_src := $(call sources,tests/podctl/*.c)
 scen_src    := $(call sources,tests/scenario/*.c)
 bench_src   := $(call sources,tests/bench/*.c)
 fuzz_src    := $(call sources,tests/fuzz/*.c)
@@ -102,16 +106,18 @@ prog         = $(patsubst %.c,$(O)/%,$(1))
 unit_prog   := $(call prog,$(filter tests/unit/test_%,$(unit_src)))
 tbpf_prog   := $(call prog,$(filter tests/bpf/test_%,$(tbpf_src)))
 tagent_prog := $(call prog,$(filter tests/agent/test_%,$(tagent_src)))
-conf_prog   := $(if $(conf_src),$(O)/tests/conformance/conformance)
+tpodctl_prog := $(call prog,$(filter tests/podctl/test_%,$(tpodctl_src)))
+conf_prog   := $(if $(conf_src),$(O)/tests/conformance)
 scen_prog   := $(if $(scen_src),$(O)/tests/scenario-fake)
 bench_prog  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(call programs,$(bench_src)))
 fuzz_prog   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
 
-test_progs  := $(unit_prog) $(conf_prog) $(tbpf_prog) $(tagent_prog) $(scen_prog)
+test_progs  := $(unit_prog) $(conf_prog) $(tbpf_prog) $(tagent_prog) $(tpodctl_prog)
 
 all_src     := $(lib_src) $(bpf_src) $(common_src) $(podctl_src) $(agent_src) $(fake_src) \
-	       $(tap_src) $(unit_src) $(conf_src) $(tbpf_src) $(tagent_src) $(scen_src) $(bench_src)
-all_obj     := $(call obj,$(all_src))
+	       $(tap_src) $(unit_src) $(conf_src) $(tbpf_src) $(tagent_src) $(tpodctl_src) \
+	       $(scen_src) $(bench_src)
+all_obj     := $(call obj,$(all_src) $(fuzz_src))
 
 # --- main targets -----------------------------------------------------------------------------
 
@@ -130,7 +136,7 @@ bpf: $(skels) $(libbpf)
 agent: $(agent_bin) $(podctl_bin)
 
 ## tests: every test program and benchmark, without running them
-tests: $(test_progs) $(bench_prog)
+tests: $(test_progs) $(scen_prog) $(bench_prog)
 
 ## clean: remove what was built
 clean:
@@ -151,7 +157,7 @@ $(O)/flags: FORCE
 		printf '%s\n' '$(subst ','\'',$(flag_text))' > $@
 FORCE:
 
-$(O)/%.o: %.c $(O)/flags
+$(O)/obj/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(compile) -MMD -MP -c $< -o $@
@@ -175,7 +181,8 @@ $(O)/%.a:
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 $(libcgfs): $(call obj,$(lib_src))
-$(libbpf): $(call obj,$(bpf_src))
+# With its own copy of what errors are made of, which libcgfs.so does not export.
+$(libbpf): $(call obj,$(bpf_src) cgfs/err.c)
 $(libagent): $(call obj,$(agent_src) $(common_src))
 $(libpodctl): $(call obj,$(podctl_src) $(common_src))
 $(libfake): $(call obj,$(fake_src))
@@ -206,20 +213,206 @@ test_libs := $(libtap) $(libfake) $(libbpf) $(libcgfs)
 link_test  = $(link) -o $@ $(filter %.o %.a,$^) $(bpf_libs) $(lib_libs) -lcmocka
 helpers    = $(call obj,$(filter-out tests/$(1)/test_%,$(call sources,tests/$(1)/*.c)))
 
-$(unit_prog): $(O)/%: $(O)/%.o $(call helpers,unit) $(test_libs)
-$(tbpf_prog): $(O)/%: $(O)/%.o $(call helpers,bpf) $(test_libs)
-$(tagent_prog): $(O)/%: $(O)/%.o $(call helpers,agent) $(libagent) $(libpodctl) $(test_libs)
+$(unit_prog): $(O)/%: $(O)/obj/%.o $(call helpers,unit) $(test_libs)
+$(tbpf_prog): $(O)/%: $(O)/obj/%.o $(call helpers,bpf) $(test_libs)
+$(tagent_prog): $(O)/%: $(O)/obj/%.o $(call helpers,agent) $(libagent) $(test_libs)
+$(tpodctl_prog): $(O)/%: $(O)/obj/%.o $(call helpers,podctl) $(libpodctl) $(test_libs)
 $(conf_prog): $(call obj,$(conf_src)) $(test_libs)
 $(scen_prog): $(call obj,$(scen_src)) $(test_libs)
-$(unit_prog) $(tbpf_prog) $(tagent_prog) $(conf_prog) $(scen_prog):
+$(test_progs) $(scen_prog):
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(link_test)
 
 bench_help := $(call obj,$(filter-out $(call programs,$(bench_src)),$(bench_src)))
-$(bench_prog): $(O)/bench/%: $(O)/tests/bench/%.o $(bench_help) $(libfake) $(libbpf) $(libcgfs)
+$(bench_prog): $(O)/bench/%: $(O)/obj/tests/bench/%.o $(bench_help) $(libfake) $(libbpf) $(libcgfs)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(link) -o $@ $(filter %.o %.a,$^) $(bpf_libs) $(lib_libs)
 
+$(fuzz_prog): $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(libagent) $(libfake) $(libcgfs)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(link) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(lib_libs)
+
 -include $(all_obj:.o=.d) $(patsubst bpf/%.c,$(O)/bpf/%.d,$(bpf_prog))
+
+# --- packages ---------------------------------------------------------------------------------
+
+deps_run   := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
+	      libcgroup-dev libjansson-dev crun runc busybox-static
+deps_check := libcmocka-dev qemu-system-x86 cpio
+deps_lint  := clang-format clang-tidy
+deps_fuzz  := libclang-rt-14-dev
+need        = @.ci/deps $(1)
+
+.PHONY: deps run check check-built check-root check-guest guest-shell bench fuzz lint format
+.PHONY: check-headers check-abi check-docs check-bpf check-tree check-install check-san
+.PHONY: fuzz-built bench-built run-built install uninstall dist compile_commands.json tidy distclean
+
+## deps: install the Debian packages that `run` and `check` need (root), or name them
+deps:
+	$(call need,$(deps_run) $(deps_check))
+
+# --- running ----------------------------------------------------------------------------------
+
+# What follows `deps` is a second make, which sees what `deps` has installed.
+again = +@$(MAKE) --no-print-directory
+
+## run: install what is missing, build, and show one pod through every layer
+run:
+	$(call need,$(deps_run))
+	$(again) run-built
+run-built: all $(scen_prog)
+	@O=$(O) tests/scenario/run
+
+## bench: build and run the benchmarks
+bench:
+	$(call need,$(deps_run))
+	$(again) bench-built
+bench-built: all $(bench_prog)
+	@for b in $(bench_prog); do O=$(O) $$b || exit 1; done
+
+# --- tests ------------------------------------------------------------------------------------
+
+root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
+checks  := headers abi docs bpf tree install
+scripts := $(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh)
+# Tests of the kernel side need root, all of them; elsewhere a test that needs it says so.
+plain   := $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(scripts) $(conf_prog)
+as_root := $(if $(root),$(tbpf_prog) $(call sources,tests/bpf/test_*.sh))
+# The same once more with sanitizers, as far as no kernel is involved.
+san_prog := $(patsubst $(O)/%,$(O)/san/%,$(unit_prog) $(tagent_prog) $(tpodctl_prog))
+san_conf := $(patsubst $(O)/%,$(O)/san/%,$(conf_prog))
+on_fakes  = $(if $(1),'$(1) $(fakes)')
+fakes    := --world fake*
+live     := --world live
+export O CC CLANG BPFTOOL BPF WERROR
+
+## check: install what is missing, build, run every test that this machine can run
+check:
+	$(call need,$(deps_run) $(deps_check))
+	$(again) check-built
+check-built: all tests
+	$(again) O=$(O)/san SAN=1 CFLAGS='-O1 -g' $(san_prog) $(san_conf)
+	$(if $(root),,@echo 'not root: skipping what needs the kernel: tests/bpf, live conformance,' \
+		'containers and guests')
+	@tests/run -o $(O)/tests/result $(checks:%=tests/check-%.sh) $(plain) $(as_root) \
+		$(san_prog) $(call on_fakes,$(san_conf))
+
+## check-root: only the tests on this machine's kernel (root)
+check-root: all tests
+	@tests/run $(tagent_prog) $(as_root) '$(conf_prog) $(live)'
+
+## check-san: the tests that need no kernel, with address and undefined-behaviour sanitizer
+check-san:
+	$(again) O=$(O)/san SAN=1 CFLAGS='-O1 -g' $(san_prog) $(san_conf)
+	@tests/run $(san_prog) $(call on_fakes,$(san_conf))
+
+## check-headers: each public header compiles alone, as C11 and as C++
+## check-abi: headers, version script and library agree
+## check-docs: every function of the API has a comment
+## check-bpf: names of maps and programs fit, maps are typed
+## check-tree: licence lines, sizes, layers
+## check-install: installs into $(O)/stage, compiles docs/example.c against it, uninstalls
+check-headers check-docs check-tree:
+	@tests/run tests/$@.sh
+check-abi check-bpf check-install: all
+	@tests/run tests/$@.sh
+
+## check-guest: the tests on real kernels 6.1, 6.12 and 7.2 in QEMU (K=, L=, T= choose)
+check-guest: all tests
+	@tests/guest/matrix $(guest_flags) $(guest_prog)
+
+## guest-shell: a shell in a guest (K=kernel L=layout)
+guest-shell: all tests
+	@tests/guest/shell $(K) $(L) $(guest_prog)
+guest_prog := $(conf_prog) $(tbpf_prog)
+
+## fuzz: run each fuzzer for SECONDS=60
+fuzz:
+	$(call need,$(deps_run) $(deps_fuzz))
+	$(again) O=$(O)/fuzzing CC=$(CLANG) SAN=1 FUZZ=1 BPF=0 fuzz-built
+fuzz-built: $(fuzz_prog)
+	@for f in $(fuzz_prog); do \
+		name=$${f##*/}; mkdir -p $(O)/corpus/$$name; \
+		seeds=tests/fuzz/corpus/$$name; [ -d $$seeds ] || seeds=; \
+		echo "fuzz $$name: $(SECONDS) s"; \
+		$$f -max_total_time=$(SECONDS) -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=$(O)/corpus/$$name- $(O)/corpus/$$name $$seeds || exit 1; \
+	done
+
+## lint: clang-format and clang-tidy
+lint:
+	$(call need,$(deps_lint))
+	@tests/run tests/check-format.sh tests/check-tidy.sh
+
+## tidy: clang-tidy alone
+tidy:
+	@tests/run tests/check-tidy.sh
+
+## format: rewrite the C sources as .clang-format says
+format:
+	clang-format -i $(all_c)
+
+all_c = $(sort $(wildcard $(addsuffix /*.[ch],include/cgfs include/cgfs/abi cgfs cgfs/controller bpf \
+	agent agent/common agent/podctl tests $(wildcard tests/*) docs)))
+export all_c
+
+## compile_commands.json: for editors and clang-tidy
+compile_commands.json: $(skels)
+	$(call say,GEN,$@)
+	@{ sep='['; for f in $(all_src) $(fuzz_src); do \
+		printf '%s\n{"directory": "%s", "file": "%s", "command": "%s -c %s"}' \
+			"$$sep" '$(CURDIR)' "$$f" '$(compile)' "$$f"; sep=','; \
+	done; for f in $(bpf_prog); do \
+		printf '%s\n{"directory": "%s", "file": "%s", "command": "%s -c %s"}' \
+			"$$sep" '$(CURDIR)' "$$f" '$(CLANG) $(bpfflags)' "$$f"; sep=','; \
+	done; printf '\n]\n'; } > $@
+
+# --- release ----------------------------------------------------------------------------------
+
+root_dir = $(DESTDIR)$(PREFIX)
+so_full  = libcgfs.so.$(version)
+headers  = $(filter-out $(if $(bpf_src),,%/bpf.h),$(wildcard include/cgfs/*.h))
+abi_h    = $(wildcard include/cgfs/abi/*.h)
+man      = $(wildcard docs/man/*.[0-9])
+complete = $(wildcard docs/completion/*)
+# Every file that `install` makes, below PREFIX.
+installed = $(headers) $(abi_h) lib/libcgfs.a lib/$(so_full) lib/libcgfs.so.0 lib/libcgfs.so \
+	    lib/pkgconfig/libcgfs.pc $(if $(bpf_src),lib/libcgfs-bpf.a lib/pkgconfig/libcgfs-bpf.pc) \
+	    $(agent_bin:$(O)/%=bin/%) $(podctl_bin:$(O)/%=bin/%) \
+	    $(foreach m,$(notdir $(man)),share/man/man$(subst .,,$(suffix $(m)))/$(m)) \
+	    $(addprefix share/bash-completion/completions/,$(notdir $(complete)))
+
+## install: into $(DESTDIR)$(PREFIX); PREFIX is /usr/local
+install: all
+	install -d $(sort $(dir $(addprefix $(root_dir)/,$(installed))))
+	install -m 644 $(headers) $(root_dir)/include/cgfs
+	$(if $(abi_h),install -m 644 $(abi_h) $(root_dir)/include/cgfs/abi)
+	install -m 644 $(libcgfs) $(libbpf) $(root_dir)/lib
+	install -m 755 $(libcgfs_so) $(root_dir)/lib/$(so_full)
+	ln -sf $(so_full) $(root_dir)/lib/libcgfs.so.0
+	ln -sf libcgfs.so.0 $(root_dir)/lib/libcgfs.so
+	for pc in libcgfs $(if $(bpf_src),libcgfs-bpf); do \
+		sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(version),' cgfs/$$pc.pc.in \
+			> $(root_dir)/lib/pkgconfig/$$pc.pc || exit 1; done
+	for b in $(agent_bin) $(podctl_bin); do \
+		install -m 755 $$b $(root_dir)/bin && \
+		$(STRIP) $(root_dir)/bin/$${b##*/} || exit 1; done
+	for m in $(man); do install -m 644 $$m $(root_dir)/share/man/man$${m##*.} || exit 1; done
+	$(if $(complete),install -m 644 $(complete) $(root_dir)/share/bash-completion/completions)
+
+## uninstall: removes exactly what `install` made
+uninstall:
+	rm -f $(addprefix $(root_dir)/,$(installed))
+	rmdir $(root_dir)/include/cgfs/abi $(root_dir)/include/cgfs 2>/dev/null || true
+
+## dist: $(O)/cgfs-VERSION.tar.gz of what is committed
+dist:
+	@mkdir -p $(O)
+	git archive --prefix=cgfs-$(version)/ -o $(O)/cgfs-$(version).tar.gz HEAD
+	@echo $(O)/cgfs-$(version).tar.gz
+
+## distclean: clean
+distclean: clean

@@ -38,7 +38,10 @@ struct tap_test {
 	void *arg;		       /* what *state is before setup */
 };
 
-#define TAP_TEST(function, ...) { .name = #function, .fn = (function), ##__VA_ARGS__ }
+#define TAP_TEST(function, ...)                                                                    \
+	{                                                                                          \
+		.name = #function, .fn = (function), ##__VA_ARGS__                                 \
+	}
 
 /* Ends the running test (or setup) as skipped; the reason is printed. */
 void tap_skip(const char *why, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -49,10 +52,10 @@ void tap_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Runs what the command line asks for.  0 when nothing failed, 1 otherwise, 2 for bad usage. */
 int tap_main(int argc, char **argv, const struct tap_test *tests, size_t n);
 
-#define TAP_MAIN(tests)                                                              \
-	int main(int argc, char **argv)                                              \
-	{                                                                            \
-		return tap_main(argc, argv, tests, sizeof(tests) / sizeof(*(tests))); \
+#define TAP_MAIN(tests)                                                                            \
+	int main(int argc, char **argv)                                                            \
+	{                                                                                          \
+		return tap_main(argc, argv, tests, sizeof(tests) / sizeof(*(tests)));              \
 	}
 
 #endif

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# check-tree - rules of the source tree that no compiler knows: licences, sizes, layers, links.
+set -u
+. "${0%/*}/tools/tap.sh"
+
+files() { git ls-files -co --exclude-standard -- "$@" 2>/dev/null || find "$@" -type f; }
+existing() { while IFS= read -r f; do [ -f "$f" ] && printf '%s\n' "$f"; done; }
+text=$(files . | existing | grep -vE '^(\./)?(build/|\.git/|LICENSE)' |
+	grep -E '\.(c|h|sh|awk|map|in|py)$|(^|/)(Makefile|\.clang-[a-z]*)$|^\.ci/|^tests/.*/[a-z-]+$|^tests/run$')
+c=$(grep -E '\.[ch]$' <<< "$text")
+code=$(grep -v '^tests/' <<< "$c")
+
+empty "every source has its SPDX line" "$(
+	while IFS= read -r f; do
+		head -n 2 "$f" | grep -q 'SPDX-License-Identifier: ' || echo "$f"
+	done <<< "$text")"
+empty "the licence is MIT; that of eBPF programs is both" "$(
+	while IFS= read -r f; do
+		want='MIT\( \*/\)\?$'
+		case $f in *.bpf.c) want='(MIT OR GPL-2.0-only)' ;; esac
+		head -n 2 "$f" | grep -q "SPDX-License-Identifier: $want" || echo "$f"
+	done <<< "$text")"
+empty "no .c file is over 600 lines" "$(
+	xargs wc -l <<< "$c" | awk '$2 != "total" && $1 > 600 { print $2, $1 }')"
+empty "no line is over 100 columns" "$(
+	while IFS= read -r f; do
+		expand "$f" | awk -v f="$f" 'length > 100 { print f ":" FNR }'
+	done <<< "$c")"
+empty "no blank at the end of a line" "$(xargs grep -nE '[ 	]+$' <<< "$c")"
+
+# Knowledge of v1 and v2 is in the library, of BPF in bpf/.
+control='memory\.(max|high|low|min|events|stat|limit_in_bytes|usage_in_bytes|oom_control|swap\.)'
+control="$control|cpu\.(max|weight|shares|cfs_|stat)|pids\.max|io\.(max|stat|weight)|blkio\.[a-z]"
+control="$control|cgroup\.(procs|kill|freeze|events|subtree)|freezer\.state|devices\.(allow|deny)"
+empty "agent/ names no control file" "$(grep '^agent/' <<< "$c" |
+	xargs -r grep -nE "\"[^\"]*($control)")"
+empty "cgfs/ knows neither libbpf nor the agent" "$(grep -E '^(cgfs|include)/' <<< "$c" |
+	xargs -r grep -nE '#include [<"](bpf/|agent/|linux/bpf)')"
+empty "bpf/ does not know the agent" "$(grep '^bpf/' <<< "$c" |
+	xargs -r grep -nE '#include [<"]agent/')"
+empty "the library prints nothing and does not exit" "$(grep -E '^(cgfs|bpf)/' <<< "$c" |
+	grep -v '\.bpf\.c$' | xargs -r grep -nwE '(printf|puts|perror|exit|_exit|abort)\(' )"
+empty "strings are compared with streq()" "$(grep -v 'cgfs/internal.h$' <<< "$code" |
+	xargs -r grep -nE '!strcmp\(|strcmp\(.*\) *(==|!=|&&|\|\||\))')"
+empty "nothing is left for later" "$(grep -v 'check-tree' <<< "$text" |
+	xargs grep -nwE 'TODO|FIXME|XXX')"
+
+empty "links in the documents lead somewhere" "$(
+	for f in *.md docs/*.md; do
+		[ -e "$f" ] || continue
+		grep -oE '\]\([^)#: ]+' "$f" | sed 's/^](//' | while IFS= read -r to; do
+			[ -e "${f%/*}/$to" ] || [ -e "$to" ] || echo "$f: $to"
+		done
+	done)"
+finish
