@@ -110,8 +110,10 @@ CGFS_API void cgfs_resources_free(struct cgfs_resources *res);
 CGFS_API uint64_t cgfs_weight_from_shares(uint64_t shares);
 
 /**
- * cgfs_shares_from_weight() - the smallest cpu.shares whose weight is at least @weight
+ * cgfs_shares_from_weight() - the largest cpu.shares that stand for @weight
  * @weight: clamped to 1..10000
+ *
+ * The way back: cgfs_weight_from_shares() of the result is @weight, 100 gives 1024.
  *
  * Return: 2..262144.
  */

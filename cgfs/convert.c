@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * convert.c - the arithmetic between cgroup v1's and v2's units.  Pure functions; must not know
+ * control files.
+ *
+ * cpu.shares and cpu.weight.  The curve is
+ *
+ *	weight = ceil(10^((l^2 + 125 l) / 612 - 7/34)),  l = log2(shares)
+ *
+ * through minimum, default and maximum of both scales: (2, 1), (1024, 100), (262144, 10000).
+ * Source: crun and runc, which replaced the linear map (1024 -> 39) by it in 2025.
+ *
+ * It is evaluated in integers, because a ceiling is only as good as what is below it: with
+ * doubles the three points above hang on the last bit of pow().  Here v > w is asked as
+ *
+ *	(l^2 + 125 l - 126) log2(10) > 612 log2(w)
+ *
+ * with 40 binary places.  That leaves errors below 2^-30, while for no number of shares but the
+ * three the two sides are closer than 2^-22; GUARD lies between.
+ */
+#include "internal.h"
+
+#include <cgfs/resources.h>
+
+#define SHARES_MIN 2
+#define SHARES_MAX 262144
+#define WEIGHT_MIN 1
+#define WEIGHT_MAX 10000
+
+#define PLACES	40
+#define LOG2_10 INT64_C(3652498566964) /* log2(10) * 2^PLACES */
+#define GUARD	(INT64_C(1) << (PLACES - 26))
+
+/* log2(v) * 2^PLACES, by squaring: each time that the mantissa passes 2 gives one binary place. */
+static int64_t log2_fixed(uint64_t v)
+{
+	unsigned int whole = 63 - (unsigned int)__builtin_clzll(v);
+	uint64_t mantissa = v << (63 - whole); /* 1 is 2^63 */
+	int64_t log = whole;
+
+	for (int i = 0; i < PLACES; i++) {
+		unsigned __int128 square = (unsigned __int128)mantissa * mantissa;
+		unsigned int bit = (unsigned int)(square >> 127);
+
+		mantissa = (uint64_t)(square >> (63 + bit));
+		log = log << 1 | bit;
+	}
+	return log;
+}
+
+/* 612 log2 of the curve before the ceiling, * 2^PLACES. */
+static int64_t curve(uint64_t shares)
+{
+	int64_t l = log2_fixed(shares);
+	__int128 e = ((__int128)l * l >> PLACES) + 125 * l - (INT64_C(126) << PLACES);
+
+	return (int64_t)(e * LOG2_10 >> PLACES);
+}
+
+static bool is_above(int64_t curve_of_shares, uint64_t weight)
+{
+	return curve_of_shares > 612 * log2_fixed(weight) + GUARD;
+}
+
+uint64_t cgfs_weight_from_shares(uint64_t shares)
+{
+	uint64_t low = WEIGHT_MIN, high = WEIGHT_MAX;
+	int64_t c;
+
+	if (shares <= SHARES_MIN)
+		return WEIGHT_MIN;
+	if (shares >= SHARES_MAX)
+		return WEIGHT_MAX;
+
+	/* The smallest weight that the curve is not above. */
+	c = curve(shares);
+	while (low < high) {
+		uint64_t middle = (low + high) / 2;
+
+		if (is_above(c, middle))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint64_t cgfs_shares_from_weight(uint64_t weight)
+{
+	uint64_t low = SHARES_MIN, high = SHARES_MAX;
+
+	if (weight <= WEIGHT_MIN)
+		return SHARES_MIN;
+	if (weight >= WEIGHT_MAX)
+		return SHARES_MAX;
+
+	/* The largest shares whose curve is not above the weight: where the curve goes through a
+	 * pair, this goes back through it, default to default.  Shares are the finer scale at
+	 * every point, so that there are shares for every weight. */
+	while (low < high) {
+		uint64_t middle = (low + high + 1) / 2;
+
+		if (is_above(curve(middle), weight))
+			high = middle - 1;
+		else
+			low = middle;
+	}
+	return low;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_convert.c - cpu.shares to cpu.weight and back, over their whole ranges.
+ */
+#include "cgfs/internal.h"
+#include "tests/tap.h"
+#include <cgfs/resources.h>
+
+static void weight_from_shares_known_values_match(void **state)
+{
+	/* What runc 1.3.6 and crun 1.28 wrote into cpu.weight. */
+	static const struct {
+		uint64_t shares, weight;
+	} cases[] = {
+		{ 2, 1 },	 { 3, 2 },	    { 10, 4 },	       { 102, 17 },
+		{ 256, 35 },	 { 512, 59 },	    { 1023, 100 },     { 1024, 100 },
+		{ 1025, 101 },	 { 2048, 174 },	    { 4096, 303 },     { 10240, 639 },
+		{ 65536, 3023 }, { 262143, 10000 }, { 262144, 10000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(cgfs_weight_from_shares(cases[i].shares), cases[i].weight);
+}
+
+static void weight_from_shares_out_of_range_is_clamped(void **state)
+{
+	(void)state;
+	assert_int_equal(cgfs_weight_from_shares(0), 1);
+	assert_int_equal(cgfs_weight_from_shares(1), 1);
+	assert_int_equal(cgfs_weight_from_shares(300000), 10000);
+	assert_int_equal(cgfs_weight_from_shares(UINT64_MAX), 10000);
+	assert_int_equal(cgfs_shares_from_weight(0), 2);
+	assert_int_equal(cgfs_shares_from_weight(10001), 262144);
+	assert_int_equal(cgfs_shares_from_weight(UINT64_MAX), 262144);
+}
+
+/*
+ * All values at once: FNV-1a over the weights of 2, 3 ... 262144, each as two bytes with the low
+ * one first.  The constant was computed from the formula with 40 decimal digits.
+ */
+static void weight_from_shares_all_values_match_the_formula(void **state)
+{
+	uint64_t hash = UINT64_C(14695981039346656037), last = 0;
+
+	(void)state;
+	for (uint64_t shares = 2; shares <= 262144; shares++) {
+		uint64_t weight = cgfs_weight_from_shares(shares);
+
+		/* Monotone, in range, and never leaving a weight out. */
+		assert_true(weight == last || weight == last + 1);
+		last = weight;
+		hash = (hash ^ (weight & 255)) * UINT64_C(1099511628211);
+		hash = (hash ^ (weight >> 8)) * UINT64_C(1099511628211);
+	}
+	assert_int_equal(last, 10000);
+	assert_int_equal(hash, UINT64_C(0x65a31facb03a9c0e));
+}
+
+static void shares_from_weight_every_weight_comes_back(void **state)
+{
+	(void)state;
+	for (uint64_t weight = 1; weight <= 10000; weight++) {
+		uint64_t shares = cgfs_shares_from_weight(weight);
+
+		assert_true(shares >= 2 && shares <= 262144);
+		assert_int_equal(cgfs_weight_from_shares(shares), weight);
+		/* The largest one. */
+		if (shares < 262144)
+			assert_int_equal(cgfs_weight_from_shares(shares + 1), weight + 1);
+	}
+	assert_int_equal(cgfs_shares_from_weight(1), 2);
+	assert_int_equal(cgfs_shares_from_weight(100), 1024);
+	assert_int_equal(cgfs_shares_from_weight(10000), 262144);
+}
+
+static const struct tap_test tests[] = {
+	TAP_TEST(weight_from_shares_known_values_match),
+	TAP_TEST(weight_from_shares_out_of_range_is_clamped),
+	TAP_TEST(weight_from_shares_all_values_match_the_formula),
+	TAP_TEST(shares_from_weight_every_weight_comes_back),
+};
+
+TAP_MAIN(tests)
