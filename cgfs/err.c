@@ -30,8 +30,8 @@ __attribute__((format(printf, 3, 4))) static size_t append(struct cgfs_err *e, s
 	return at + (size_t)n < sizeof(e->text) ? at + (size_t)n : sizeof(e->text) - 1;
 }
 
-int cgfs_err_set(struct cgfs_err *e, int code, const char *op, const char *path,
-		 const char *value, const char *why, ...)
+int cgfs_err_set(struct cgfs_err *e, int code, const char *op, const char *path, const char *value,
+		 const char *why, ...)
 {
 	size_t at = 0;
 
@@ -67,7 +67,7 @@ int cgfs_err_set(struct cgfs_err *e, int code, const char *op, const char *path,
 
 int cgfs_err_context(struct cgfs_err *e, int code, const char *what, ...)
 {
-	char words[sizeof(e->op)], whole[sizeof(e->text) + sizeof(e->op)];
+	char words[sizeof(e->op)], whole[sizeof(e->text) + sizeof(e->op) + 2];
 	va_list ap;
 
 	if (!e)

@@ -40,12 +40,12 @@ static inline void cgfs_cleanup_fd(int *fd)
 #define auto_fd __attribute__((cleanup(cgfs_cleanup_fd)))
 
 /* Moves ownership out of a variable with a cleanup attribute. */
-#define take_ptr(p)                                       \
-	({                                                \
-		__typeof__(p) *take_p_ = &(p);            \
-		__typeof__(p) take_v_ = *take_p_;         \
-		*take_p_ = NULL;                          \
-		take_v_;                                  \
+#define take_ptr(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) *take_p_ = &(p);                                                     \
+		__typeof__(p) take_v_ = *take_p_;                                                  \
+		*take_p_ = NULL;                                                                   \
+		take_v_;                                                                           \
 	})
 static inline int take_fd(int *fd)
 {
@@ -60,8 +60,8 @@ static inline int take_fd(int *fd)
  * "create pod"), @path the file, @value the value refused; any of them may be NULL.  The text
  * becomes "op PATH: value \"VALUE\": strerror", or with @why "...: WHY".
  */
-int cgfs_err_set(struct cgfs_err *e, int code, const char *op, const char *path,
-		 const char *value, const char *why, ...) __attribute__((format(printf, 6, 7)));
+int cgfs_err_set(struct cgfs_err *e, int code, const char *op, const char *path, const char *value,
+		 const char *why, ...) __attribute__((format(printf, 6, 7)));
 
 /* Puts "WHAT: " in front of the operation and the text: the caller's context. */
 int cgfs_err_context(struct cgfs_err *e, int code, const char *what, ...)

@@ -26,7 +26,10 @@ struct cgfs_bpf_opts {
 	bool events;
 };
 
-#define CGFS_BPF_OPTS_INIT { .sz = sizeof(struct cgfs_bpf_opts) }
+#define CGFS_BPF_OPTS_INIT                                                                         \
+	{                                                                                          \
+		.sz = sizeof(struct cgfs_bpf_opts)                                                 \
+	}
 
 /**
  * cgfs_bpf_open() - load the programs, or take over those that are pinned

@@ -6,7 +6,8 @@
  * access bits of a request is decided on its own by the last rule that matches it; the request
  * is granted when all of its bits are.  This is what OCI runtime-spec means by a list, and what
  * cgroup v1's devices controller does for lists that it can express (Documentation/
- * admin-guide/cgroup-v1/devices.rst).  A container is bound by its pod's list as well as by its own.
+ * admin-guide/cgroup-v1/devices.rst).  A container is bound by its pod's list as well as by its
+ * own.
  */
 #ifndef CGFS_DEVICE_H
 #define CGFS_DEVICE_H
@@ -37,8 +38,8 @@ enum cgfs_device_type {
 
 struct cgfs_device_rule {
 	enum cgfs_device_type type;
-	int32_t major; /* 0..4095, or CGFS_DEVICE_ANY */
-	int32_t minor; /* 0..1048575, or CGFS_DEVICE_ANY */
+	int32_t major;	 /* 0..4095, or CGFS_DEVICE_ANY */
+	int32_t minor;	 /* 0..1048575, or CGFS_DEVICE_ANY */
 	uint32_t access; /* CGFS_ACCESS_*, never 0 */
 	bool allow;
 };

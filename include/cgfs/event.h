@@ -21,26 +21,25 @@ struct cgfs;
 
 enum cgfs_event_type {
 	CGFS_EVENT_NONE = 0,
-	CGFS_EVENT_OOM_KILL, /* the OOM killer ended a process of the group */
+	CGFS_EVENT_OOM_KILL,	  /* the OOM killer ended a process of the group */
 	CGFS_EVENT_DEVICE_DENIED, /* the device policy refused an open or mknod */
-	CGFS_EVENT_EMPTY, /* the last process of the group is gone */
-	CGFS_EVENT_REMOVED, /* cgfs_group_remove() is complete; `error` says how it went */
-	CGFS_EVENT_LOST, /* `count` events could not be recorded and are missing here */
+	CGFS_EVENT_REMOVED,	  /* cgfs_group_remove() is complete; `error` says how it went */
+	CGFS_EVENT_LOST,	  /* `count` events could not be recorded and are missing here */
 };
 
 struct cgfs_event {
 	enum cgfs_event_type type;
-	uint64_t time_ns; /* CLOCK_BOOTTIME where the kernel says when; else when it was read */
+	uint64_t time_ns;   /* CLOCK_BOOTTIME where the kernel says when; else when it was read */
 	uint64_t cgroup_id; /* of the container, else of the pod; 0 when unknown */
 	char pod[CGFS_ID_MAX + 1];
 	char container[CGFS_ID_MAX + 1]; /* empty when the event is the pod's own */
-	pid_t pid; /* process id as the library's caller sees it; 0 when unknown */
+	pid_t pid;     /* process id as the library's caller sees it; 0 when unknown */
 	char comm[16]; /* empty when unknown */
 	/* DEVICE_DENIED */
 	enum cgfs_device_type device_type;
 	uint32_t major, minor;
 	uint32_t access; /* CGFS_ACCESS_* bits that were asked for */
-	uint32_t rule; /* 1-based position of the rule that decided; 0: no rule matched */
+	uint32_t rule;	 /* 1-based position of the rule that decided; 0: no rule matched */
 	/* OOM_KILL without a pid: how many kills this event stands for.  LOST: how many. */
 	uint64_t count;
 	/* REMOVED: 0, or the negative errno; `message` then says what could not be removed. */

@@ -83,9 +83,8 @@ CGFS_API CGFS_CHECK int cgfs_pod_open(struct cgfs *c, const char *id, struct cgf
 				      struct cgfs_err *reterr);
 
 /** cgfs_container_open() - the same for a container; @pod NULL: a standalone one */
-CGFS_API CGFS_CHECK int cgfs_container_open(struct cgfs *c, struct cgfs_group *pod,
-					    const char *id, struct cgfs_group **ret,
-					    struct cgfs_err *reterr);
+CGFS_API CGFS_CHECK int cgfs_container_open(struct cgfs *c, struct cgfs_group *pod, const char *id,
+					    struct cgfs_group **ret, struct cgfs_err *reterr);
 
 /**
  * cgfs_group_close() - release the handle; the cgroup and its processes stay

@@ -44,18 +44,18 @@ enum cgfs_version_id {
 
 /* A word for the whole table, for people; nothing in the library decides by it. */
 enum cgfs_layout {
-	CGFS_LAYOUT_NONE, /* no cgroup hierarchy at all */
-	CGFS_LAYOUT_V1, /* v1 controllers, no cgroup2 tree (or only one that cgfs mounted) */
+	CGFS_LAYOUT_NONE,   /* no cgroup hierarchy at all */
+	CGFS_LAYOUT_V1,	    /* v1 controllers, no cgroup2 tree (or only one that cgfs mounted) */
 	CGFS_LAYOUT_HYBRID, /* cpu, memory, pids, cpuset and io on v1, beside a cgroup2 tree */
-	CGFS_LAYOUT_MIXED, /* some of these on v1 and some on cgroup2 */
-	CGFS_LAYOUT_V2, /* no v1 hierarchy */
+	CGFS_LAYOUT_MIXED,  /* some of these on v1 and some on cgroup2 */
+	CGFS_LAYOUT_V2,	    /* no v1 hierarchy */
 };
 
 /* One mounted hierarchy; what discovery finds and what the fake provides. */
 struct cgfs_mount {
 	enum cgfs_version_id version;
 	uint32_t controllers; /* 1u << enum cgfs_controller; on cgroup2: cgroup.controllers */
-	bool ours; /* mounted by cgfs, for eBPF alone */
+	bool ours;	      /* mounted by cgfs, for eBPF alone */
 	char path[256];
 };
 
@@ -86,7 +86,10 @@ struct cgfs_open_opts {
 	uint32_t controllers;
 };
 
-#define CGFS_OPEN_OPTS_INIT { .sz = sizeof(struct cgfs_open_opts) }
+#define CGFS_OPEN_OPTS_INIT                                                                        \
+	{                                                                                          \
+		.sz = sizeof(struct cgfs_open_opts)                                                \
+	}
 
 /* Where one controller is. */
 struct cgfs_place {

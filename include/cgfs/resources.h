@@ -13,20 +13,20 @@ extern "C" {
 #endif
 
 /* Which members of struct cgfs_resources are meant.  Unset is a bit, never a value. */
-#define CGFS_SET_MEMORY_MAX   (1ull << 0)
-#define CGFS_SET_MEMORY_SWAP  (1ull << 1)
-#define CGFS_SET_MEMORY_LOW   (1ull << 2)
-#define CGFS_SET_CPU_WEIGHT   (1ull << 3)
-#define CGFS_SET_CPU_SHARES   (1ull << 4)
-#define CGFS_SET_CPU_QUOTA    (1ull << 5)
-#define CGFS_SET_CPU_PERIOD   (1ull << 6)
-#define CGFS_SET_CPUSET_CPUS  (1ull << 7)
-#define CGFS_SET_CPUSET_MEMS  (1ull << 8)
-#define CGFS_SET_PIDS_MAX     (1ull << 9)
-#define CGFS_SET_DEVICES      (1ull << 10)
-#define CGFS_SET_UNIFIED      (1ull << 11)
-#define CGFS_SET_MEMORY_HIGH  (1ull << 12)
-#define CGFS_SET_MEMORY_MIN   (1ull << 13)
+#define CGFS_SET_MEMORY_MAX  (1ull << 0)
+#define CGFS_SET_MEMORY_SWAP (1ull << 1)
+#define CGFS_SET_MEMORY_LOW  (1ull << 2)
+#define CGFS_SET_CPU_WEIGHT  (1ull << 3)
+#define CGFS_SET_CPU_SHARES  (1ull << 4)
+#define CGFS_SET_CPU_QUOTA   (1ull << 5)
+#define CGFS_SET_CPU_PERIOD  (1ull << 6)
+#define CGFS_SET_CPUSET_CPUS (1ull << 7)
+#define CGFS_SET_CPUSET_MEMS (1ull << 8)
+#define CGFS_SET_PIDS_MAX    (1ull << 9)
+#define CGFS_SET_DEVICES     (1ull << 10)
+#define CGFS_SET_UNIFIED     (1ull << 11)
+#define CGFS_SET_MEMORY_HIGH (1ull << 12)
+#define CGFS_SET_MEMORY_MIN  (1ull << 13)
 
 /* One entry of OCI's `unified`: a cgroup2 control file and what to write into it. */
 struct cgfs_unified {
@@ -38,15 +38,15 @@ struct cgfs_unified {
 struct cgfs_resources {
 	size_t sz;
 	uint64_t set;
-	uint64_t memory_max_bytes; /* v2 memory.max; v1 memory.limit_in_bytes */
+	uint64_t memory_max_bytes;  /* v2 memory.max; v1 memory.limit_in_bytes */
 	uint64_t memory_swap_bytes; /* memory *and* swap together, OCI's meaning; needs
 				       MEMORY_MAX.  v2 memory.swap.max is the difference */
-	uint64_t memory_low_bytes; /* v2 memory.low; v1 memory.soft_limit_in_bytes */
+	uint64_t memory_low_bytes;  /* v2 memory.low; v1 memory.soft_limit_in_bytes */
 	uint64_t memory_high_bytes; /* v2 memory.high only */
-	uint64_t memory_min_bytes; /* v2 memory.min only */
-	uint64_t cpu_weight; /* 1..10000, 100 is the default; v1 gets the shares it stands for */
-	uint64_t cpu_shares; /* 2..262144, 1024 is the default; v2 gets the weight; clamped */
-	uint64_t cpu_quota_us; /* per period, 1000 at the least; CGFS_MAX: none */
+	uint64_t memory_min_bytes;  /* v2 memory.min only */
+	uint64_t cpu_weight;	/* 1..10000, 100 is the default; v1 gets the shares it stands for */
+	uint64_t cpu_shares;	/* 2..262144, 1024 is the default; v2 gets the weight; clamped */
+	uint64_t cpu_quota_us;	/* per period, 1000 at the least; CGFS_MAX: none */
 	uint64_t cpu_period_us; /* 1000..1000000; 100000 when only the quota is set */
 	uint64_t pids_max;
 	const char *cpuset_cpus; /* "0-3,7" */
@@ -57,7 +57,10 @@ struct cgfs_resources {
 	size_t n_unified;
 };
 
-#define CGFS_RESOURCES_INIT { .sz = sizeof(struct cgfs_resources) }
+#define CGFS_RESOURCES_INIT                                                                        \
+	{                                                                                          \
+		.sz = sizeof(struct cgfs_resources)                                                \
+	}
 
 /**
  * cgfs_resources_check() - validate the values, without a kernel

@@ -28,51 +28,51 @@ struct cgfs_group;
  *   cpu.*              v2 cpu.stat; v1 cpuacct.usage and cpu.stat
  *   device.*           counted by the device policy; not available without one
  */
-#define CGFS_STATS(X)                                                   \
-	X(MEMORY_CURRENT, "memory.current", "bytes")                    \
-	X(MEMORY_MAX, "memory.max", "bytes")                            \
-	X(MEMORY_HIGH, "memory.high", "bytes")                          \
-	X(MEMORY_LOW, "memory.low", "bytes")                            \
-	X(MEMORY_PEAK, "memory.peak", "bytes")                          \
-	X(MEMORY_SWAP_CURRENT, "memory.swap.current", "bytes")          \
-	X(MEMORY_SWAP_MAX, "memory.swap.max", "bytes")                  \
-	X(MEMORY_ANON, "memory.anon", "bytes")                          \
-	X(MEMORY_FILE, "memory.file", "bytes")                          \
-	X(MEMORY_KERNEL, "memory.kernel", "bytes")                      \
-	X(MEMORY_SHMEM, "memory.shmem", "bytes")                        \
-	X(MEMORY_FILE_MAPPED, "memory.file_mapped", "bytes")            \
-	X(MEMORY_FILE_DIRTY, "memory.file_dirty", "bytes")              \
-	X(MEMORY_FILE_WRITEBACK, "memory.file_writeback", "bytes")      \
-	X(MEMORY_ANON_THP, "memory.anon_thp", "bytes")                  \
-	X(MEMORY_INACTIVE_ANON, "memory.inactive_anon", "bytes")        \
-	X(MEMORY_ACTIVE_ANON, "memory.active_anon", "bytes")            \
-	X(MEMORY_INACTIVE_FILE, "memory.inactive_file", "bytes")        \
-	X(MEMORY_ACTIVE_FILE, "memory.active_file", "bytes")            \
-	X(MEMORY_UNEVICTABLE, "memory.unevictable", "bytes")            \
-	X(MEMORY_PGFAULT, "memory.pgfault", "count")                    \
-	X(MEMORY_PGMAJFAULT, "memory.pgmajfault", "count")              \
-	X(MEMORY_PGPGIN, "memory.pgpgin", "count")                      \
-	X(MEMORY_PGPGOUT, "memory.pgpgout", "count")                    \
-	X(MEMORY_EVENTS_LOW, "memory.events.low", "count")              \
-	X(MEMORY_EVENTS_HIGH, "memory.events.high", "count")            \
-	X(MEMORY_EVENTS_MAX, "memory.events.max", "count")              \
-	X(MEMORY_EVENTS_OOM, "memory.events.oom", "count")              \
-	X(MEMORY_EVENTS_OOM_KILL, "memory.events.oom_kill", "count")    \
-	X(CPU_USAGE, "cpu.usage", "us")                                 \
-	X(CPU_USER, "cpu.user", "us")                                   \
-	X(CPU_SYSTEM, "cpu.system", "us")                               \
-	X(CPU_PERIODS, "cpu.nr_periods", "count")                       \
-	X(CPU_THROTTLED_PERIODS, "cpu.nr_throttled", "count")           \
-	X(CPU_THROTTLED, "cpu.throttled", "us")                         \
-	X(CPU_WEIGHT, "cpu.weight", "weight")                           \
-	X(CPU_QUOTA, "cpu.quota", "us")                                 \
-	X(CPU_PERIOD, "cpu.period", "us")                               \
-	X(PIDS_CURRENT, "pids.current", "count")                        \
-	X(PIDS_MAX, "pids.max", "count")                                \
-	X(PIDS_PEAK, "pids.peak", "count")                              \
-	X(PIDS_EVENTS_MAX, "pids.events.max", "count")                  \
-	X(DEVICE_ALLOWED, "device.allowed", "count")                    \
-	X(DEVICE_DENIED, "device.denied", "count")                      \
+#define CGFS_STATS(X)                                                                              \
+	X(MEMORY_CURRENT, "memory.current", "bytes")                                               \
+	X(MEMORY_MAX, "memory.max", "bytes")                                                       \
+	X(MEMORY_HIGH, "memory.high", "bytes")                                                     \
+	X(MEMORY_LOW, "memory.low", "bytes")                                                       \
+	X(MEMORY_PEAK, "memory.peak", "bytes")                                                     \
+	X(MEMORY_SWAP_CURRENT, "memory.swap.current", "bytes")                                     \
+	X(MEMORY_SWAP_MAX, "memory.swap.max", "bytes")                                             \
+	X(MEMORY_ANON, "memory.anon", "bytes")                                                     \
+	X(MEMORY_FILE, "memory.file", "bytes")                                                     \
+	X(MEMORY_KERNEL, "memory.kernel", "bytes")                                                 \
+	X(MEMORY_SHMEM, "memory.shmem", "bytes")                                                   \
+	X(MEMORY_FILE_MAPPED, "memory.file_mapped", "bytes")                                       \
+	X(MEMORY_FILE_DIRTY, "memory.file_dirty", "bytes")                                         \
+	X(MEMORY_FILE_WRITEBACK, "memory.file_writeback", "bytes")                                 \
+	X(MEMORY_ANON_THP, "memory.anon_thp", "bytes")                                             \
+	X(MEMORY_INACTIVE_ANON, "memory.inactive_anon", "bytes")                                   \
+	X(MEMORY_ACTIVE_ANON, "memory.active_anon", "bytes")                                       \
+	X(MEMORY_INACTIVE_FILE, "memory.inactive_file", "bytes")                                   \
+	X(MEMORY_ACTIVE_FILE, "memory.active_file", "bytes")                                       \
+	X(MEMORY_UNEVICTABLE, "memory.unevictable", "bytes")                                       \
+	X(MEMORY_PGFAULT, "memory.pgfault", "count")                                               \
+	X(MEMORY_PGMAJFAULT, "memory.pgmajfault", "count")                                         \
+	X(MEMORY_PGPGIN, "memory.pgpgin", "count")                                                 \
+	X(MEMORY_PGPGOUT, "memory.pgpgout", "count")                                               \
+	X(MEMORY_EVENTS_LOW, "memory.events.low", "count")                                         \
+	X(MEMORY_EVENTS_HIGH, "memory.events.high", "count")                                       \
+	X(MEMORY_EVENTS_MAX, "memory.events.max", "count")                                         \
+	X(MEMORY_EVENTS_OOM, "memory.events.oom", "count")                                         \
+	X(MEMORY_EVENTS_OOM_KILL, "memory.events.oom_kill", "count")                               \
+	X(CPU_USAGE, "cpu.usage", "us")                                                            \
+	X(CPU_USER, "cpu.user", "us")                                                              \
+	X(CPU_SYSTEM, "cpu.system", "us")                                                          \
+	X(CPU_PERIODS, "cpu.nr_periods", "count")                                                  \
+	X(CPU_THROTTLED_PERIODS, "cpu.nr_throttled", "count")                                      \
+	X(CPU_THROTTLED, "cpu.throttled", "us")                                                    \
+	X(CPU_WEIGHT, "cpu.weight", "weight")                                                      \
+	X(CPU_QUOTA, "cpu.quota", "us")                                                            \
+	X(CPU_PERIOD, "cpu.period", "us")                                                          \
+	X(PIDS_CURRENT, "pids.current", "count")                                                   \
+	X(PIDS_MAX, "pids.max", "count")                                                           \
+	X(PIDS_PEAK, "pids.peak", "count")                                                         \
+	X(PIDS_EVENTS_MAX, "pids.events.max", "count")                                             \
+	X(DEVICE_ALLOWED, "device.allowed", "count")                                               \
+	X(DEVICE_DENIED, "device.denied", "count")                                                 \
 	X(OOM_KILLS, "oom_kills", "count")
 
 #define CGFS_STAT_ENUM(name, json, unit) CGFS_STAT_##name,
@@ -84,12 +84,12 @@ struct cgfs_stats {
 };
 
 /* What to read: a caller pays for what it asks. */
-#define CGFS_READ_MEMORY (1u << 0) /* usage, limits, peak, swap, events */
+#define CGFS_READ_MEMORY      (1u << 0) /* usage, limits, peak, swap, events */
 #define CGFS_READ_MEMORY_STAT (1u << 1) /* the long memory.stat file */
-#define CGFS_READ_CPU	 (1u << 2)
-#define CGFS_READ_PIDS	 (1u << 3)
-#define CGFS_READ_POLICY (1u << 4) /* counters of the device policy */
-#define CGFS_READ_ALL	 (~0u)
+#define CGFS_READ_CPU	      (1u << 2)
+#define CGFS_READ_PIDS	      (1u << 3)
+#define CGFS_READ_POLICY      (1u << 4) /* counters of the device policy */
+#define CGFS_READ_ALL	      (~0u)
 
 /**
  * cgfs_group_stats() - read the figures of a pod or container

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpu.c - the cpu controller, and v1's cpuacct, which cgroup2 made a part of it.
+ *
+ * Kernel: Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v1/cpuacct.rst;
+ * cgroup-v2.rst "CPU"
+ */
+#include "table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WEIGHT_BITS (CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_SHARES)
+#define QUOTA_BITS  (CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD)
+
+/* -- v1 ------------------------------------------------------------------------------------ */
+
+static int v1_period(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		     struct cgfs_err *reterr)
+{
+	return dir_write_limit(d, "cpu.cfs_period_us", res->cpu_period_us, "", reterr);
+}
+
+static int v1_quota(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	return dir_write_limit(d, "cpu.cfs_quota_us", res->cpu_quota_us, "-1", reterr);
+}
+
+/*
+ * Two files for one ratio: the kernel refuses (EINVAL) a step between whose ratio is above the
+ * parent's, or below what the children have.  If period first does not work, quota first may.
+ */
+static int v1_bandwidth(const struct cgfs_dir *d, const struct cgfs_resources *res,
+			struct cgfs_err *reterr)
+{
+	int r = 0;
+
+	if ((res->set & QUOTA_BITS) == CGFS_SET_CPU_QUOTA)
+		return v1_quota(d, res, reterr);
+	r = v1_period(d, res, reterr);
+	if ((res->set & QUOTA_BITS) == CGFS_SET_CPU_PERIOD)
+		return r;
+	if (r == 0)
+		return v1_quota(d, res, reterr);
+	if (r != -EINVAL)
+		return r;
+	r = v1_quota(d, res, reterr);
+	return r < 0 ? r : v1_period(d, res, reterr);
+}
+
+static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	int r = 0;
+
+	if (res->set & WEIGHT_BITS) {
+		uint64_t shares = res->set & CGFS_SET_CPU_SHARES
+					  ? res->cpu_shares
+					  : cgfs_shares_from_weight(res->cpu_weight);
+
+		r = dir_write_limit(d, "cpu.shares", shares, "", reterr);
+	}
+	if (r == 0 && (res->set & QUOTA_BITS))
+		r = v1_bandwidth(d, res, reterr);
+	return r;
+}
+
+/* The quota reads -1 for none. */
+static int v1_stat_quota(const struct cgfs_dir *d, struct cgfs_stats *s)
+{
+	char text[32];
+	ssize_t n = dir_read_kept(d, KEPT_CPU_QUOTA, "cpu.cfs_quota_us", text, sizeof(text));
+
+	if (n < 0)
+		return n == -ENOENT ? 0 : (int)n;
+	ctl_stat_set(s, CGFS_STAT_CPU_QUOTA, text[0] == '-' ? CGFS_MAX : strtoull(text, NULL, 10));
+	return 0;
+}
+
+static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+		    struct cgfs_err *reterr)
+{
+	static const struct cgfs_key keys[] = {
+		{ "nr_periods", CGFS_STAT_CPU_PERIODS },
+		{ "nr_throttled", CGFS_STAT_CPU_THROTTLED_PERIODS },
+		{ "throttled_time", CGFS_STAT_CPU_THROTTLED },
+	};
+	int r;
+
+	(void)what;
+	r = ctl_stat_keyed(d, KEPT_CPU_STAT, "cpu.stat", keys, ARRAY_SIZE(keys), s, reterr);
+	if (r < 0)
+		return r;
+	s->value[CGFS_STAT_CPU_THROTTLED] /= 1000; /* ns */
+	r = ctl_stat_file(d, KEPT_CPU_WEIGHT, "cpu.shares", CGFS_STAT_CPU_WEIGHT, s, reterr);
+	if (r == 0 && s->available[CGFS_STAT_CPU_WEIGHT])
+		s->value[CGFS_STAT_CPU_WEIGHT] =
+			cgfs_weight_from_shares(s->value[CGFS_STAT_CPU_WEIGHT]);
+	if (r == 0)
+		r = v1_stat_quota(d, s);
+	if (r == 0)
+		r = ctl_stat_file(d, KEPT_CPU_PERIOD, "cpu.cfs_period_us", CGFS_STAT_CPU_PERIOD, s,
+				  reterr);
+	return r;
+}
+
+const struct ctl_ops ctl_cpu_v1 = {
+	.handles = WEIGHT_BITS | QUOTA_BITS,
+	.reads = CGFS_READ_CPU,
+	.prepare_root = ctl_no_prepare_root,
+	.apply = v1_apply,
+	.stats = v1_stats,
+};
+
+/* cpuacct only counts, in nanoseconds. */
+static int cpuacct_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+			 struct cgfs_err *reterr)
+{
+	static const struct {
+		enum kept slot;
+		const char *file;
+		enum cgfs_stat stat;
+	} files[] = {
+		{ KEPT_CPUACCT_USAGE, "cpuacct.usage", CGFS_STAT_CPU_USAGE },
+		{ KEPT_CPUACCT_USER, "cpuacct.usage_user", CGFS_STAT_CPU_USER },
+		{ KEPT_CPUACCT_SYSTEM, "cpuacct.usage_sys", CGFS_STAT_CPU_SYSTEM },
+	};
+
+	(void)what;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int r = ctl_stat_file(d, files[i].slot, files[i].file, files[i].stat, s, reterr);
+
+		if (r < 0)
+			return r;
+		s->value[files[i].stat] /= 1000;
+	}
+	return 0;
+}
+
+const struct ctl_ops ctl_cpuacct_v1 = {
+	.reads = CGFS_READ_CPU,
+	.prepare_root = ctl_no_prepare_root,
+	.apply = ctl_no_apply,
+	.stats = cpuacct_stats,
+};
+
+/* -- v2 ------------------------------------------------------------------------------------ */
+
+/* "QUOTA PERIOD".  Without the second number the kernel keeps the period that is there; there
+ * is no such short form for the quota, so that is read first. */
+static int v2_bandwidth(const struct cgfs_dir *d, const struct cgfs_resources *res,
+			struct cgfs_err *reterr)
+{
+	char text[64], now[64];
+	ssize_t n;
+
+	if (res->set & CGFS_SET_CPU_QUOTA) {
+		if (res->cpu_quota_us == CGFS_MAX)
+			n = snprintf(text, sizeof(text), "max");
+		else
+			n = snprintf(text, sizeof(text), "%" PRIu64, res->cpu_quota_us);
+	} else {
+		n = dir_read(d, "cpu.max", now, sizeof(now), reterr);
+		if (n < 0)
+			return (int)n;
+		n = snprintf(text, sizeof(text), "%.*s", (int)strcspn(now, " \n"), now);
+	}
+	if (res->set & CGFS_SET_CPU_PERIOD)
+		snprintf(text + n, sizeof(text) - (size_t)n, " %" PRIu64, res->cpu_period_us);
+	return dir_write(d, "cpu.max", text, reterr);
+}
+
+static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	int r = 0;
+
+	if (res->set & WEIGHT_BITS) {
+		uint64_t weight = res->set & CGFS_SET_CPU_WEIGHT
+					  ? res->cpu_weight
+					  : cgfs_weight_from_shares(res->cpu_shares);
+
+		r = dir_write_limit(d, "cpu.weight", weight, "", reterr);
+	}
+	if (r == 0 && (res->set & QUOTA_BITS))
+		r = v2_bandwidth(d, res, reterr);
+	return r;
+}
+
+static int v2_stat_max(const struct cgfs_dir *d, struct cgfs_stats *s)
+{
+	char text[64], *period;
+	ssize_t n = dir_read_kept(d, KEPT_CPU_QUOTA, "cpu.max", text, sizeof(text));
+
+	if (n < 0)
+		return n == -ENOENT ? 0 : (int)n;
+	ctl_stat_set(s, CGFS_STAT_CPU_QUOTA, text[0] == 'm' ? CGFS_MAX : strtoull(text, NULL, 10));
+	period = strchr(text, ' ');
+	if (period)
+		ctl_stat_set(s, CGFS_STAT_CPU_PERIOD, strtoull(period, NULL, 10));
+	return 0;
+}
+
+static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+		    struct cgfs_err *reterr)
+{
+	static const struct cgfs_key keys[] = {
+		{ "usage_usec", CGFS_STAT_CPU_USAGE },
+		{ "user_usec", CGFS_STAT_CPU_USER },
+		{ "system_usec", CGFS_STAT_CPU_SYSTEM },
+		{ "nr_periods", CGFS_STAT_CPU_PERIODS },
+		{ "nr_throttled", CGFS_STAT_CPU_THROTTLED_PERIODS },
+		{ "throttled_usec", CGFS_STAT_CPU_THROTTLED },
+	};
+	int r;
+
+	(void)what;
+	r = ctl_stat_keyed(d, KEPT_CPU_STAT, "cpu.stat", keys, ARRAY_SIZE(keys), s, reterr);
+	if (r == 0)
+		r = ctl_stat_file(d, KEPT_CPU_WEIGHT, "cpu.weight", CGFS_STAT_CPU_WEIGHT, s,
+				  reterr);
+	return r < 0 ? r : v2_stat_max(d, s);
+}
+
+const struct ctl_ops ctl_cpu_v2 = {
+	.handles = WEIGHT_BITS | QUOTA_BITS,
+	.reads = CGFS_READ_CPU,
+	.prepare_root = ctl_no_prepare_root,
+	.apply = v2_apply,
+	.stats = v2_stats,
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * devices.c - the device list of a group: v1's devices.allow and devices.deny where that
+ * controller is mounted, the registered policy (eBPF) where there is a cgroup2 tree; both
+ * where there are both, so that neither is needed for the other.
+ *
+ * Kernel: Documentation/admin-guide/cgroup-v1/devices.rst
+ */
+#include "table.h"
+
+#include "../devices.h"
+
+#define V1_ALLOW "devices.allow"
+#define V1_DENY	 "devices.deny"
+#define V1_LIST	 "devices.list"
+
+/* CGFS_DEVICE_RULES_MAX lines of at most 24 bytes. */
+#define V1_LIST_MAX (CGFS_DEVICE_RULES_MAX * 24)
+
+static bool same_pattern(const struct cgfs_device_rule *a, const struct cgfs_device_rule *b)
+{
+	return a->type == b->type && a->major == b->major && a->minor == b->minor;
+}
+
+/* The bits of @rule that the set @in has for exactly this pattern. */
+static uint32_t bits_in(const struct cgfs_devices_v1 *in, const struct cgfs_device_rule *rule)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		if (same_pattern(&in->exceptions[i], rule))
+			return in->exceptions[i].access;
+	}
+	return 0;
+}
+
+/* Writes to @file each exception of @from, less the bits that @except has already. */
+static int v1_write(const struct cgfs_dir *d, const char *file, const struct cgfs_devices_v1 *from,
+		    const struct cgfs_devices_v1 *except, struct cgfs_err *reterr)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		struct cgfs_device_rule rule = from->exceptions[i];
+		char text[48];
+		int r;
+
+		if (except)
+			rule.access &= ~bits_in(except, &rule);
+		if (!rule.access)
+			continue;
+		cgfs_devices_v1_format(&rule, text, sizeof(text));
+		r = dir_write(d, file, text, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The set that a list stands for in this group: within the pod's, as the kernel wants it. */
+static int v1_set(const struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
+		  struct cgfs_devices_v1 *ret, struct cgfs_err *reterr)
+{
+	struct cgfs_devices_v1 own = CGFS_DEVICES_V1_INIT, pod = CGFS_DEVICES_V1_INIT;
+	int r;
+
+	r = cgfs_devices_v1_compile(rules, n, &own, reterr);
+	if (r < 0 || !g->pod || !g->pod->rules) {
+		if (r == 0)
+			*ret = own;
+		return r;
+	}
+	r = cgfs_devices_v1_compile(g->pod->rules, g->pod->n_rules, &pod, reterr);
+	if (r == 0)
+		r = cgfs_devices_v1_intersect(&pod, &own, ret, reterr);
+	cgfs_devices_v1_free(&pod);
+	cgfs_devices_v1_free(&own);
+	return r;
+}
+
+/* Everything anew: right after mkdir, when nobody can be hurt by the moment between. */
+static int v1_fresh(const struct cgfs_dir *d, const struct cgfs_devices_v1 *set,
+		    struct cgfs_err *reterr)
+{
+	int r = dir_write(d, set->allow ? V1_ALLOW : V1_DENY, "a", reterr);
+
+	return r < 0 ? r : v1_write(d, set->allow ? V1_DENY : V1_ALLOW, set, NULL, reterr);
+}
+
+/* From one set to the next without a moment in which what both grant is refused. */
+static int v1_replace(const struct cgfs_dir *d, const struct cgfs_devices_v1 *old,
+		      const struct cgfs_devices_v1 *set, struct cgfs_err *reterr)
+{
+	const char *grow = set->allow ? V1_DENY : V1_ALLOW;
+	const char *shrink = set->allow ? V1_ALLOW : V1_DENY;
+	int r;
+
+	if (old->allow != set->allow)
+		return v1_fresh(d, set, reterr);
+	r = v1_write(d, grow, set, old, reterr);
+	return r < 0 ? r : v1_write(d, shrink, old, set, reterr);
+}
+
+static int v1_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
+		    bool fresh, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->place[CGFS_DEVICES].hierarchy, NULL };
+	struct cgfs_devices_v1 set = CGFS_DEVICES_V1_INIT, old = CGFS_DEVICES_V1_INIT;
+	int r;
+
+	r = v1_set(g, rules, n, &set, reterr);
+	if (r < 0)
+		return r;
+	if (fresh || !g->rules) {
+		r = v1_fresh(&d, &set, reterr);
+	} else {
+		r = v1_set(g, g->rules, g->n_rules, &old, reterr);
+		if (r == 0)
+			r = v1_replace(&d, &old, &set, reterr);
+	}
+	cgfs_devices_v1_free(&old);
+	cgfs_devices_v1_free(&set);
+	return r;
+}
+
+static int keep(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
+		struct cgfs_err *reterr)
+{
+	/* One more than needed: an empty list is a list, and is not NULL. */
+	struct cgfs_device_rule *copy = calloc(n + 1, sizeof(*copy));
+
+	if (!copy)
+		return cgfs_err_set(reterr, -ENOMEM, "keep device rules", NULL, NULL, NULL);
+	if (n)
+		memcpy(copy, rules, n * sizeof(*copy));
+	free(g->rules);
+	g->rules = copy;
+	g->n_rules = n;
+	return 0;
+}
+
+/* What the kernel has for a group that somebody made earlier: "a *:* rwm", or one allow rule a
+ * line, which are rules in our own spelling. */
+static int v1_load(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->place[CGFS_DEVICES].hierarchy, NULL };
+	auto_free struct cgfs_device_rule *rules = NULL;
+	auto_free char *text = NULL;
+	char *save = NULL;
+	size_t n = 0;
+	int r;
+
+	text = malloc(V1_LIST_MAX);
+	rules = calloc(CGFS_DEVICE_RULES_MAX, sizeof(*rules));
+	if (!text || !rules)
+		return dir_error(&d, -ENOMEM, "read", V1_LIST, NULL, reterr);
+	r = (int)dir_read(&d, V1_LIST, text, V1_LIST_MAX, reterr);
+	if (r < 0)
+		return r == -ENOENT || r == -ENODEV ? 0
+						    : r; /* the group is not in this hierarchy */
+	for (char *line = strtok_r(text, "\n", &save); line && n < CGFS_DEVICE_RULES_MAX;
+	     line = strtok_r(NULL, "\n", &save)) {
+		r = cgfs_device_parse(line, &rules[n++], reterr);
+		if (r < 0)
+			return r;
+	}
+	return keep(g, rules, n, reterr);
+}
+
+/*
+ * Three callers: create (@fresh; @rules NULL for a container without a list), a new list for a
+ * live group, and open (@rules NULL): then the policy is told that the group is there.
+ */
+int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n, bool fresh,
+		  struct cgfs_err *reterr)
+{
+	const struct cgfs_policy *policy = g->c->policy;
+	struct cgfs_policy_group target;
+	int r;
+
+	if (policy && g->cgroup_id) {
+		group_policy(g, &target);
+		if (fresh || !rules)
+			r = policy->ops->add(policy->ctx, &target, rules, n, reterr);
+		else
+			r = policy->ops->set_rules(policy->ctx, &target, rules, n, reterr);
+		if (r < 0)
+			return r;
+	}
+	if (!rules)
+		return fresh || g->c->place[CGFS_DEVICES].version != CGFS_V1 ? 0
+									     : v1_load(g, reterr);
+	if (g->c->place[CGFS_DEVICES].version == CGFS_V1) {
+		r = v1_apply(g, rules, n, fresh, reterr);
+		if (r < 0)
+			return r;
+	}
+	return keep(g, rules, n, reterr);
+}

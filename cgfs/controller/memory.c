@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory.c - the memory controller.
+ *
+ * Swap: the API speaks OCI (memory and swap together).  That is v1's memsw; v2 has swap alone,
+ * so the memory limit is subtracted.  Figures speak v2 (swap alone), so memsw is subtracted.
+ *
+ * Kernel: Documentation/admin-guide/cgroup-v1/memory.rst; cgroup-v2.rst "Memory"
+ */
+#include "table.h"
+
+#define LIMIT_BITS (CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP)
+
+/* -- v1 ------------------------------------------------------------------------------------ */
+
+#define V1_LIMIT "memory.limit_in_bytes"
+#define V1_MEMSW "memory.memsw.limit_in_bytes"
+
+static int v1_limit(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	return dir_write_limit(d, V1_LIMIT, res->memory_max_bytes, "-1", reterr);
+}
+
+static int v1_memsw(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	return dir_write_limit(d, V1_MEMSW, res->memory_swap_bytes, "-1", reterr);
+}
+
+/* The kernel keeps limit <= memsw at every step (EINVAL): shrinking writes the limit first,
+ * growing writes memsw first. */
+static int v1_limits(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		     struct cgfs_err *reterr)
+{
+	int r;
+
+	if ((res->set & LIMIT_BITS) == CGFS_SET_MEMORY_MAX)
+		return v1_limit(d, res, reterr);
+	r = v1_limit(d, res, reterr);
+	if (r == 0) {
+		r = v1_memsw(d, res, reterr);
+		/* No swap accounting: "no limit" is what there is. */
+		return r == -ENOENT && res->memory_swap_bytes == CGFS_MAX ? 0 : r;
+	}
+	if (r != -EINVAL)
+		return r;
+	r = v1_memsw(d, res, reterr);
+	return r < 0 ? r : v1_limit(d, res, reterr);
+}
+
+static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	int r = 0;
+
+	if (res->set & LIMIT_BITS)
+		r = v1_limits(d, res, reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_LOW))
+		r = dir_write_limit(d, "memory.soft_limit_in_bytes", res->memory_low_bytes, "-1",
+				    reterr);
+	return r;
+}
+
+/* v1 says "no limit" as the largest multiple of the page size. */
+static void v1_unlimited(struct cgfs_stats *s, enum cgfs_stat stat)
+{
+	if (s->available[stat] && s->value[stat] >= (uint64_t)INT64_MAX - 65535)
+		s->value[stat] = CGFS_MAX;
+}
+
+/* memsw less memory; both were read at different moments, so it may come out below zero. */
+static void v1_swap(struct cgfs_stats *s, enum cgfs_stat swap, uint64_t memory)
+{
+	if (s->available[swap] && s->value[swap] != CGFS_MAX)
+		s->value[swap] = s->value[swap] > memory ? s->value[swap] - memory : 0;
+}
+
+static int v1_files(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_err *reterr)
+{
+	static const struct {
+		enum kept slot;
+		const char *file;
+		enum cgfs_stat stat;
+	} files[] = {
+		{ KEPT_MEMORY_CURRENT, "memory.usage_in_bytes", CGFS_STAT_MEMORY_CURRENT },
+		{ KEPT_MEMORY_MAX, V1_LIMIT, CGFS_STAT_MEMORY_MAX },
+		{ KEPT_MEMORY_LOW, "memory.soft_limit_in_bytes", CGFS_STAT_MEMORY_LOW },
+		{ KEPT_MEMORY_PEAK, "memory.max_usage_in_bytes", CGFS_STAT_MEMORY_PEAK },
+		{ KEPT_MEMORY_SWAP_CURRENT, "memory.memsw.usage_in_bytes",
+		  CGFS_STAT_MEMORY_SWAP_CURRENT },
+		{ KEPT_MEMORY_SWAP_MAX, V1_MEMSW, CGFS_STAT_MEMORY_SWAP_MAX },
+		{ KEPT_MEMORY_KERNEL, "memory.kmem.usage_in_bytes", CGFS_STAT_MEMORY_KERNEL },
+		{ KEPT_MEMORY_FAILCNT, "memory.failcnt", CGFS_STAT_MEMORY_EVENTS_MAX },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int r = ctl_stat_file(d, files[i].slot, files[i].file, files[i].stat, s, reterr);
+
+		if (r < 0)
+			return r;
+	}
+	v1_unlimited(s, CGFS_STAT_MEMORY_MAX);
+	v1_unlimited(s, CGFS_STAT_MEMORY_LOW);
+	v1_unlimited(s, CGFS_STAT_MEMORY_SWAP_MAX);
+	v1_swap(s, CGFS_STAT_MEMORY_SWAP_CURRENT, s->value[CGFS_STAT_MEMORY_CURRENT]);
+	v1_swap(s, CGFS_STAT_MEMORY_SWAP_MAX, s->value[CGFS_STAT_MEMORY_MAX]);
+	return 0;
+}
+
+static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+		    struct cgfs_err *reterr)
+{
+	static const struct cgfs_key events[] = {
+		{ "oom_kill", CGFS_STAT_MEMORY_EVENTS_OOM_KILL },
+	};
+	/* In the order in which the kernel prints them. */
+	static const struct cgfs_key stat[] = {
+		{ "total_cache", CGFS_STAT_MEMORY_FILE },
+		{ "total_rss", CGFS_STAT_MEMORY_ANON },
+		{ "total_rss_huge", CGFS_STAT_MEMORY_ANON_THP },
+		{ "total_shmem", CGFS_STAT_MEMORY_SHMEM },
+		{ "total_mapped_file", CGFS_STAT_MEMORY_FILE_MAPPED },
+		{ "total_dirty", CGFS_STAT_MEMORY_FILE_DIRTY },
+		{ "total_writeback", CGFS_STAT_MEMORY_FILE_WRITEBACK },
+		{ "total_pgpgin", CGFS_STAT_MEMORY_PGPGIN },
+		{ "total_pgpgout", CGFS_STAT_MEMORY_PGPGOUT },
+		{ "total_pgfault", CGFS_STAT_MEMORY_PGFAULT },
+		{ "total_pgmajfault", CGFS_STAT_MEMORY_PGMAJFAULT },
+		{ "total_inactive_anon", CGFS_STAT_MEMORY_INACTIVE_ANON },
+		{ "total_active_anon", CGFS_STAT_MEMORY_ACTIVE_ANON },
+		{ "total_inactive_file", CGFS_STAT_MEMORY_INACTIVE_FILE },
+		{ "total_active_file", CGFS_STAT_MEMORY_ACTIVE_FILE },
+		{ "total_unevictable", CGFS_STAT_MEMORY_UNEVICTABLE },
+	};
+	int r = 0;
+
+	if (what & CGFS_READ_MEMORY) {
+		r = v1_files(d, s, reterr);
+		if (r == 0)
+			r = ctl_stat_keyed(d, KEPT_MEMORY_EVENTS, "memory.oom_control", events,
+					   ARRAY_SIZE(events), s, reterr);
+	}
+	if (r == 0 && (what & CGFS_READ_MEMORY_STAT))
+		r = ctl_stat_keyed(d, KEPT_MEMORY_STAT, "memory.stat", stat, ARRAY_SIZE(stat), s,
+				   reterr);
+	return r;
+}
+
+const struct ctl_ops ctl_memory_v1 = {
+	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW,
+	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT,
+	.prepare_root = ctl_no_prepare_root,
+	.apply = v1_apply,
+	.stats = v1_stats,
+};
+
+/* -- v2 ------------------------------------------------------------------------------------ */
+
+static int v2_swap(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		   struct cgfs_err *reterr)
+{
+	uint64_t swap = res->memory_swap_bytes;
+	int r;
+
+	if (swap != CGFS_MAX)
+		swap -= res->memory_max_bytes; /* cgfs_resources_check() saw that it fits */
+	r = dir_write_limit(d, "memory.swap.max", swap, "max", reterr);
+	/* No swap accounting: "no limit" is what there is. */
+	return r == -ENOENT && swap == CGFS_MAX ? 0 : r;
+}
+
+static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	int r = 0;
+
+	if (res->set & CGFS_SET_MEMORY_MIN)
+		r = dir_write_limit(d, "memory.min", res->memory_min_bytes, "max", reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_LOW))
+		r = dir_write_limit(d, "memory.low", res->memory_low_bytes, "max", reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_HIGH))
+		r = dir_write_limit(d, "memory.high", res->memory_high_bytes, "max", reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_SWAP))
+		r = v2_swap(d, res, reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_MAX))
+		r = dir_write_limit(d, "memory.max", res->memory_max_bytes, "max", reterr);
+	return r;
+}
+
+static int v2_files(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_err *reterr)
+{
+	static const struct {
+		enum kept slot;
+		const char *file;
+		enum cgfs_stat stat;
+	} files[] = {
+		{ KEPT_MEMORY_CURRENT, "memory.current", CGFS_STAT_MEMORY_CURRENT },
+		{ KEPT_MEMORY_MAX, "memory.max", CGFS_STAT_MEMORY_MAX },
+		{ KEPT_MEMORY_HIGH, "memory.high", CGFS_STAT_MEMORY_HIGH },
+		{ KEPT_MEMORY_LOW, "memory.low", CGFS_STAT_MEMORY_LOW },
+		{ KEPT_MEMORY_PEAK, "memory.peak", CGFS_STAT_MEMORY_PEAK },
+		{ KEPT_MEMORY_SWAP_CURRENT, "memory.swap.current", CGFS_STAT_MEMORY_SWAP_CURRENT },
+		{ KEPT_MEMORY_SWAP_MAX, "memory.swap.max", CGFS_STAT_MEMORY_SWAP_MAX },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int r = ctl_stat_file(d, files[i].slot, files[i].file, files[i].stat, s, reterr);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+		    struct cgfs_err *reterr)
+{
+	static const struct cgfs_key events[] = {
+		{ "low", CGFS_STAT_MEMORY_EVENTS_LOW },
+		{ "high", CGFS_STAT_MEMORY_EVENTS_HIGH },
+		{ "max", CGFS_STAT_MEMORY_EVENTS_MAX },
+		{ "oom", CGFS_STAT_MEMORY_EVENTS_OOM },
+		{ "oom_kill", CGFS_STAT_MEMORY_EVENTS_OOM_KILL },
+	};
+	/* In the order in which the kernel prints them. */
+	static const struct cgfs_key stat[] = {
+		{ "anon", CGFS_STAT_MEMORY_ANON },
+		{ "file", CGFS_STAT_MEMORY_FILE },
+		{ "kernel", CGFS_STAT_MEMORY_KERNEL },
+		{ "shmem", CGFS_STAT_MEMORY_SHMEM },
+		{ "file_mapped", CGFS_STAT_MEMORY_FILE_MAPPED },
+		{ "file_dirty", CGFS_STAT_MEMORY_FILE_DIRTY },
+		{ "file_writeback", CGFS_STAT_MEMORY_FILE_WRITEBACK },
+		{ "anon_thp", CGFS_STAT_MEMORY_ANON_THP },
+		{ "inactive_anon", CGFS_STAT_MEMORY_INACTIVE_ANON },
+		{ "active_anon", CGFS_STAT_MEMORY_ACTIVE_ANON },
+		{ "inactive_file", CGFS_STAT_MEMORY_INACTIVE_FILE },
+		{ "active_file", CGFS_STAT_MEMORY_ACTIVE_FILE },
+		{ "unevictable", CGFS_STAT_MEMORY_UNEVICTABLE },
+		{ "pgfault", CGFS_STAT_MEMORY_PGFAULT },
+		{ "pgmajfault", CGFS_STAT_MEMORY_PGMAJFAULT },
+	};
+	int r = 0;
+
+	if (what & CGFS_READ_MEMORY) {
+		r = v2_files(d, s, reterr);
+		if (r == 0)
+			r = ctl_stat_keyed(d, KEPT_MEMORY_EVENTS, "memory.events", events,
+					   ARRAY_SIZE(events), s, reterr);
+	}
+	if (r == 0 && (what & CGFS_READ_MEMORY_STAT))
+		r = ctl_stat_keyed(d, KEPT_MEMORY_STAT, "memory.stat", stat, ARRAY_SIZE(stat), s,
+				   reterr);
+	return r;
+}
+
+const struct ctl_ops ctl_memory_v2 = {
+	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_MIN,
+	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT,
+	.prepare_root = ctl_no_prepare_root,
+	.apply = v2_apply,
+	.stats = v2_stats,
+};

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.h - one controller on one cgroup version.
+ *
+ * This folder and host.c are the only places that know v1 from v2.  A file here holds one
+ * controller: its v1 table and its v2 table side by side.  table.c lists them all.
+ */
+#ifndef CGFS_CONTROLLER_TABLE_H
+#define CGFS_CONTROLLER_TABLE_H
+
+#include "../core.h"
+#include "../parse.h"
+
+/* Statistics files whose descriptors a group keeps, over all controllers and versions. */
+enum kept {
+	KEPT_MEMORY_CURRENT,
+	KEPT_MEMORY_MAX,
+	KEPT_MEMORY_HIGH,
+	KEPT_MEMORY_LOW,
+	KEPT_MEMORY_PEAK,
+	KEPT_MEMORY_SWAP_CURRENT,
+	KEPT_MEMORY_SWAP_MAX,
+	KEPT_MEMORY_KERNEL,
+	KEPT_MEMORY_EVENTS,
+	KEPT_MEMORY_FAILCNT,
+	KEPT_MEMORY_STAT,
+	KEPT_CPU_STAT,
+	KEPT_CPU_WEIGHT,
+	KEPT_CPU_QUOTA,
+	KEPT_CPU_PERIOD,
+	KEPT_CPUACCT_USAGE,
+	KEPT_CPUACCT_USER,
+	KEPT_CPUACCT_SYSTEM,
+	KEPT_PIDS_CURRENT,
+	KEPT_PIDS_MAX,
+	KEPT_PIDS_PEAK,
+	KEPT_PIDS_EVENTS,
+	KEPT_COUNT
+};
+
+/* Every slot is mandatory; the ctl_no_* functions below stand for "nothing to do". */
+struct ctl_ops {
+	uint64_t handles; /* CGFS_SET_* bits that apply() understands */
+	uint32_t reads;	  /* CGFS_READ_* bits for which stats() has something */
+	/* A directory of the way to the pods root, the root included, was made or found. */
+	int (*prepare_root)(struct cgfs *c, int parent_fd, int dir_fd, struct cgfs_err *reterr);
+	int (*apply)(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		     struct cgfs_err *reterr);
+	int (*stats)(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+		     struct cgfs_err *reterr);
+};
+
+int ctl_no_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, struct cgfs_err *reterr);
+int ctl_no_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		 struct cgfs_err *reterr);
+int ctl_no_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+		 struct cgfs_err *reterr);
+
+/* One figure from one single-value file; a file that is not there leaves it unavailable.  A
+ * negative return is a real error: the group is gone. */
+int ctl_stat_file(const struct cgfs_dir *d, enum kept slot, const char *file, enum cgfs_stat stat,
+		  struct cgfs_stats *s, struct cgfs_err *reterr);
+
+static inline void ctl_stat_set(struct cgfs_stats *s, enum cgfs_stat stat, uint64_t value)
+{
+	s->value[stat] = value;
+	s->available[stat] = true;
+}
+
+/* Figures from a file of "key value" lines; a key's index is an enum cgfs_stat. */
+int ctl_stat_keyed(const struct cgfs_dir *d, enum kept slot, const char *file,
+		   const struct cgfs_key *keys, size_t n_keys, struct cgfs_stats *s,
+		   struct cgfs_err *reterr);
+
+/* NULL: the controller has no such version, or the library only makes its directories. */
+const struct ctl_ops *ctl_ops(enum cgfs_controller ctl, enum cgfs_version_id version);
+/* Its name in cgroup.controllers or /proc/cgroups; NULL where it does not exist. */
+const char *ctl_name(enum cgfs_controller ctl, enum cgfs_version_id version);
+
+extern const struct ctl_ops ctl_cpu_v1, ctl_cpu_v2;
+extern const struct ctl_ops ctl_cpuacct_v1;
+extern const struct ctl_ops ctl_cpuset_v1, ctl_cpuset_v2;
+extern const struct ctl_ops ctl_memory_v1, ctl_memory_v2;
+extern const struct ctl_ops ctl_pids_v1, ctl_pids_v2;
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core.h - the library's own structures.  Only files in cgfs/ include it.
+ *
+ * A context has hierarchies; a controller has a place, which is a hierarchy and a version; a
+ * group is the same relative path in every hierarchy in use.
+ */
+#ifndef CGFS_CORE_H
+#define CGFS_CORE_H
+
+#include "internal.h"
+
+#include <cgfs/cgfs.h>
+#include <fcntl.h>
+
+#define HIERARCHY_MAX CGFS_MOUNTS_MAX
+
+/* Longest relative path of a group ("pod/container") with a control file behind it. */
+#define REL_MAX	      (2 * (CGFS_ID_MAX + 1))
+#define FILE_PATH_MAX (REL_MAX + 96)
+
+struct hierarchy {
+	const struct cgfs_mount *mount;
+	int mount_fd;
+	int root_fd;	      /* the pods root; -EBADF until something was made in it */
+	uint32_t controllers; /* those in use, 1u << enum cgfs_controller */
+	uint32_t enabled; /* bits that this context switched on in the mount's subtree_control */
+};
+
+struct place {
+	enum cgfs_version_id version;
+	int hierarchy;		   /* index; -1 without one */
+	const struct ctl_ops *ops; /* NULL: the library only makes the directories */
+};
+
+struct cgfs {
+	const struct cgfs_fs *fs;
+	const struct cgfs_policy *policy; /* NULL: none, or no cgroup2 tree to hold on to */
+	struct cgfs_mounts mounts;
+	char *root; /* "/pods" */
+	struct hierarchy hierarchy[HIERARCHY_MAX];
+	int n;
+	int unified; /* index of the cgroup2 tree, -1 without one */
+	struct place place[CGFS_CONTROLLER_COUNT];
+	struct cgfs_group *groups; /* all handles */
+	struct events *events;
+};
+
+enum group_state { GROUP_LIVE, GROUP_REMOVING, GROUP_REMOVED };
+
+struct cgfs_group {
+	struct cgfs *c;
+	struct cgfs_group *pod; /* holds a reference; NULL for pods and standalone containers */
+	struct cgfs_group *next, **prev; /* in c->groups */
+	unsigned int refs;
+	bool is_pod;
+	enum group_state state;
+	char *path;		/* "/pods/web/c1" */
+	const char *rel;	/* "web/c1", inside path */
+	const char *id;		/* "c1", inside path */
+	int dir[HIERARCHY_MAX]; /* opened on first need; -EBADF until then */
+	uint64_t cgroup_id;
+	bool subtree;			/* controllers are enabled for children (cgroup2) */
+	int *kept;			/* descriptors of statistics files, see KEPT_* */
+	struct cgfs_device_rule *rules; /* the list in force, as far as this handle knows */
+	size_t n_rules;
+	struct oom_watch *oom; /* NULL when nothing is watched through control files */
+	struct removal *removal;
+};
+
+static inline bool in_use(const struct hierarchy *h)
+{
+	return h->mount != NULL;
+}
+
+/* -- fs calls, through the context's door (fs.c) ----------------------------------------- */
+
+int fs_open(struct cgfs *c, int dirfd, const char *name, int flags);
+void fs_close(struct cgfs *c, int *fd);
+/* Whole file from offset 0, NUL-terminated; the length, or -EFBIG when @len is too small. */
+ssize_t fs_pread(struct cgfs *c, int fd, char *buf, size_t len);
+ssize_t fs_read_at(struct cgfs *c, int dirfd, const char *name, char *buf, size_t len);
+int fs_write_at(struct cgfs *c, int dirfd, const char *name, const char *value);
+
+/* Closes a descriptor of the door on scope exit. */
+struct door_fd {
+	struct cgfs *c;
+	int fd;
+};
+static inline void cgfs_cleanup_door_fd(struct door_fd *d)
+{
+	fs_close(d->c, &d->fd);
+}
+#define auto_door_fd __attribute__((cleanup(cgfs_cleanup_door_fd)))
+
+/* -- one directory of one group (io.c) ---------------------------------------------------- */
+
+/* What control files read before they were changed, to be written back on failure. */
+struct journal;
+
+struct cgfs_dir {
+	struct cgfs_group *g;
+	int hierarchy;
+	struct journal *journal; /* NULL: nothing to restore, the group is removed on failure */
+};
+
+int dir_write(const struct cgfs_dir *d, const char *file, const char *value,
+	      struct cgfs_err *reterr);
+/* @unlimited is what the file takes for CGFS_MAX: "max" or "-1". */
+int dir_write_limit(const struct cgfs_dir *d, const char *file, uint64_t value,
+		    const char *unlimited, struct cgfs_err *reterr);
+ssize_t dir_read(const struct cgfs_dir *d, const char *file, char *buf, size_t len,
+		 struct cgfs_err *reterr);
+int dir_error(const struct cgfs_dir *d, int code, const char *op, const char *file,
+	      const char *value, struct cgfs_err *reterr);
+/* Same as dir_read through a descriptor that stays open; -ENOENT when there is no such file
+ * (remembered), without filling an error. */
+ssize_t dir_read_kept(const struct cgfs_dir *d, int slot, const char *file, char *buf, size_t len);
+
+struct journal *journal_new(void);
+/* Writes everything back, newest first, and frees; a NULL journal is nothing to do. */
+void journal_undo(struct journal *j);
+void journal_free(struct journal *j);
+
+/* The group's directory in a hierarchy: opened on first use, kept. */
+int group_dir(struct cgfs_group *g, int hierarchy, int *ret_fd, struct cgfs_err *reterr);
+/* mount + path + file, for messages. */
+void group_file_path(const struct cgfs_group *g, int hierarchy, const char *file, char *buf,
+		     size_t len);
+
+/* -- the pods root (root.c) ---------------------------------------------------------------- */
+
+/* Makes the root in every hierarchy, with controllers enabled on the way down. */
+int root_ensure(struct cgfs *c, struct cgfs_err *reterr);
+/* Is it open in every hierarchy? */
+bool root_complete(const struct cgfs *c);
+/* Opens it where it exists; hierarchies without it keep root_fd -EBADF. */
+void root_find(struct cgfs *c);
+void root_forget(struct cgfs *c);
+int subtree_enable(struct cgfs *c, int hierarchy, int dirfd, const char *prefix,
+		   uint32_t *ret_enabled);
+
+/* -- resources (resources.c) --------------------------------------------------------------- */
+
+/* Can this host take all of @res?  No I/O. */
+int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr);
+/* Everything but devices. */
+int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, struct journal *j,
+		    struct cgfs_err *reterr);
+/* The device list: at create (@fresh), or as a replacement.  @rules NULL: none of its own. */
+int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n, bool fresh,
+		  struct cgfs_err *reterr);
+bool devices_enforced(const struct cgfs *c);
+void group_policy(const struct cgfs_group *g, struct cgfs_policy_group *ret);
+
+/* -- events and life cycle ------------------------------------------------------------------ */
+
+int events_new(struct cgfs *c, struct cgfs_err *reterr);
+void events_free(struct cgfs *c);
+void events_push(struct cgfs *c, const struct cgfs_event *ev);
+/* Begins with type, time and the ids of @g. */
+void events_init(struct cgfs_event *ev, enum cgfs_event_type type, const struct cgfs_group *g);
+/* Reads all descriptors that are ready, without blocking, and drives removals. */
+int events_dispatch(struct cgfs *c, struct cgfs_err *reterr);
+/* Waits until a descriptor is ready, at most until @deadline_ns of CLOCK_MONOTONIC. */
+int events_wait(struct cgfs *c, uint64_t deadline_ns);
+/* Calls removal_step() for the group once @file of its cgroup2 directory changes. */
+int events_watch(struct cgfs_group *g, const char *file, void (*fn)(struct cgfs_group *g),
+		 int *ret_wd);
+void events_unwatch(struct cgfs *c, int *wd);
+/* An eventfd in the epoll set; calls @fn when it counts. */
+int events_add_counter(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), int *ret_fd);
+void events_drop_counter(struct cgfs *c, int *fd);
+/* Asks for removal_step()/oom_step() rounds after @delay_us; the earliest wins. */
+void events_timer(struct cgfs *c, uint64_t delay_us);
+uint64_t now_ns(int clock);
+
+/* removal.c */
+void removal_step(struct cgfs_group *g);
+void removal_free(struct cgfs_group *g);
+bool group_populated(struct cgfs_group *g);
+/* Removes the group's directories, with what is below them: 0, or why one is left. */
+int group_rmdir(struct cgfs_group *g, char *left, size_t len);
+
+/* oom.c */
+int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr);
+void oom_step(struct cgfs_group *g);
+void oom_unwatch(struct cgfs_group *g);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * discover.c - which hierarchies are mounted, as libcgroup finds them.  The only file that
+ * knows libcgroup.  What libcgroup cannot say, a cgroup2 tree without controllers and the
+ * version of a mount point, comes from mountinfo.
+ */
+#include "controller/table.h"
+#include "core.h"
+
+#include <libcgroup.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/vfs.h>
+
+static struct cgfs_mount *add(struct cgfs_mounts *m, const char *path)
+{
+	struct cgfs_mount *mount;
+	struct statfs fs;
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (streq(m->mount[i].path, path))
+			return &m->mount[i];
+	}
+	if (m->n == CGFS_MOUNTS_MAX || strlen(path) >= sizeof(mount->path) || statfs(path, &fs) < 0)
+		return NULL;
+	mount = &m->mount[m->n];
+	if (fs.f_type == CGROUP2_SUPER_MAGIC)
+		mount->version = CGFS_V2;
+	else if (fs.f_type == CGROUP_SUPER_MAGIC)
+		mount->version = CGFS_V1;
+	else
+		return NULL; /* hidden under something else */
+	strcpy(mount->path, path);
+	m->n++;
+	return mount;
+}
+
+/* The first cgroup2 mount of mountinfo: libcgroup lists a tree only if it has controllers. */
+static int find_unified(struct cgfs_mounts *m)
+{
+	char line[4096], path[256], type[32];
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		const char *dash = strstr(line, " - ");
+
+		/* 36 35 98:0 /root /mount/point options - type source options */
+		if (dash && sscanf(dash, " - %31s", type) == 1 && streq(type, "cgroup2") &&
+		    sscanf(line, "%*s %*s %*s %*s %255s", path) == 1 && add(m, path))
+			break;
+	}
+	fclose(f);
+	return 0;
+}
+
+int cgfs_discover(struct cgfs_mounts *ret_mounts, struct cgfs_err *reterr)
+{
+	struct cgfs_mounts m = { 0 };
+	int r;
+
+	r = cgroup_init();
+	if (r && r != ECGROUPNOTMOUNTED)
+		return cgfs_err_set(reterr, -EIO, "cgroup_init", NULL, NULL, "%s",
+				    cgroup_strerror(r));
+
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		const char *names[] = { ctl_name(ctl, CGFS_V1), ctl_name(ctl, CGFS_V2) };
+
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			auto_free char *path = NULL;
+			struct cgfs_mount *mount;
+
+			if (!names[i] || cgroup_get_subsys_mount_point(names[i], &path) || !path)
+				continue;
+			mount = add(&m, path);
+			/* Only the name that belongs to the version: cpuacct is no v2 name. */
+			if (mount && ctl_name(ctl, mount->version) &&
+			    streq(names[i], ctl_name(ctl, mount->version)))
+				mount->controllers |= 1u << ctl;
+		}
+	}
+
+	r = find_unified(&m);
+	if (r < 0)
+		return cgfs_err_set(reterr, r, "read", "/proc/self/mountinfo", NULL, NULL);
+	if (m.n == 0)
+		return cgfs_err_set(reterr, -ENOENT, "discover cgroup hierarchies", NULL, NULL,
+				    "none is mounted");
+	*ret_mounts = m;
+	return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fs.c - the one door to the file system: the table for the running kernel, and the calls
+ * that the library makes through whichever table its context has.  Knows no cgroups.
+ */
+#include "core.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+static int kernel_open(void *ctx, int dirfd, const char *name, int flags)
+{
+	int fd;
+
+	(void)ctx;
+	fd = openat(dirfd, name, flags | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+static void kernel_close(void *ctx, int fd)
+{
+	(void)ctx;
+	close(fd);
+}
+
+static ssize_t kernel_pread(void *ctx, int fd, void *buf, size_t len, off_t offset)
+{
+	ssize_t n;
+
+	(void)ctx;
+	n = pread(fd, buf, len, offset);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t kernel_write(void *ctx, int fd, const void *buf, size_t len)
+{
+	ssize_t n;
+
+	(void)ctx;
+	n = write(fd, buf, len);
+	return n < 0 ? -errno : n;
+}
+
+static int kernel_mkdir(void *ctx, int dirfd, const char *name, mode_t mode)
+{
+	(void)ctx;
+	return mkdirat(dirfd, name, mode) < 0 ? -errno : 0;
+}
+
+static int kernel_rmdir(void *ctx, int dirfd, const char *name)
+{
+	(void)ctx;
+	return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+static int kernel_list(void *ctx, int dirfd, int (*fn)(void *arg, const char *name), void *arg)
+{
+	struct dirent *e;
+	int r = 0, fd;
+	DIR *dir;
+
+	(void)ctx;
+	/* A description of its own: rewinding a shared one would upset a concurrent walk. */
+	fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	for (errno = 0; r == 0 && (e = readdir(dir)); errno = 0) {
+		if (e->d_type == DT_DIR && !streq(e->d_name, ".") && !streq(e->d_name, ".."))
+			r = fn(arg, e->d_name);
+	}
+	if (r == 0 && errno)
+		r = -errno;
+	closedir(dir);
+	return r;
+}
+
+static int kernel_inode(void *ctx, int fd, uint64_t *ret_inode)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret_inode = st.st_ino;
+	return 0;
+}
+
+static int kernel_notify_open(void *ctx)
+{
+	int fd;
+
+	(void)ctx;
+	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int kernel_notify_add(void *ctx, int nfd, int dirfd, const char *name)
+{
+	char path[FILE_PATH_MAX];
+	int wd;
+
+	(void)ctx;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name);
+	wd = inotify_add_watch(nfd, path, IN_MODIFY);
+	return wd < 0 ? -errno : wd;
+}
+
+static int kernel_notify_remove(void *ctx, int nfd, int wd)
+{
+	(void)ctx;
+	return inotify_rm_watch(nfd, wd) < 0 ? -errno : 0;
+}
+
+static int kernel_kill(void *ctx, pid_t pid, int sig)
+{
+	(void)ctx;
+	return kill(pid, sig) < 0 ? -errno : 0;
+}
+
+const struct cgfs_fs *cgfs_fs_kernel(void)
+{
+	static const struct cgfs_fs_ops ops = {
+		.open = kernel_open,
+		.close = kernel_close,
+		.pread = kernel_pread,
+		.write = kernel_write,
+		.mkdir = kernel_mkdir,
+		.rmdir = kernel_rmdir,
+		.list = kernel_list,
+		.inode = kernel_inode,
+		.notify_open = kernel_notify_open,
+		.notify_add = kernel_notify_add,
+		.notify_remove = kernel_notify_remove,
+		.kill = kernel_kill,
+	};
+	static const struct cgfs_fs fs = { .ops = &ops };
+
+	return &fs;
+}
+
+int fs_open(struct cgfs *c, int dirfd, const char *name, int flags)
+{
+	int r;
+
+	do
+		r = c->fs->ops->open(c->fs->ctx, dirfd, name, flags);
+	while (r == -EINTR);
+	return r;
+}
+
+void fs_close(struct cgfs *c, int *fd)
+{
+	if (*fd >= 0)
+		c->fs->ops->close(c->fs->ctx, *fd);
+	*fd = -EBADF;
+}
+
+ssize_t fs_pread(struct cgfs *c, int fd, char *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = c->fs->ops->pread(c->fs->ctx, fd, buf, len - 1, 0);
+	while (n == -EINTR);
+	if (n < 0)
+		return n;
+	if ((size_t)n == len - 1)
+		return -EFBIG;
+	buf[n] = '\0';
+	return n;
+}
+
+ssize_t fs_read_at(struct cgfs *c, int dirfd, const char *name, char *buf, size_t len)
+{
+	auto_door_fd struct door_fd d = { c, fs_open(c, dirfd, name, O_RDONLY) };
+
+	if (d.fd < 0)
+		return d.fd;
+	return fs_pread(c, d.fd, buf, len);
+}
+
+int fs_write_at(struct cgfs *c, int dirfd, const char *name, const char *value)
+{
+	auto_door_fd struct door_fd d = { c, fs_open(c, dirfd, name, O_WRONLY) };
+	size_t len = strlen(value);
+	ssize_t n;
+
+	if (d.fd < 0)
+		return d.fd;
+	do
+		n = c->fs->ops->write(c->fs->ctx, d.fd, value, len);
+	while (n == -EINTR);
+	if (n < 0)
+		return (int)n;
+	return (size_t)n == len ? 0 : -EIO;
+}

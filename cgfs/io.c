@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io.c - control files of one group in one hierarchy: read, write, remember what was there.
+ * Words the errors of the file system; knows no controller.
+ */
+#include "controller/table.h"
+#include "core.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct journal_entry {
+	struct journal_entry *next;
+	struct cgfs_group *g;
+	int hierarchy;
+	char file[64];
+	char value[]; /* what it held */
+};
+
+struct journal {
+	struct journal_entry *newest;
+};
+
+void group_file_path(const struct cgfs_group *g, int hierarchy, const char *file, char *buf,
+		     size_t len)
+{
+	snprintf(buf, len, "%s%s%s%s", g->c->hierarchy[hierarchy].mount->path, g->path,
+		 file ? "/" : "", file ? file : "");
+}
+
+int dir_error(const struct cgfs_dir *d, int code, const char *op, const char *file,
+	      const char *value, struct cgfs_err *reterr)
+{
+	char path[sizeof(reterr->path)];
+
+	if (!reterr)
+		return code;
+	group_file_path(d->g, d->hierarchy, file, path, sizeof(path));
+	return cgfs_err_set(reterr, code, op, path, value, NULL);
+}
+
+int group_dir(struct cgfs_group *g, int hierarchy, int *ret_fd, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, hierarchy, NULL };
+	int fd;
+
+	if (g->dir[hierarchy] < 0) {
+		if (g->state == GROUP_REMOVED)
+			return dir_error(&d, -ENOENT, "open", NULL, NULL, reterr);
+		fd = fs_open(g->c, g->c->hierarchy[hierarchy].root_fd, g->rel,
+			     O_RDONLY | O_DIRECTORY);
+		if (fd < 0)
+			return dir_error(&d, fd, "open", NULL, NULL, reterr);
+		g->dir[hierarchy] = fd;
+	}
+	*ret_fd = g->dir[hierarchy];
+	return 0;
+}
+
+/*
+ * Where to start from and what to call the file.  A group that was just made is written
+ * through the pods root, which saves opening each of its directories: two system calls in
+ * four.  From then on its own descriptor leads, so that nothing can take its place.
+ */
+static int start(const struct cgfs_dir *d, const char *file, char *buf, size_t len,
+		 const char **ret_name)
+{
+	int fd = d->g->dir[d->hierarchy];
+
+	if (fd >= 0) {
+		*ret_name = file;
+		return fd;
+	}
+	if ((size_t)snprintf(buf, len, "%s/%s", d->g->rel, file) >= len)
+		return -ENAMETOOLONG;
+	*ret_name = buf;
+	return d->g->c->hierarchy[d->hierarchy].root_fd;
+}
+
+static int remember(const struct cgfs_dir *d, const char *file)
+{
+	struct journal_entry *e;
+	char old[4096];
+	ssize_t n;
+	int fd, r;
+
+	r = group_dir(d->g, d->hierarchy, &fd, NULL);
+	if (r < 0)
+		return r;
+	n = fs_read_at(d->g->c, fd, file, old, sizeof(old));
+	if (n < 0)
+		return n == -ENOENT ? 0 : (int)n; /* the write will say it better */
+	while (n > 0 && old[n - 1] == '\n')
+		old[--n] = '\0';
+	e = calloc(1, sizeof(*e) + (size_t)n + 1);
+	if (!e)
+		return -ENOMEM;
+	e->g = d->g;
+	e->hierarchy = d->hierarchy;
+	snprintf(e->file, sizeof(e->file), "%s", file);
+	memcpy(e->value, old, (size_t)n + 1);
+	e->next = d->journal->newest;
+	d->journal->newest = e;
+	return 0;
+}
+
+int dir_write(const struct cgfs_dir *d, const char *file, const char *value,
+	      struct cgfs_err *reterr)
+{
+	char buf[FILE_PATH_MAX];
+	const char *name;
+	int r, fd;
+
+	if (d->journal) {
+		r = remember(d, file);
+		if (r < 0)
+			return dir_error(d, r, "read", file, NULL, reterr);
+	}
+	fd = start(d, file, buf, sizeof(buf), &name);
+	r = fd < 0 ? fd : fs_write_at(d->g->c, fd, name, value);
+	return r < 0 ? dir_error(d, r, "write", file, value, reterr) : 0;
+}
+
+int dir_write_limit(const struct cgfs_dir *d, const char *file, uint64_t value,
+		    const char *unlimited, struct cgfs_err *reterr)
+{
+	char text[24];
+
+	if (value == CGFS_MAX)
+		return dir_write(d, file, unlimited, reterr);
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	return dir_write(d, file, text, reterr);
+}
+
+ssize_t dir_read(const struct cgfs_dir *d, const char *file, char *buf, size_t len,
+		 struct cgfs_err *reterr)
+{
+	char path[FILE_PATH_MAX];
+	const char *name;
+	ssize_t n;
+	int fd;
+
+	fd = start(d, file, path, sizeof(path), &name);
+	n = fd < 0 ? fd : fs_read_at(d->g->c, fd, name, buf, len);
+	return n < 0 ? dir_error(d, (int)n, "read", file, NULL, reterr) : n;
+}
+
+ssize_t dir_read_kept(const struct cgfs_dir *d, int slot, const char *file, char *buf, size_t len)
+{
+	struct cgfs_group *g = d->g;
+	int fd, r;
+
+	if (!g->kept) {
+		g->kept = malloc(KEPT_COUNT * sizeof(*g->kept));
+		if (!g->kept)
+			return -ENOMEM;
+		for (int i = 0; i < KEPT_COUNT; i++)
+			g->kept[i] = -EBADF;
+	}
+	if (g->kept[slot] == -EBADF) {
+		r = group_dir(g, d->hierarchy, &fd, NULL);
+		if (r < 0)
+			return r == -ENOENT ? -ENODEV : r; /* the group, not the file */
+		r = fs_open(g->c, fd, file, O_RDONLY);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		g->kept[slot] = r;
+	}
+	if (g->kept[slot] < 0)
+		return g->kept[slot];
+	return fs_pread(g->c, g->kept[slot], buf, len);
+}
+
+struct journal *journal_new(void)
+{
+	return calloc(1, sizeof(struct journal));
+}
+
+void journal_free(struct journal *j)
+{
+	struct journal_entry *e, *next;
+
+	if (!j)
+		return;
+	for (e = j->newest; e; e = next) {
+		next = e->next;
+		free(e);
+	}
+	free(j);
+}
+
+void journal_undo(struct journal *j)
+{
+	if (!j)
+		return;
+	/* Best effort by nature: the caller already has an error to report. */
+	for (struct journal_entry *e = j->newest; e; e = e->next) {
+		struct cgfs_dir d = { e->g, e->hierarchy, NULL };
+
+		(void)!dir_write(&d, e->file, e->value, NULL);
+	}
+	journal_free(j);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c - the processes of a group: join, list, kill, freeze and thaw.
+ *
+ * Where there is a cgroup2 directory, kill and freeze go through it on every layout: cgroup.kill
+ * cannot miss a fork, and a process that cgroup2 froze can be killed.  v1's freezer and signals
+ * are for hosts without a cgroup2 tree.
+ */
+#include "core.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+/* -- join ---------------------------------------------------------------------------------------
+ */
+
+static int join(struct cgfs_group *g, pid_t pid, struct cgfs_err *reterr)
+{
+	char text[16];
+	int r, fd;
+
+	if (g->is_pod)
+		return cgfs_err_set(reterr, -EINVAL, NULL, g->path, NULL,
+				    "processes live in containers, not in pods");
+	if (pid < 0)
+		return cgfs_err_set(reterr, -EINVAL, NULL, NULL, NULL, "a pid cannot be negative");
+	if (g->state != GROUP_LIVE)
+		return cgfs_err_set(reterr, -ENOENT, NULL, g->path, NULL, "it is being removed");
+	snprintf(text, sizeof(text), "%d", pid);
+	for (int i = 0; i < g->c->n; i++) {
+		struct cgfs_dir d = { g, i, NULL };
+
+		r = group_dir(g, i, &fd, reterr);
+		if (r == 0)
+			r = dir_write(&d, "cgroup.procs", text, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int cgfs_group_add_pid(struct cgfs_group *g, pid_t pid, struct cgfs_err *reterr)
+{
+	int r = join(g, pid, reterr);
+
+	return r < 0 ? cgfs_err_context(reterr, r, "add process %d to \"%.80s\"", pid, g->rel) : 0;
+}
+
+/* -- list ---------------------------------------------------------------------------------------
+ */
+
+struct pid_list {
+	struct cgfs *c;
+	pid_t *pid;
+	size_t n, size;
+	int dirfd;
+};
+
+static int pids_append(struct pid_list *l, const char *text)
+{
+	char *end;
+
+	for (const char *p = text; *p; p = end + (*end == '\n')) {
+		long pid = strtol(p, &end, 10);
+
+		if (end == p)
+			return -EIO;
+		if (l->n == l->size) {
+			size_t size = l->size ? l->size * 2 : 64;
+			pid_t *bigger = realloc(l->pid, size * sizeof(*bigger));
+
+			if (!bigger)
+				return -ENOMEM;
+			l->pid = bigger;
+			l->size = size;
+		}
+		l->pid[l->n++] = (pid_t)pid;
+	}
+	return 0;
+}
+
+/* cgroup.procs can be long: read it in whole, into a buffer that grows. */
+static int pids_read(struct pid_list *l)
+{
+	auto_door_fd struct door_fd d = { l->c, fs_open(l->c, l->dirfd, "cgroup.procs", O_RDONLY) };
+	auto_free char *buf = NULL;
+	ssize_t n = -EFBIG;
+
+	if (d.fd < 0)
+		return d.fd == -ENOENT ? 0 : d.fd;
+	for (size_t size = 4096; n == -EFBIG && size <= 64u << 20; size *= 4) {
+		free(buf);
+		buf = malloc(size);
+		n = buf ? fs_pread(l->c, d.fd, buf, size) : -ENOMEM;
+	}
+	/* A threaded cgroup lists its processes at the domain above it. */
+	if (n == -EOPNOTSUPP || n == -ENODEV)
+		return 0;
+	return n < 0 ? (int)n : pids_append(l, buf);
+}
+
+static int pids_below(void *arg, const char *name)
+{
+	struct pid_list *l = arg;
+	int parent = l->dirfd, r;
+	auto_door_fd struct door_fd d = { l->c,
+					  fs_open(l->c, parent, name, O_RDONLY | O_DIRECTORY) };
+
+	if (d.fd < 0)
+		return d.fd == -ENOENT ? 0 : d.fd;
+	l->dirfd = d.fd;
+	r = pids_read(l);
+	if (r == 0)
+		r = l->c->fs->ops->list(l->c->fs->ctx, d.fd, pids_below, l);
+	l->dirfd = parent;
+	return r;
+}
+
+static int pids_in(struct cgfs_group *g, int i, struct pid_list *l, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, i, NULL };
+	int r;
+
+	r = group_dir(g, i, &l->dirfd, reterr);
+	if (r < 0)
+		return r;
+	r = pids_read(l);
+	if (r == 0)
+		r = g->c->fs->ops->list(g->c->fs->ctx, l->dirfd, pids_below, l);
+	return r < 0 ? dir_error(&d, r, "read", "cgroup.procs", NULL, reterr) : 0;
+}
+
+/* The hierarchy whose cgroup.procs is the list: cgroup2, else the first. */
+static int list_hierarchy(const struct cgfs *c)
+{
+	return c->unified >= 0 ? c->unified : 0;
+}
+
+int cgfs_group_pids(struct cgfs_group *g, pid_t **ret_pids, size_t *ret_n, struct cgfs_err *reterr)
+{
+	struct pid_list l = { .c = g->c };
+	int r;
+
+	r = pids_in(g, list_hierarchy(g->c), &l, reterr);
+	if (r < 0) {
+		free(l.pid);
+		return cgfs_err_context(reterr, r, "list processes of \"%.80s\"", g->rel);
+	}
+	if (!l.n) {
+		free(l.pid);
+		l.pid = NULL;
+	}
+	*ret_pids = l.pid;
+	*ret_n = l.n;
+	return 0;
+}
+
+/* -- freeze -------------------------------------------------------------------------------------
+ */
+
+#define V1_STATE "freezer.state"
+
+enum frozen { NOT_FROZEN, FREEZING, FROZEN };
+
+static int v2_state(struct cgfs_group *g, enum frozen *ret, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->unified, NULL };
+	char text[128];
+	ssize_t n = dir_read(&d, "cgroup.events", text, sizeof(text), reterr);
+
+	if (n < 0)
+		return (int)n;
+	*ret = strstr(text, "frozen 1") ? FROZEN : FREEZING;
+	return 0;
+}
+
+static int v1_state(struct cgfs_group *g, enum frozen *ret, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->place[CGFS_FREEZER].hierarchy, NULL };
+	char text[32];
+	ssize_t n = dir_read(&d, V1_STATE, text, sizeof(text), reterr);
+
+	if (n < 0)
+		return (int)n;
+	*ret = strncmp(text, "FROZEN", 6) == 0	   ? FROZEN
+	       : strncmp(text, "FREEZING", 8) == 0 ? FREEZING
+						   : NOT_FROZEN;
+	return 0;
+}
+
+static int v2_write(struct cgfs_group *g, bool freeze, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->unified, NULL };
+
+	return dir_write(&d, "cgroup.freeze", freeze ? "1" : "0", reterr);
+}
+
+static int v1_write(struct cgfs_group *g, bool freeze, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->place[CGFS_FREEZER].hierarchy, NULL };
+
+	return dir_write(&d, V1_STATE, freeze ? "FROZEN" : "THAWED", reterr);
+}
+
+struct freezer {
+	int (*write)(struct cgfs_group *g, bool freeze, struct cgfs_err *reterr);
+	int (*state)(struct cgfs_group *g, enum frozen *ret, struct cgfs_err *reterr);
+	bool again; /* v1: asking again is what freezes those that were missed */
+};
+
+static const struct freezer *freezer(const struct cgfs *c)
+{
+	static const struct freezer v1 = { v1_write, v1_state, true };
+	static const struct freezer v2 = { v2_write, v2_state, false };
+
+	if (c->unified >= 0)
+		return &v2;
+	return c->place[CGFS_FREEZER].version == CGFS_V1 ? &v1 : NULL;
+}
+
+static void nothing(struct cgfs_group *g)
+{
+	(void)g;
+}
+
+/* Waits until the state is FROZEN; cgroup.events tells when, v1 has to be asked again. */
+static int await_frozen(struct cgfs_group *g, const struct freezer *f, uint64_t deadline,
+			struct cgfs_err *reterr)
+{
+	uint64_t delay = 1000000;
+	int r, wd = -EBADF;
+	enum frozen state;
+
+	if (!f->again)
+		(void)!events_watch(g, "cgroup.events", nothing, &wd);
+	for (;;) {
+		uint64_t until = deadline;
+
+		r = f->state(g, &state, reterr);
+		if (r < 0 || state == FROZEN)
+			break;
+		if (wd < 0 && now_ns(CLOCK_MONOTONIC) + delay < deadline)
+			until = now_ns(CLOCK_MONOTONIC) + delay;
+		r = events_wait(g->c, until);
+		if (r == -ETIMEDOUT && until < deadline) {
+			r = f->again ? f->write(g, true, reterr) : 0;
+			delay = delay < 50000000 ? delay * 2 : delay;
+		} else if (r == -ETIMEDOUT) {
+			cgfs_err_set(reterr, r, NULL, g->path, NULL, "not all processes stopped");
+		} else if (r == 0) {
+			r = events_dispatch(g->c, reterr);
+		}
+		if (r < 0)
+			break;
+	}
+	events_unwatch(g->c, &wd);
+	return r;
+}
+
+int cgfs_group_freeze(struct cgfs_group *g, unsigned int timeout_ms, struct cgfs_err *reterr)
+{
+	uint64_t deadline = now_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u;
+	const struct freezer *f = freezer(g->c);
+	int r;
+
+	if (!f)
+		return cgfs_err_set(reterr, -ENODEV, "freeze", NULL, g->rel,
+				    "no freezer on this host");
+	r = f->write(g, true, reterr);
+	if (r == 0) {
+		r = await_frozen(g, f, deadline, reterr);
+		if (r < 0)
+			(void)!f->write(g, false, NULL);
+	}
+	return r < 0 ? cgfs_err_context(reterr, r, "freeze \"%.80s\"", g->rel) : 0;
+}
+
+int cgfs_group_thaw(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	const struct freezer *f = freezer(g->c);
+	int r;
+
+	if (!f)
+		return cgfs_err_set(reterr, -ENODEV, "thaw", NULL, g->rel,
+				    "no freezer on this host");
+	r = f->write(g, false, reterr);
+	return r < 0 ? cgfs_err_context(reterr, r, "thaw \"%.80s\"", g->rel) : 0;
+}
+
+/* -- kill ---------------------------------------------------------------------------------------
+ */
+
+/* Signals every process that is listed in one hierarchy; *ret_n says how many there were. */
+static int signal_all(struct cgfs_group *g, int hierarchy, size_t *ret_n, struct cgfs_err *reterr)
+{
+	struct pid_list l = { .c = g->c };
+	int r;
+
+	r = pids_in(g, hierarchy, &l, reterr);
+	for (size_t i = 0; r == 0 && i < l.n; i++) {
+		r = g->c->fs->ops->kill(g->c->fs->ctx, l.pid[i], SIGKILL);
+		if (r == -ESRCH)
+			r = 0;
+		if (r < 0)
+			dir_error(&(struct cgfs_dir){ g, hierarchy, NULL }, r, "kill", NULL, NULL,
+				  reterr);
+	}
+	*ret_n = l.n;
+	free(l.pid);
+	return r;
+}
+
+/*
+ * Without cgroup.kill: stop them, so that nobody forks while the list is walked, signal all,
+ * let them go so that they die.  Without a freezer: again and again, until a round finds only
+ * those that were signalled before; a fork bomb outlives that at most until the next call,
+ * which removal makes.
+ */
+static int kill_by_signal(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	const struct freezer *f = freezer(g->c);
+	int hierarchy = list_hierarchy(g->c), r = 0;
+	size_t n = 0, before;
+
+	if (f)
+		(void)!f->write(g, true, NULL);
+	for (int round = 0; round < 16 && r == 0; round++) {
+		before = n;
+		r = signal_all(g, hierarchy, &n, reterr);
+		if (n <= before)
+			break;
+	}
+	if (f)
+		(void)!f->write(g, false, NULL);
+	return r;
+}
+
+int cgfs_group_kill(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	struct cgfs *c = g->c;
+	struct cgfs_err err;
+	size_t n;
+	int r = -ENOENT;
+
+	if (c->unified >= 0) {
+		struct cgfs_dir d = { g, c->unified, NULL };
+
+		r = dir_write(&d, "cgroup.kill", "1", &err);
+	}
+	if (r == -ENOENT) /* no such file before 5.14, or no cgroup2 tree */
+		r = kill_by_signal(g, &err);
+	else if (r == 0 && g->state == GROUP_REMOVING)
+		/* Somebody may have put a process into one v1 hierarchy alone. */
+		for (int i = 0; i < c->n; i++)
+			if (i != c->unified)
+				(void)!signal_all(g, i, &n, NULL);
+	if (r < 0 && reterr) {
+		*reterr = err;
+		cgfs_err_context(reterr, r, "kill \"%.80s\"", g->rel);
+	}
+	return r;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * removal.c - deleting a group: kill, wait until it is empty, remove bottom-up in every
+ * hierarchy.  A small state machine that the event descriptor drives, so that nobody has to
+ * block; cgfs_group_destroy() is a loop over it.
+ */
+#include "controller/table.h"
+#include "core.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/* Between two tries that no event announces: 1 ms, doubling up to 100 ms. */
+#define RETRY_FIRST_US 1000
+#define RETRY_LAST_US  100000
+
+/* What cannot be removed for so long is reported; a later call may begin anew. */
+#define GIVE_UP_NS 60000000000ull
+
+struct removal {
+	int wd; /* of cgroup.events */
+	uint64_t delay_us, give_up_at;
+	char left[256]; /* what refused last */
+	bool done;
+	bool quiet; /* cgfs_group_destroy() returns the result instead of an event */
+	int error;
+};
+
+void removal_free(struct cgfs_group *g)
+{
+	if (!g->removal)
+		return;
+	events_unwatch(g->c, &g->removal->wd);
+	free(g->removal);
+	g->removal = NULL;
+}
+
+/* -- is anybody in there? --------------------------------------------------------------------- */
+
+bool group_populated(struct cgfs_group *g)
+{
+	struct cgfs *c = g->c;
+	size_t n = 0;
+	pid_t *pids = NULL;
+	char text[128];
+
+	if (c->unified >= 0) {
+		struct cgfs_dir d = { g, c->unified, NULL };
+
+		if (dir_read(&d, "cgroup.events", text, sizeof(text), NULL) > 0)
+			return strstr(text, "populated 1") != NULL;
+		return false;
+	}
+	if (cgfs_group_pids(g, &pids, &n, NULL) < 0)
+		return false;
+	free(pids);
+	return n > 0;
+}
+
+/* -- directories ------------------------------------------------------------------------------- */
+
+struct below {
+	struct cgfs_group *g;
+	int hierarchy;
+	int parent;
+	bool forget; /* tell the policy of each directory (cgroup2) */
+	char *left;
+	size_t len;
+	int result;
+};
+
+static int remove_below(struct below *b);
+
+static void policy_forget(struct cgfs *c, uint64_t id, uint64_t pod_id)
+{
+	struct cgfs_policy_group p = { .cgroup_fd = -EBADF,
+				       .cgroup_id = id,
+				       .pod_cgroup_id = pod_id,
+				       .pod = "",
+				       .container = "" };
+
+	(void)!c->policy->ops->remove(c->policy->ctx, &p, NULL);
+}
+
+static int remove_child(void *arg, const char *name)
+{
+	struct below *b = arg;
+	struct cgfs *c = b->g->c;
+	auto_door_fd struct door_fd dir = { c, -EBADF };
+	struct below next = *b;
+	uint64_t id;
+	int r;
+
+	dir.fd = fs_open(c, b->parent, name, O_RDONLY | O_DIRECTORY);
+	if (dir.fd < 0)
+		return 0; /* gone meanwhile */
+	if (b->forget && c->fs->ops->inode(c->fs->ctx, dir.fd, &id) == 0)
+		policy_forget(c, id, b->g->cgroup_id);
+	next.parent = dir.fd;
+	r = remove_below(&next);
+	if (r == 0)
+		r = c->fs->ops->rmdir(c->fs->ctx, b->parent, name);
+	if (r < 0 && r != -ENOENT) {
+		if (next.result == 0)
+			snprintf(b->left, b->len, "%s%s/.../%s",
+				 c->hierarchy[b->hierarchy].mount->path, b->g->path, name);
+		b->result = r;
+	}
+	return 0;
+}
+
+static int remove_below(struct below *b)
+{
+	struct cgfs *c = b->g->c;
+	int r;
+
+	b->result = 0;
+	r = c->fs->ops->list(c->fs->ctx, b->parent, remove_child, b);
+	return r < 0 ? r : b->result;
+}
+
+/* One hierarchy: the directory itself first, since most groups have nothing below them. */
+static int rmdir_in(struct cgfs_group *g, int i, char *left, size_t len)
+{
+	struct cgfs *c = g->c;
+	struct below b = { .g = g,
+			   .hierarchy = i,
+			   .forget = c->policy && i == c->unified,
+			   .left = left,
+			   .len = len };
+	int root = c->hierarchy[i].root_fd;
+	auto_door_fd struct door_fd dir = { c, -EBADF };
+	int r;
+
+	if (root < 0)
+		return 0;
+	r = c->fs->ops->rmdir(c->fs->ctx, root, g->rel);
+	if (r == -EBUSY || r == -ENOTEMPTY) {
+		dir.fd = fs_open(c, root, g->rel, O_RDONLY | O_DIRECTORY);
+		if (dir.fd >= 0) {
+			b.parent = dir.fd;
+			r = remove_below(&b);
+			if (r == 0)
+				r = c->fs->ops->rmdir(c->fs->ctx, root, g->rel);
+		} else {
+			r = dir.fd;
+		}
+	}
+	if (r == 0 || r == -ENOENT)
+		return 0;
+	if (!b.result)
+		group_file_path(g, i, NULL, left, len);
+	return r;
+}
+
+int group_rmdir(struct cgfs_group *g, char *left, size_t len)
+{
+	int result = 0;
+
+	/* The cgroup2 directory last: its events are what tells us of the others. */
+	for (int pass = 0; pass < 2; pass++) {
+		for (int i = 0; i < g->c->n; i++) {
+			int r;
+
+			if ((i == g->c->unified) != (pass == 1) || (pass == 1 && result < 0))
+				continue;
+			r = rmdir_in(g, i, left, len);
+			if (r < 0)
+				result = r;
+		}
+	}
+	return result;
+}
+
+/* -- the steps ----------------------------------------------------------------------------------
+ */
+
+static void finish(struct cgfs_group *g, int error)
+{
+	struct removal *rm = g->removal;
+	struct cgfs_event ev;
+
+	events_init(&ev, CGFS_EVENT_REMOVED, g);
+	ev.error = error;
+	if (error)
+		snprintf(ev.message, sizeof(ev.message), "%s", rm->left);
+	rm->done = true;
+	rm->error = error;
+	events_unwatch(g->c, &rm->wd);
+	g->state = error ? GROUP_LIVE : GROUP_REMOVED;
+	if (!rm->quiet)
+		events_push(g->c, &ev);
+}
+
+static void gone(struct cgfs_group *g)
+{
+	struct cgfs *c = g->c;
+
+	if (c->policy && g->cgroup_id) {
+		struct cgfs_policy_group p;
+
+		group_policy(g, &p);
+		(void)!c->policy->ops->remove(c->policy->ctx, &p, NULL);
+	}
+	oom_unwatch(g);
+	for (int i = 0; i < c->n; i++)
+		fs_close(c, &g->dir[i]);
+	/* Handles of what was below it are as dead as this one. */
+	for (struct cgfs_group *o = c->groups; o; o = o->next) {
+		if (o->pod == g && !o->removal)
+			o->state = GROUP_REMOVED;
+	}
+	finish(g, 0);
+}
+
+void removal_step(struct cgfs_group *g)
+{
+	struct removal *rm = g->removal;
+	int r;
+
+	if (rm->done)
+		return;
+	if (group_populated(g)) {
+		snprintf(rm->left, sizeof(rm->left), "processes in %s", g->path);
+		r = -EBUSY;
+	} else {
+		/* Kills that were counted between the last event and now; then the files go. */
+		if (g->oom)
+			oom_step(g);
+		r = group_rmdir(g, rm->left, sizeof(rm->left));
+		if (r == 0) {
+			gone(g);
+			return;
+		}
+	}
+	if (now_ns(CLOCK_MONOTONIC) >= rm->give_up_at) {
+		finish(g, r);
+		return;
+	}
+	/*
+	 * cgroup.events wakes us up when the last process is gone.  The timer is for the rest:
+	 * a hierarchy that lets go a moment later, processes that are in a v1 hierarchy only,
+	 * and kernels without a cgroup2 tree, where no event exists.
+	 */
+	(void)!cgfs_group_kill(g, NULL);
+	events_timer(g->c, rm->delay_us);
+	rm->delay_us = rm->delay_us * 2 < RETRY_LAST_US ? rm->delay_us * 2 : RETRY_LAST_US;
+}
+
+static int begin(struct cgfs_group *g, bool quiet, struct cgfs_err *reterr)
+{
+	struct cgfs *c = g->c;
+	int r;
+
+	if (g->removal && (!g->removal->done || g->removal->error == 0))
+		return cgfs_err_set(reterr, -EALREADY, "remove", NULL, g->rel,
+				    "it was begun before");
+	removal_free(g);
+	if (g->state == GROUP_REMOVED)
+		return cgfs_err_set(reterr, -ENOENT, "remove", NULL, g->rel,
+				    "it was removed with its pod");
+	g->removal = calloc(1, sizeof(*g->removal));
+	if (!g->removal)
+		return cgfs_err_set(reterr, -ENOMEM, "remove", NULL, g->rel, NULL);
+	g->removal->wd = -EBADF;
+	g->removal->quiet = quiet;
+	g->removal->delay_us = RETRY_FIRST_US;
+	g->removal->give_up_at = now_ns(CLOCK_MONOTONIC) + GIVE_UP_NS;
+
+	/* Most groups are empty by the time they are deleted: nothing to kill or to watch. */
+	if (group_populated(g)) {
+		r = cgfs_group_kill(g, reterr);
+		if (r < 0 && r != -ENOENT && r != -ENODEV) {
+			removal_free(g);
+			return cgfs_err_context(reterr, r, "remove \"%.80s\"", g->rel);
+		}
+		/* Without the watch the timer does it, only later. */
+		if (c->unified >= 0)
+			(void)!events_watch(g, "cgroup.events", removal_step, &g->removal->wd);
+	}
+	g->state = GROUP_REMOVING;
+	removal_step(g);
+	return 0;
+}
+
+int cgfs_group_remove(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	return begin(g, false, reterr);
+}
+
+int cgfs_group_destroy(struct cgfs_group *g, unsigned int timeout_ms, struct cgfs_err *reterr)
+{
+	uint64_t deadline = now_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u;
+	int r;
+
+	r = begin(g, true, reterr);
+	if (r == -EALREADY && g->removal->done)
+		return cgfs_err_set(reterr, -ENOENT, "remove", NULL, g->rel, NULL);
+	if (r < 0 && r != -EALREADY)
+		return r;
+	g->removal->quiet = true;
+	while (!g->removal->done) {
+		r = events_wait(g->c, deadline);
+		if (r == -ETIMEDOUT) {
+			g->removal->quiet = false; /* from now on by event */
+			return cgfs_err_set(reterr, r, "remove", NULL, g->rel,
+					    "not gone after %u ms: %s", timeout_ms,
+					    g->removal->left);
+		}
+		if (r == 0)
+			r = events_dispatch(g->c, reterr);
+		if (r < 0) {
+			g->removal->quiet = false;
+			return cgfs_err_context(reterr, r, "remove \"%.80s\"", g->rel);
+		}
+	}
+	if (g->removal->error)
+		return cgfs_err_set(reterr, g->removal->error, "remove", NULL, g->rel, "%s",
+				    g->removal->left);
+	return 0;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resources.c - takes a struct cgfs_resources to the controllers that can apply it: planned
+ * before the first write, rolled back after a refusal.  Names no control file.
+ */
+#include "controller/table.h"
+#include "core.h"
+
+#include <stdio.h>
+
+static const struct {
+	uint64_t bit;
+	const char *name;
+} members[] = {
+	{ CGFS_SET_MEMORY_MAX, "memory.max" },	 { CGFS_SET_MEMORY_SWAP, "memory.swap" },
+	{ CGFS_SET_MEMORY_LOW, "memory.low" },	 { CGFS_SET_MEMORY_HIGH, "memory.high" },
+	{ CGFS_SET_MEMORY_MIN, "memory.min" },	 { CGFS_SET_CPU_WEIGHT, "cpu.weight" },
+	{ CGFS_SET_CPU_SHARES, "cpu.shares" },	 { CGFS_SET_CPU_QUOTA, "cpu.quota" },
+	{ CGFS_SET_CPU_PERIOD, "cpu.period" },	 { CGFS_SET_CPUSET_CPUS, "cpuset.cpus" },
+	{ CGFS_SET_CPUSET_MEMS, "cpuset.mems" }, { CGFS_SET_PIDS_MAX, "pids.max" },
+};
+
+static const char *member_name(uint64_t bits)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		if (bits & members[i].bit)
+			return members[i].name;
+	}
+	return "?";
+}
+
+static uint64_t handled(enum cgfs_controller ctl, enum cgfs_version_id version)
+{
+	const struct ctl_ops *ops = ctl_ops(ctl, version);
+
+	return ops ? ops->handles : 0;
+}
+
+/* The controller of a `unified` key, "memory" of "memory.high"; -ENOENT for any other. */
+static int unified_controller(const char *file)
+{
+	char name[32];
+	size_t n = strcspn(file, ".");
+
+	if (n >= sizeof(name))
+		return -ENOENT;
+	memcpy(name, file, n);
+	name[n] = '\0';
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		const char *v2 = ctl_name(ctl, CGFS_V2);
+
+		if (v2 && streq(v2, name))
+			return ctl;
+	}
+	return -ENOENT;
+}
+
+static int plan_unified(const struct cgfs *c, const struct cgfs_unified *u, struct cgfs_err *reterr)
+{
+	int ctl = unified_controller(u->file);
+
+	if (ctl < 0)
+		return cgfs_err_set(reterr, -ENODEV, "set unified", NULL, u->file,
+				    "no such controller");
+	if (c->place[ctl].version == CGFS_NONE)
+		return cgfs_err_set(reterr, -ENODEV, "set unified", NULL, u->file,
+				    "the %s controller is not on this host",
+				    cgfs_controller_name(ctl));
+	if (c->place[ctl].version != CGFS_V2)
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", NULL, u->file,
+				    "the %s controller is on cgroup v1 here",
+				    cgfs_controller_name(ctl));
+	if (!c->place[ctl].ops)
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", NULL, u->file,
+				    "the %s controller is not driven by this version of cgfs",
+				    cgfs_controller_name(ctl));
+	return 0;
+}
+
+bool devices_enforced(const struct cgfs *c)
+{
+	return c->policy || c->place[CGFS_DEVICES].version == CGFS_V1;
+}
+
+int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr)
+{
+	int r = cgfs_resources_check(res, reterr);
+
+	if (r < 0)
+		return r;
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		uint64_t want = res->set & (handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2));
+		enum cgfs_version_id version = c->place[ctl].version;
+
+		if (want && version == CGFS_NONE)
+			return cgfs_err_set(reterr, -ENODEV, "set", member_name(want), NULL,
+					    "the %s controller is not on this host",
+					    cgfs_controller_name(ctl));
+		want &= ~handled(ctl, version);
+		if (want)
+			return cgfs_err_set(reterr, -EOPNOTSUPP, "set", member_name(want), NULL,
+					    "cgroup v%d's %s controller has no such limit", version,
+					    cgfs_controller_name(ctl));
+	}
+	for (size_t i = 0; (res->set & CGFS_SET_UNIFIED) && i < res->n_unified; i++) {
+		r = plan_unified(c, &res->unified[i], reterr);
+		if (r < 0)
+			return r;
+	}
+	if ((res->set & CGFS_SET_DEVICES) && !devices_enforced(c))
+		return cgfs_err_set(reterr, -ENODEV, "set", "devices", NULL,
+				    "neither cgroup v1's devices controller nor an eBPF policy is "
+				    "on this host");
+	return 0;
+}
+
+/* unified: one write per line, since the kernel takes one key of a keyed file at a time. */
+static int apply_unified(const struct cgfs_dir *d, const struct cgfs_unified *u,
+			 struct cgfs_err *reterr)
+{
+	auto_free char *copy = strdup(u->value);
+	char *save = NULL;
+	int r = 0;
+
+	if (!copy)
+		return dir_error(d, -ENOMEM, "write", u->file, NULL, reterr);
+	for (char *line = strtok_r(copy, "\n", &save); line && r == 0;
+	     line = strtok_r(NULL, "\n", &save))
+		r = dir_write(d, u->file, line, reterr);
+	/* The kernel has no such file, or does not have it for this group. */
+	if (r == -ENOENT)
+		return dir_error(d, -ENODEV, "write", u->file, u->value, reterr);
+	return r;
+}
+
+int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, struct journal *j,
+		    struct cgfs_err *reterr)
+{
+	const struct cgfs *c = g->c;
+	int r;
+
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		const struct place *p = &c->place[ctl];
+		struct cgfs_dir d = { g, p->hierarchy, j };
+
+		if (!p->ops || !(res->set & p->ops->handles))
+			continue;
+		r = p->ops->apply(&d, res, reterr);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; (res->set & CGFS_SET_UNIFIED) && i < res->n_unified; i++) {
+		struct cgfs_dir d = { g,
+				      c->place[unified_controller(res->unified[i].file)].hierarchy,
+				      j };
+
+		r = apply_unified(&d, &res->unified[i], reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int set(struct cgfs_group *g, const struct cgfs_resources *res, struct cgfs_err *reterr)
+{
+	struct journal *j;
+	int r;
+
+	if (g->state != GROUP_LIVE)
+		return cgfs_err_set(reterr, -ENOENT, NULL, NULL, NULL, "it is being removed");
+	r = resources_plan(g->c, res, reterr);
+	if (r < 0)
+		return r;
+	j = journal_new();
+	if (!j)
+		return cgfs_err_set(reterr, -ENOMEM, NULL, NULL, NULL, NULL);
+	r = resources_apply(g, res, j, reterr);
+	/* Devices last: a replacement is one step and needs no journal. */
+	if (r == 0 && (res->set & CGFS_SET_DEVICES))
+		r = devices_apply(g, res->devices, res->n_devices, false, reterr);
+	if (r < 0)
+		journal_undo(j);
+	else
+		journal_free(j);
+	return r;
+}
+
+int cgfs_group_set(struct cgfs_group *g, const struct cgfs_resources *res, struct cgfs_err *reterr)
+{
+	int r = set(g, res, reterr);
+
+	return r < 0 ? cgfs_err_context(reterr, r, "update \"%.80s\"", g->rel) : 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stats.c - collects the figures of a group from the controllers and the policy that have
+ * them.  Names no control file.
+ */
+#include "controller/table.h"
+#include "core.h"
+
+static void from_policy(struct cgfs_group *g, struct cgfs_stats *s)
+{
+	const struct cgfs_policy *p = g->c->policy;
+	struct cgfs_policy_counters n;
+
+	if (!p || !g->cgroup_id || p->ops->counters(p->ctx, g->cgroup_id, &n) < 0)
+		return;
+	ctl_stat_set(s, CGFS_STAT_DEVICE_ALLOWED, n.device_allowed);
+	ctl_stat_set(s, CGFS_STAT_DEVICE_DENIED, n.device_denied);
+	if (p->ops->reports_oom(p->ctx))
+		ctl_stat_set(s, CGFS_STAT_OOM_KILLS, n.oom_kills);
+}
+
+int cgfs_group_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats *ret_stats,
+		     struct cgfs_err *reterr)
+{
+	struct cgfs_stats s = { .value = { 0 } };
+	int r;
+
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		const struct place *p = &g->c->place[ctl];
+		struct cgfs_dir d = { g, p->hierarchy, NULL };
+
+		if (!p->ops || !(p->ops->reads & what))
+			continue;
+		r = p->ops->stats(&d, what, &s, reterr);
+		if (r < 0)
+			return cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel);
+	}
+	if (what & CGFS_READ_POLICY)
+		from_policy(g, &s);
+	*ret_stats = s;
+	return 0;
+}
