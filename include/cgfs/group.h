@@ -136,6 +136,29 @@ CGFS_API CGFS_CHECK int cgfs_group_add_pid(struct cgfs_group *g, pid_t pid,
 					   struct cgfs_err *reterr);
 
 /**
+ * cgfs_group_spawn() - fork(2) into a container
+ * @g:         borrowed; a container
+ * @ret_pid:   out; the child's pid in the parent, 0 in the child
+ * @ret_pidfd: out, in the parent only; to be closed by the caller
+ * @reterr:    may be NULL; filled in the parent
+ *
+ * Returns twice, as fork does, once the child is in every hierarchy of the container; the
+ * child does not return when it could not join one.  Ten times faster than
+ * cgfs_group_add_pid(), because nothing has to wait for a grace period.  In a process with
+ * several threads the child may call async-signal-safe functions only.
+ *
+ * Errors:  -EINVAL      @g is a pod, or is being removed
+ *          -EOPNOTSUPP  the context is not on a kernel (struct cgfs_fs of a simulation)
+ *          -EAGAIN      pids.max
+ *          other        the kernel's (clone3, cgroup.procs, tasks); no child is left
+ * Context: waits for the child's few system calls, not for a grace period on cgroup2
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_spawn(struct cgfs_group *g, pid_t *ret_pid, int *ret_pidfd,
+					 struct cgfs_err *reterr);
+
+/**
  * cgfs_group_pids() - the processes of a group and its descendants
  * @g:        borrowed
  * @ret_pids: out; release with free(3); NULL when there are none
