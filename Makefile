@@ -19,6 +19,7 @@ endif
 CLANG    ?= clang
 BPFTOOL  ?= bpftool
 STRIP    ?= strip
+OBJCOPY  ?= objcopy
 PKGCONF  ?= pkg-config
 CFLAGS   ?= -O2 -g
 
@@ -50,7 +51,7 @@ endif
 ifeq ($(FUZZ),1)
 sanitize += -fsanitize=fuzzer-no-link
 endif
-cppflags := -Iinclude -I. -I$(O) -D_GNU_SOURCE -DCGFS_WITH_BPF=$(BPF)
+cppflags := -Iinclude -I. -I$(O)/bpf -D_GNU_SOURCE -DCGFS_WITH_BPF=$(BPF)
 cflags   := -std=gnu11 $(warnings) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections \
 	    $(sanitize)
 ldflags  := -Wl,--gc-sections $(sanitize)
@@ -91,13 +92,15 @@ fuzz_src    := $(call sources,tests/fuzz/*.c)
 
 skels       := $(patsubst bpf/%.bpf.c,$(O)/bpf/%.skel.h,$(bpf_prog))
 
-libcgfs     := $(if $(lib_src),$(O)/libcgfs.a)
+# For users: the API and nothing else.  For us, below obj/: every function.
+public      := $(if $(lib_src),$(O)/libcgfs.a) $(if $(bpf_src),$(O)/libcgfs-bpf.a)
 libcgfs_so  := $(if $(lib_src),$(O)/libcgfs.so.0)
-libbpf      := $(if $(bpf_src),$(O)/libcgfs-bpf.a)
-libagent    := $(if $(agent_src),$(O)/libagent.a)
-libpodctl   := $(if $(podctl_src),$(O)/libpodctl.a)
-libfake     := $(if $(fake_src),$(O)/libfake.a)
-libtap      := $(if $(tap_src),$(O)/libtap.a)
+libcgfs     := $(if $(lib_src),$(O)/obj/libcgfs.a)
+libbpf      := $(if $(bpf_src),$(O)/obj/libcgfs-bpf.a)
+libagent    := $(if $(agent_src),$(O)/obj/libagent.a)
+libpodctl   := $(if $(podctl_src),$(O)/obj/libpodctl.a)
+libfake     := $(if $(fake_src),$(O)/obj/libfake.a)
+libtap      := $(if $(tap_src),$(O)/obj/libtap.a)
 
 agent_bin   := $(if $(agent_src),$(O)/cgfs-agent)
 podctl_bin  := $(if $(podctl_src),$(O)/podctl)
@@ -114,6 +117,8 @@ fuzz_prog   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
 
 test_progs  := $(unit_prog) $(conf_prog) $(tbpf_prog) $(tagent_prog) $(tpodctl_prog)
 
+core_h      := $(filter-out %/bpf.h,$(wildcard include/cgfs/*.h))
+
 all_src     := $(lib_src) $(bpf_src) $(common_src) $(podctl_src) $(agent_src) $(fake_src) \
 	       $(tap_src) $(unit_src) $(conf_src) $(tbpf_src) $(tagent_src) $(tpodctl_src) \
 	       $(scen_src) $(bench_src)
@@ -127,10 +132,10 @@ all_obj     := $(call obj,$(all_src) $(fuzz_src))
 all: lib bpf agent
 
 ## lib: libcgfs.a and libcgfs.so.0
-lib: $(libcgfs) $(libcgfs_so)
+lib: $(filter %/libcgfs.a,$(public)) $(libcgfs_so)
 
 ## bpf: the eBPF objects, their skeletons and libcgfs-bpf.a
-bpf: $(skels) $(libbpf)
+bpf: $(skels) $(filter %-bpf.a,$(public))
 
 ## agent: cgfs-agent and podctl, linked statically
 agent: $(agent_bin) $(podctl_bin)
@@ -176,17 +181,28 @@ $(call obj,$(bpf_src) $(tbpf_src)): | $(skels)
 # The programs' size matters more than their speed.
 $(call obj,$(agent_src) $(podctl_src) $(common_src)): extra_cflags := -Os
 
-$(O)/%.a:
+$(O)/obj/%.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 $(libcgfs): $(call obj,$(lib_src))
-# With its own copy of what errors are made of, which libcgfs.so does not export.
-$(libbpf): $(call obj,$(bpf_src) cgfs/err.c)
+$(libbpf): $(call obj,$(bpf_src))
 $(libagent): $(call obj,$(agent_src) $(common_src))
 $(libpodctl): $(call obj,$(podctl_src) $(common_src))
 $(libfake): $(call obj,$(fake_src))
 $(libtap): $(call obj,$(tap_src))
+
+# One object each, in which only the API is global: internal names cannot clash with a user's.
+# libcgfs-bpf has a copy of its own of what errors are made of, which libcgfs does not offer.
+$(O)/libcgfs.a: $(call obj,$(lib_src)) $(core_h)
+$(O)/libcgfs-bpf.a: $(call obj,$(bpf_src) cgfs/err.c) include/cgfs/bpf.h
+$(public): tests/tools/api.awk $(O)/flags
+	$(call say,AR,$@)
+	$(Q)$(CC) -r -nostdlib -o $(@:.a=.o) $(filter %.o,$^)
+	$(Q)awk -f tests/tools/api.awk $(filter %.h,$^) | awk '{ print $$2 }' > $@.api
+	$(Q)$(OBJCOPY) --keep-global-symbols=$@.api $(@:.a=.o)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(@:.a=.o)
+	$(Q)rm -f $(@:.a=.o) $@.api
 
 ifneq ($(lib_src),)
 $(libcgfs_so): $(call obj,$(lib_src)) cgfs/libcgfs.map $(O)/flags
@@ -199,8 +215,9 @@ endif
 # Static programs.  A sanitizer cannot be linked statically.  The linker's remark that
 # libcgroup's look-ups of user names need the shared glibc is expected: we make none.
 static = $(if $(filter 1,$(SAN)),,-static)
-quiet_getpw = 2> $@.ld; s=$$?; sed -e '/[Ii]n function .cgroup/{N;/statically linked/d}' \
-	      $@.ld >&2; rm -f $@.ld; exit $$s
+quiet_getpw = 2> $@.ld || { cat $@.ld >&2; rm -f $@.ld; exit 1; }; \
+	sed -e '/libcgroup\.a(.*in function/d' -e '/Using .get[pg][wr].* in statically linked/d' \
+		$@.ld >&2; rm -f $@.ld
 
 $(agent_bin): $(call obj,$(agent_src) $(common_src)) $(libbpf) $(libcgfs)
 $(podctl_bin): $(call obj,$(podctl_src) $(common_src)) $(libbpf) $(libcgfs)
@@ -246,7 +263,7 @@ deps_lint  := clang-format clang-tidy
 deps_fuzz  := libclang-rt-14-dev
 need        = @.ci/deps $(1)
 
-.PHONY: deps run check check-built check-root check-guest guest-shell bench fuzz lint format
+.PHONY: deps run check check-built check-fakes check-root check-guest guest-shell bench fuzz lint format
 .PHONY: check-headers check-abi check-docs check-bpf check-tree check-install check-san
 .PHONY: fuzz-built bench-built run-built install uninstall dist compile_commands.json tidy distclean
 
@@ -299,6 +316,10 @@ check-built: all tests
 		'containers and guests')
 	@tests/run -o $(O)/tests/result $(checks:%=tests/check-%.sh) $(plain) $(as_root) \
 		$(san_prog) $(call on_fakes,$(san_conf))
+
+## check-fakes: only the tests that need no kernel
+check-fakes: all tests
+	@tests/run $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(call on_fakes,$(conf_prog))
 
 ## check-root: only the tests on this machine's kernel (root)
 check-root: all tests
@@ -390,7 +411,7 @@ install: all
 	install -d $(sort $(dir $(addprefix $(root_dir)/,$(installed))))
 	install -m 644 $(headers) $(root_dir)/include/cgfs
 	$(if $(abi_h),install -m 644 $(abi_h) $(root_dir)/include/cgfs/abi)
-	install -m 644 $(libcgfs) $(libbpf) $(root_dir)/lib
+	install -m 644 $(public) $(root_dir)/lib
 	install -m 755 $(libcgfs_so) $(root_dir)/lib/$(so_full)
 	ln -sf $(so_full) $(root_dir)/lib/libcgfs.so.0
 	ln -sf libcgfs.so.0 $(root_dir)/lib/libcgfs.so
@@ -414,5 +435,5 @@ dist:
 	git archive --prefix=cgfs-$(version)/ -o $(O)/cgfs-$(version).tar.gz HEAD
 	@echo $(O)/cgfs-$(version).tar.gz
 
-## distclean: clean
+## distclean: the same as clean
 distclean: clean

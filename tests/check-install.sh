@@ -78,7 +78,7 @@ runs "it has this version"
 if [ -e docs/example.c ]; then
 	cp docs/example.c "$stage/example.c"
 	grep -q '<cgfs/bpf.h>' docs/example.c && library=libcgfs-bpf || library=libcgfs
-	build "docs/example.c with libcgfs.so" $library "$stage/example.c"
+	build "docs/example.c with libcgfs.so" "$library" "$stage/example.c"
 fi
 if [ -e "$at/lib/libcgfs-bpf.a" ]; then
 	cat > "$stage/bpf.c" <<'END'
