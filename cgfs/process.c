@@ -6,6 +6,7 @@
  * cannot miss a fork, and a process that cgroup2 froze can be killed.  v1's freezer and signals
  * are for hosts without a cgroup2 tree.
  */
+#include "controller/table.h"
 #include "core.h"
 
 #include <signal.h>
@@ -15,9 +16,44 @@
 /* -- join ---------------------------------------------------------------------------------------
  */
 
+/* Finds in the text of /proc/PID/cgroup where the process is in one hierarchy: "/", "/a/b". */
+static const char *find_origin(const struct cgfs *c, int hierarchy, char *text, char *buf,
+			       size_t len)
+{
+	const struct hierarchy *h = &c->hierarchy[hierarchy];
+
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *names = strchr(line, ':'),
+			   *path = names ? strchr(names + 1, ':') : NULL;
+
+		if (!path)
+			return NULL;
+		if (hierarchy == c->unified ? strncmp(line, "0::", 3) != 0
+					    : !ctl_in_list(h->controllers, names + 1, path))
+			continue;
+		snprintf(buf, len, ".%.*s", (int)strcspn(path + 1, "\n"), path + 1);
+		return buf;
+	}
+	return NULL;
+}
+
+/* A hierarchy refused: back to where it was in those that had taken it already. */
+static void move_back(struct cgfs *c, int failed, const char *pid, char *origins)
+{
+	char dir[4096], file[4096 + 16];
+
+	for (int i = 0; i < failed; i++) {
+		if (!find_origin(c, i, origins, dir, sizeof(dir)))
+			continue;
+		snprintf(file, sizeof(file), "%s/cgroup.procs", dir);
+		(void)!fs_write_at(c, c->hierarchy[i].mount_fd, file, pid);
+	}
+}
+
 static int join(struct cgfs_group *g, pid_t pid, struct cgfs_err *reterr)
 {
-	char text[16];
+	char text[16], proc[32], origins[8192];
+	struct cgfs *c = g->c;
 	int r, fd;
 
 	if (g->is_pod)
@@ -28,14 +64,19 @@ static int join(struct cgfs_group *g, pid_t pid, struct cgfs_err *reterr)
 	if (g->state != GROUP_LIVE)
 		return cgfs_err_set(reterr, -ENOENT, NULL, g->path, NULL, "it is being removed");
 	snprintf(text, sizeof(text), "%d", pid);
-	for (int i = 0; i < g->c->n; i++) {
+	snprintf(proc, sizeof(proc), "/proc/%s/cgroup", pid ? text : "self");
+	if (c->n < 2 || fs_read_at(c, AT_FDCWD, proc, origins, sizeof(origins)) < 0)
+		origins[0] = '\0';
+	for (int i = 0; i < c->n; i++) {
 		struct cgfs_dir d = { g, i, NULL };
 
 		r = group_dir(g, i, &fd, reterr);
 		if (r == 0)
 			r = dir_write(&d, "cgroup.procs", text, reterr);
-		if (r < 0)
+		if (r < 0) {
+			move_back(c, i, text, origins);
 			return r;
+		}
 	}
 	return 0;
 }

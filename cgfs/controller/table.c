@@ -44,6 +44,23 @@ const char *ctl_name(enum cgfs_controller ctl, enum cgfs_version_id version)
 	return version == CGFS_V1 ? table[ctl].v1 : table[ctl].v2;
 }
 
+bool ctl_in_list(uint32_t controllers, const char *names, const char *end)
+{
+	while (names < end) {
+		size_t len = strcspn(names, ",:");
+
+		for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+			const char *v1 = table[ctl].v1;
+
+			if ((controllers & (1u << ctl)) && strlen(v1) == len &&
+			    strncmp(names, v1, len) == 0)
+				return true;
+		}
+		names += len + 1;
+	}
+	return false;
+}
+
 int ctl_no_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, struct cgfs_err *reterr)
 {
 	(void)c;

@@ -77,6 +77,9 @@ const struct ctl_ops *ctl_ops(enum cgfs_controller ctl, enum cgfs_version_id ver
 /* Its name in cgroup.controllers or /proc/cgroups; NULL where it does not exist. */
 const char *ctl_name(enum cgfs_controller ctl, enum cgfs_version_id version);
 
+/* Is one of @controllers among the v1 names "cpu,cpuacct" from @names up to @end? */
+bool ctl_in_list(uint32_t controllers, const char *names, const char *end);
+
 extern const struct ctl_ops ctl_cpu_v1, ctl_cpu_v2;
 extern const struct ctl_ops ctl_cpuacct_v1;
 extern const struct ctl_ops ctl_cpuset_v1, ctl_cpuset_v2;
