@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * direct.c - podctl without an agent: one context of libcgfs with the eBPF device policy, and
+ * the lock that keeps two podctl's from making and removing the same root or pins at once.
+ */
+#include "podctl.h"
+
+#if CGFS_WITH_BPF
+#include <cgfs/bpf.h>
+#endif
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#define LOCK_DIR      "/run/cgfs"
+#define CGROUP2_MOUNT "/run/cgfs/cgroup2"
+#define BPFFS	      "/sys/fs/bpf"
+
+int direct_lock(struct direct *d, struct cgfs_err *reterr)
+{
+	/* The lock is on the directory itself, which only root can open. */
+	if (mkdir(LOCK_DIR, 0700) < 0 && errno != EEXIST)
+		return cgfs_err_set(reterr, -errno, "mkdir", LOCK_DIR, NULL, NULL);
+	d->lock = open(LOCK_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->lock < 0)
+		return cgfs_err_set(reterr, -errno, "lock", LOCK_DIR, NULL, NULL);
+	while (flock(d->lock, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return cgfs_err_set(reterr, -errno, "lock", LOCK_DIR, NULL, NULL);
+	}
+	return 0;
+}
+
+void direct_unlock(struct direct *d)
+{
+	int fd = take_fd(&d->lock);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+#if CGFS_WITH_BPF
+static const char *pin_dir(const struct args *a)
+{
+	return a->pin_dir ? a->pin_dir : BPFFS "/cgfs";
+}
+
+static bool is_bpffs(void)
+{
+	struct statfs fs;
+
+	return statfs(BPFFS, &fs) == 0 && (uint32_t)fs.f_type == BPF_FS_MAGIC;
+}
+
+static bool is_empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	bool empty = d != NULL;
+
+	while (d && empty && (e = readdir(d)))
+		empty = streq(e->d_name, ".") || streq(e->d_name, "..");
+	if (d)
+		closedir(d);
+	return empty;
+}
+
+static int policy_tidy(struct direct *d, struct cgfs_err *reterr)
+{
+	int r;
+
+	if (!d->bpf || (d->probing && d->had_pins))
+		return 0;
+	r = cgfs_bpf_unpin(d->bpf, reterr);
+	if (r == -EBUSY)
+		return 0;
+	/* The file system was mounted for these pins alone; somebody else's keep it. */
+	if (r == 0 && !d->had_bpffs && is_bpffs() && is_empty(BPFFS))
+		(void)!umount2(BPFFS, 0);
+	return r;
+}
+
+static int policy_open(const struct args *a, enum direct_mode mode, struct direct *d,
+		       struct cgfs_err *reterr)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	int r;
+
+	opts.pin_dir = a->pin_dir;
+	d->had_pins = access(pin_dir(a), F_OK) == 0;
+	d->had_bpffs = is_bpffs();
+	opts.events = mode == DIRECT_RUN || mode == DIRECT_EVENTS;
+
+	/* Looking must not load and pin programs that are not there. */
+	if ((mode == DIRECT_READ || mode == DIRECT_EVENTS) && !d->had_pins)
+		return 0;
+
+	r = cgfs_bpf_open(&opts, &d->bpf, reterr);
+	if (r < 0 && mode == DIRECT_RUN) {
+		opts.events = false;
+		r = cgfs_bpf_open(&opts, &d->bpf, reterr);
+	}
+	d->events = r == 0 && opts.events;
+	return r;
+}
+#else
+static int policy_tidy(struct direct *d, struct cgfs_err *reterr)
+{
+	(void)d;
+	(void)reterr;
+	return 0;
+}
+
+static int policy_open(const struct args *a, enum direct_mode mode, struct direct *d,
+		       struct cgfs_err *reterr)
+{
+	(void)d;
+	if (mode == DIRECT_READ || (mode == DIRECT_EVENTS && !a->pin_dir))
+		return 0;
+	return cgfs_err_set(reterr, -EOPNOTSUPP, "device policy", NULL, NULL,
+			    "this podctl was built without eBPF");
+}
+#endif
+
+static bool v1_devices(void)
+{
+	struct cgfs_mounts mounts;
+
+	if (cgfs_discover(&mounts, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < mounts.n; i++) {
+		if (mounts.mount[i].version == CGFS_V1 &&
+		    mounts.mount[i].controllers & 1u << CGFS_DEVICES)
+			return true;
+	}
+	return false;
+}
+
+int direct_open(const struct args *a, enum direct_mode mode, struct direct *ret,
+		struct cgfs_err *reterr)
+{
+	struct direct d = { .lock = -EBADF, .probing = mode == DIRECT_PROBE };
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	bool writes = mode != DIRECT_READ && mode != DIRECT_EVENTS;
+	int r;
+
+	if (writes) {
+		r = direct_lock(&d, reterr);
+		if (r < 0)
+			goto fail;
+	}
+
+	r = policy_open(a, mode, &d, &d.policy_error);
+	if (r < 0 && mode != DIRECT_READ && mode != DIRECT_PROBE) {
+		if (!writes || !v1_devices()) {
+			if (reterr)
+				*reterr = d.policy_error;
+			goto fail;
+		}
+		out_note("warning: devices are kept by the v1 controller alone, and denials are "
+			 "not reported: %s",
+			 d.policy_error.text);
+	}
+
+	opts.root = a->root;
+#if CGFS_WITH_BPF
+	if (d.bpf) {
+		opts.policy = cgfs_bpf_policy(d.bpf);
+		opts.cgroup2_mount = writes ? CGROUP2_MOUNT : NULL;
+	}
+#endif
+	r = cgfs_open(&opts, &d.c, reterr);
+	if (r < 0)
+		goto fail;
+	*ret = d;
+	return 0;
+fail:
+	direct_close(&d);
+	return r;
+}
+
+void direct_close(struct direct *d)
+{
+	cgfs_close(d->c);
+#if CGFS_WITH_BPF
+	cgfs_bpf_close(d->bpf);
+#endif
+	d->c = NULL;
+	d->bpf = NULL;
+	direct_unlock(d);
+}
+
+int direct_tidy(const struct args *a, struct direct *d, struct cgfs_err *reterr)
+{
+	struct args ask = { .agent = a->agent };
+	int r;
+
+	/* An agent's root and pins stay, also while it has no pod. */
+	if (!a->root && !a->pin_dir && args_agent(&ask))
+		return 0;
+
+	/* cgfs_probe() has removed what it made; an empty root that was there may stay. */
+	r = d->probing ? 0 : cgfs_root_remove(d->c, reterr);
+	if (r == -ENOTEMPTY || r == -EBUSY)
+		return 0;
+	return r < 0 ? r : policy_tidy(d, reterr);
+}
+
+int direct_group(struct direct *d, const char *pod, const char *ctr, struct cgfs_group **ret_pod,
+		 struct cgfs_group **ret_ctr, struct cgfs_err *reterr)
+{
+	struct cgfs_group *p = NULL, *c = NULL;
+	int r;
+
+	r = cgfs_pod_open(d->c, pod, &p, reterr);
+	if (r == -ENOENT)
+		return cgfs_err_set(reterr, r, NULL, NULL, NULL, "there is no pod \"%s\"", pod);
+	if (r < 0)
+		return r;
+	if (*ctr) {
+		r = cgfs_container_open(d->c, p, ctr, &c, reterr);
+		if (r == -ENOENT)
+			cgfs_err_set(reterr, r, NULL, NULL, NULL,
+				     "there is no container \"%s\" in pod \"%s\"", ctr, pod);
+		if (r < 0) {
+			cgfs_group_close(p);
+			return r;
+		}
+	}
+	*ret_pod = p;
+	*ret_ctr = c;
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_id(void *arg, const char *id)
+{
+	struct ids *ids = arg;
+	char **grown = reallocarray(ids->id, ids->n + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	ids->id = grown;
+	ids->id[ids->n] = strdup(id);
+	if (!ids->id[ids->n])
+		return -ENOMEM;
+	ids->n++;
+	return 0;
+}
+
+void ids_free(struct ids *ids)
+{
+	for (size_t i = 0; i < ids->n; i++)
+		free(ids->id[i]);
+	free(ids->id);
+	*ids = (struct ids){ 0 };
+}
+
+int direct_list(struct direct *d, struct cgfs_group *pod, struct ids *ret, struct cgfs_err *reterr)
+{
+	struct ids ids = { 0 };
+	int r;
+
+	r = pod ? cgfs_container_list(pod, add_id, &ids, reterr)
+		: cgfs_pod_list(d->c, add_id, &ids, reterr);
+	if (r < 0) {
+		ids_free(&ids);
+		return r == -ENOMEM ? doc_no_memory(reterr) : r;
+	}
+	if (ids.n)
+		qsort(ids.id, ids.n, sizeof(*ids.id), compare);
+	*ret = ids;
+	return 0;
+}
+
+int direct_describe(struct cgfs_group *g, unsigned int what, json_t **ret, struct cgfs_err *reterr)
+{
+	auto_free pid_t *pids = NULL;
+	json_t *list, *stats = NULL, *doc;
+	struct cgfs_stats figures;
+	size_t n;
+	int r;
+
+	r = cgfs_group_stats(g, what, &figures, reterr);
+	if (r == 0)
+		r = cgfs_group_pids(g, &pids, &n, reterr);
+	if (r < 0)
+		return r;
+	if (doc_stats(&figures, &stats) < 0)
+		return doc_no_memory(reterr);
+
+	list = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_integer(pids[i]));
+	doc = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o}", "id", cgfs_group_id(g), "path",
+			cgfs_group_path(g), "cgroup_id", (json_int_t)cgfs_group_cgroup_id(g),
+			"state", n ? "running" : "empty", "processes", list, "stats", stats);
+	if (!doc)
+		return doc_no_memory(reterr);
+	*ret = doc;
+	return 0;
+}
+
+int target_parse(const char *op, const char *text, char *ret_pod, char *ret_ctr,
+		 struct cgfs_err *reterr)
+{
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	struct cgfs_err why = { 0 };
+	int r;
+
+	if (len > CGFS_ID_MAX || (slash && strlen(slash + 1) > CGFS_ID_MAX))
+		return cgfs_err_set(reterr, -ENAMETOOLONG, op, NULL, text,
+				    "an id has at most %d bytes", CGFS_ID_MAX);
+	memcpy(ret_pod, text, len);
+	ret_pod[len] = '\0';
+	strcpy(ret_ctr, slash ? slash + 1 : "");
+
+	r = cgfs_id_check(ret_pod, &why);
+	if (r == 0 && slash)
+		r = cgfs_id_check(ret_ctr, &why);
+	if (r < 0) {
+		if (reterr)
+			*reterr = why;
+		return cgfs_err_context(reterr, r, "%s \"%s\"", op, text);
+	}
+	return 0;
+}
