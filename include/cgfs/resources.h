@@ -13,25 +13,79 @@ extern "C" {
 #endif
 
 /* Which members of struct cgfs_resources are meant.  Unset is a bit, never a value. */
-#define CGFS_SET_MEMORY_MAX  (1ull << 0)
-#define CGFS_SET_MEMORY_SWAP (1ull << 1)
-#define CGFS_SET_MEMORY_LOW  (1ull << 2)
-#define CGFS_SET_CPU_WEIGHT  (1ull << 3)
-#define CGFS_SET_CPU_SHARES  (1ull << 4)
-#define CGFS_SET_CPU_QUOTA   (1ull << 5)
-#define CGFS_SET_CPU_PERIOD  (1ull << 6)
-#define CGFS_SET_CPUSET_CPUS (1ull << 7)
-#define CGFS_SET_CPUSET_MEMS (1ull << 8)
-#define CGFS_SET_PIDS_MAX    (1ull << 9)
-#define CGFS_SET_DEVICES     (1ull << 10)
-#define CGFS_SET_UNIFIED     (1ull << 11)
-#define CGFS_SET_MEMORY_HIGH (1ull << 12)
-#define CGFS_SET_MEMORY_MIN  (1ull << 13)
+#define CGFS_SET_MEMORY_MAX	    (1ull << 0)
+#define CGFS_SET_MEMORY_SWAP	    (1ull << 1)
+#define CGFS_SET_MEMORY_LOW	    (1ull << 2)
+#define CGFS_SET_CPU_WEIGHT	    (1ull << 3)
+#define CGFS_SET_CPU_SHARES	    (1ull << 4)
+#define CGFS_SET_CPU_QUOTA	    (1ull << 5)
+#define CGFS_SET_CPU_PERIOD	    (1ull << 6)
+#define CGFS_SET_CPUSET_CPUS	    (1ull << 7)
+#define CGFS_SET_CPUSET_MEMS	    (1ull << 8)
+#define CGFS_SET_PIDS_MAX	    (1ull << 9)
+#define CGFS_SET_DEVICES	    (1ull << 10)
+#define CGFS_SET_UNIFIED	    (1ull << 11)
+#define CGFS_SET_MEMORY_HIGH	    (1ull << 12)
+#define CGFS_SET_MEMORY_MIN	    (1ull << 13)
+#define CGFS_SET_CPU_BURST	    (1ull << 14)
+#define CGFS_SET_CPU_IDLE	    (1ull << 15)
+#define CGFS_SET_CPU_RT_RUNTIME	    (1ull << 16)
+#define CGFS_SET_CPU_RT_PERIOD	    (1ull << 17)
+#define CGFS_SET_CPUSET_PARTITION   (1ull << 18)
+#define CGFS_SET_MEMORY_SWAPPINESS  (1ull << 19)
+#define CGFS_SET_MEMORY_KERNEL_TCP  (1ull << 20)
+#define CGFS_SET_MEMORY_OOM_GROUP   (1ull << 21)
+#define CGFS_SET_MEMORY_OOM_DISABLE (1ull << 22)
+#define CGFS_SET_MEMORY_ZSWAP_MAX   (1ull << 23)
+#define CGFS_SET_IO_WEIGHT	    (1ull << 24)
+#define CGFS_SET_IO_DEVICES	    (1ull << 25)
+#define CGFS_SET_HUGETLB	    (1ull << 26)
+#define CGFS_SET_RDMA		    (1ull << 27)
+#define CGFS_SET_MISC		    (1ull << 28)
+#define CGFS_SET_NET_CLASSID	    (1ull << 29)
+#define CGFS_SET_NET_PRIO	    (1ull << 30)
 
 /* One entry of OCI's `unified`: a cgroup2 control file and what to write into it. */
 struct cgfs_unified {
 	const char *file;
 	const char *value;
+};
+
+/* Limits of one block device.  Only the members whose CGFS_IO_ bit is in @set are read. */
+#define CGFS_IO_WEIGHT	   (1u << 0)
+#define CGFS_IO_READ_BPS   (1u << 1)
+#define CGFS_IO_WRITE_BPS  (1u << 2)
+#define CGFS_IO_READ_IOPS  (1u << 3)
+#define CGFS_IO_WRITE_IOPS (1u << 4)
+#define CGFS_IO_LATENCY	   (1u << 5)
+
+struct cgfs_io_device {
+	uint32_t major, minor;
+	unsigned int set;
+	uint64_t weight;		/* 10..1000 */
+	uint64_t read_bps, write_bps;	/* bytes per second; CGFS_MAX: none */
+	uint64_t read_iops, write_iops; /* operations per second; CGFS_MAX: none */
+	uint64_t latency_us;		/* io.latency, cgroup2 only; 0: none */
+};
+
+struct cgfs_hugetlb {
+	const char *page_size; /* "2MB", "1GB", as in the names of the control files */
+	uint64_t max_bytes;    /* usage and reservations alike, where the kernel has both */
+};
+
+struct cgfs_rdma {
+	const char *device;		   /* "mlx5_0" */
+	uint64_t hca_handles, hca_objects; /* CGFS_MAX: no limit */
+};
+
+struct cgfs_misc {
+	const char *name; /* "sev", as in misc.capacity */
+	uint64_t max;
+};
+
+struct cgfs_net_prio {
+	const char *interface;
+	uint32_t priority;
 };
 
 /* Only the members whose CGFS_SET_ bit is in @set are read.  CGFS_MAX is "no limit". */
@@ -55,6 +109,29 @@ struct cgfs_resources {
 	size_t n_devices;
 	const struct cgfs_unified *unified; /* written last, in order */
 	size_t n_unified;
+	uint64_t cpu_burst_us;	    /* at most the quota; v2 cpu.max.burst, v1 cpu.cfs_burst_us */
+	bool cpu_idle;		    /* SCHED_IDLE for the group; excludes weight and shares */
+	uint64_t cpu_rt_runtime_us; /* v1 with RT_GROUP_SCHED only */
+	uint64_t cpu_rt_period_us;  /* v1 with RT_GROUP_SCHED only */
+	const char
+		*cpuset_partition;  /* "root", "member", "isolated"; v1: cpu_exclusive for "root" */
+	uint64_t memory_swappiness; /* 0..100; v1 only */
+	uint64_t memory_kernel_tcp_bytes; /* v1 only */
+	bool memory_oom_group;		  /* one OOM kill ends all of the group; v2 only */
+	bool memory_oom_disable;	  /* stop instead of killing; v1 only */
+	uint64_t memory_zswap_max_bytes;  /* v2 only */
+	uint64_t io_weight;		  /* 10..1000, OCI's scale, 100 is the default */
+	const struct cgfs_io_device *io_devices;
+	size_t n_io_devices;
+	const struct cgfs_hugetlb *hugetlb;
+	size_t n_hugetlb;
+	const struct cgfs_rdma *rdma;
+	size_t n_rdma;
+	const struct cgfs_misc *misc;
+	size_t n_misc;
+	uint32_t net_classid;		      /* v1 only */
+	const struct cgfs_net_prio *net_prio; /* v1 only */
+	size_t n_net_prio;
 };
 
 #define CGFS_RESOURCES_INIT                                                                        \
