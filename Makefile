@@ -235,14 +235,15 @@ $(tbpf_prog): $(O)/%: $(O)/obj/%.o $(call helpers,bpf) $(test_libs)
 $(tagent_prog): $(O)/%: $(O)/obj/%.o $(call helpers,agent) $(libagent) $(test_libs)
 $(tpodctl_prog): $(O)/%: $(O)/obj/%.o $(call helpers,podctl) $(libpodctl) $(test_libs)
 $(conf_prog): $(call obj,$(conf_src)) $(test_libs)
-$(scen_prog): $(call obj,$(scen_src)) $(test_libs)
-$(test_progs) $(scen_prog):
+$(test_progs):
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(link_test)
 
 bench_help := $(call obj,$(filter-out $(call programs,$(bench_src)),$(bench_src)))
+$(scen_prog): $(call obj,$(scen_src)) $(libfake) $(libbpf) $(libcgfs)
 $(bench_prog): $(O)/bench/%: $(O)/obj/tests/bench/%.o $(bench_help) $(libfake) $(libbpf) $(libcgfs)
+$(scen_prog) $(bench_prog):
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(link) -o $@ $(filter %.o %.a,$^) $(bpf_libs) $(lib_libs)
@@ -263,7 +264,7 @@ deps_lint  := clang-format clang-tidy
 deps_fuzz  := libclang-rt-14-dev
 need        = @.ci/deps $(1)
 
-.PHONY: deps run check check-built check-fakes check-root check-guest guest-shell bench fuzz lint format
+.PHONY: deps run check check-built fakes check-fakes check-root check-guest guest-shell bench fuzz lint format
 .PHONY: check-headers check-abi check-docs check-bpf check-tree check-install check-san
 .PHONY: fuzz-built bench-built run-built install uninstall dist compile_commands.json tidy distclean
 
@@ -304,21 +305,23 @@ san_conf := $(patsubst $(O)/%,$(O)/san/%,$(conf_prog))
 on_fakes  = $(if $(1),'$(1) $(fakes)')
 fakes    := --world fake*
 live     := --world live
-export O CC CLANG BPFTOOL BPF WERROR
+export O SAN CC CLANG BPFTOOL BPF WERROR
 
 ## check: install what is missing, build, run every test that this machine can run
 check:
 	$(call need,$(deps_run) $(deps_check))
 	$(again) check-built
 check-built: all tests
-	$(again) O=$(O)/san SAN=1 CFLAGS='-O1 -g' $(san_prog) $(san_conf)
+	$(again) O=$(O)/san SAN=1 CFLAGS='-O1 -g' fakes
 	$(if $(root),,@echo 'not root: skipping what needs the kernel: tests/bpf, live conformance,' \
 		'containers and guests')
 	@tests/run -o $(O)/tests/result $(checks:%=tests/check-%.sh) $(plain) $(as_root) \
 		$(san_prog) $(call on_fakes,$(san_conf))
 
+fakes: $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(conf_prog)
+
 ## check-fakes: only the tests that need no kernel
-check-fakes: all tests
+check-fakes: all fakes
 	@tests/run $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(call on_fakes,$(conf_prog))
 
 ## check-root: only the tests on this machine's kernel (root)
@@ -327,7 +330,7 @@ check-root: all tests
 
 ## check-san: the tests that need no kernel, with address and undefined-behaviour sanitizer
 check-san:
-	$(again) O=$(O)/san SAN=1 CFLAGS='-O1 -g' $(san_prog) $(san_conf)
+	$(again) O=$(O)/san SAN=1 CFLAGS='-O1 -g' fakes
 	@tests/run $(san_prog) $(call on_fakes,$(san_conf))
 
 ## check-headers: each public header compiles alone, as C11 and as C++

@@ -13,7 +13,7 @@ fi
 tidy() {
 	local out
 	out=$(clang-tidy --quiet "$1" -- -std=gnu11 -D_GNU_SOURCE -DCGFS_WITH_BPF="${BPF:-0}" \
-		-Iinclude -I. -I"$O/bpf" 2>/dev/null | grep -vE '^$')
+		-Iinclude -I. -I"$O/bpf" 2>/dev/null | grep ' error: ')
 	printf '%s\n' "$out" > "$2"
 }
 tmp=$(mktemp -d)
