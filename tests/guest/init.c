@@ -31,6 +31,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -48,6 +49,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -200,10 +202,9 @@ static void net_up(void)
 	struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r))
+	if (ioctl(fd, SIOCSIFFLAGS, &r))
 		say("up", "lo");
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 }
 
 static void set_up(void)
@@ -405,15 +406,10 @@ static void kill_rest(void)
 static void thaw(const char *dir)
 {
 	char path[4096 + 16];
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/freezer.state", dir);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, "THAWED", 6) < 0)
-		say("thaw", dir);
-	close(fd);
+	if (access(path, W_OK) == 0)
+		write_text(path, "THAWED");
 }
 
 /* Reports and removes, deepest first, what is below dir: cgroups, or pins in a bpf file system. */
@@ -444,14 +440,26 @@ static void sweep(const char *dir, bool files)
 		closedir(d);
 }
 
+static bool is_cgroup2(const char *dir)
+{
+	struct statfs s;
+
+	return statfs(dir, &s) == 0 && s.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 /* What a program did in a cgroup2 tree that only it had mounted.  Mounted here only if somebody did
- * before, because the first mount ever shows in /proc/self/cgroup. */
+ * before, because the first mount ever shows in /proc/self/cgroup; and never beside a mount of ours,
+ * because each mount of cgroup2 replaces the options of all (favordynmods would go). */
 static void sweep_cgroup2(void)
 {
 	static const char dir[] = "/run/cgroup2";
 	FILE *f = fopen("/proc/self/cgroup", "re");
 	char line[4096];
 	bool visible = false;
+
+	for (int i = 0; i < n_cgroots; i++)
+		if (is_cgroup2(cgroots[i]))
+			return;
 
 	while (f && fgets(line, sizeof(line), f))
 		visible |= !strncmp(line, "0:", 2);
