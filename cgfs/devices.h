@@ -39,8 +39,8 @@ struct cgfs_devices_v1 {
 		.allow = false, .exceptions = NULL, .n = 0                                         \
 	}
 
-/* Most exceptions that one set may have; a list without crossings cannot need more. */
-#define CGFS_DEVICES_V1_MAX (CGFS_DEVICE_RULES_MAX + 1)
+/* Most exceptions that one set may have: a set can always be written down as a list of rules. */
+#define CGFS_DEVICES_V1_MAX CGFS_DEVICE_RULES_MAX
 
 /*
  * Compiles a list.  The default is "deny" unless the list itself allows "a": so that nothing is

@@ -93,8 +93,8 @@ struct cgfs_resources {
 	size_t sz;
 	uint64_t set;
 	uint64_t memory_max_bytes;  /* v2 memory.max; v1 memory.limit_in_bytes */
-	uint64_t memory_swap_bytes; /* memory *and* swap together, OCI's meaning; needs
-				       MEMORY_MAX.  v2 memory.swap.max is the difference */
+	uint64_t memory_swap_bytes; /* memory *and* swap together, OCI's meaning; needs MEMORY_MAX
+				       unless CGFS_MAX.  v2 memory.swap.max is the difference */
 	uint64_t memory_low_bytes;  /* v2 memory.low; v1 memory.soft_limit_in_bytes */
 	uint64_t memory_high_bytes; /* v2 memory.high only */
 	uint64_t memory_min_bytes;  /* v2 memory.min only */
@@ -145,7 +145,8 @@ struct cgfs_resources {
  * @reterr: may be NULL; names the member and the value
  *
  * Errors:  -EINVAL  a value is out of range, or two contradict each other
- *          -E2BIG   @res is from a newer version and uses members unknown here
+ *          -E2BIG   @res is from a newer version and uses members unknown here, or has more
+ *                   than CGFS_DEVICE_RULES_MAX rules or 256 unified entries
  *
  * Return: 0, or a negative errno.
  */

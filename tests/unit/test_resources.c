@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_resources.c - which limits are taken and which are refused, and in what words.
+ */
+#include "cgfs/internal.h"
+#include "tests/tap.h"
+#include <cgfs/resources.h>
+
+#define INIT(...)                                                                                  \
+	(struct cgfs_resources)                                                                    \
+	{                                                                                          \
+		.sz = sizeof(struct cgfs_resources), __VA_ARGS__                                   \
+	}
+
+static void take(struct cgfs_resources res)
+{
+	struct cgfs_err err = { 0 };
+
+	if (cgfs_resources_check(&res, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static void refuse_as(struct cgfs_resources res, int code, const char *what, const char *why)
+{
+	struct cgfs_err err = { 0 };
+
+	assert_int_equal(cgfs_resources_check(&res, &err), code);
+	assert_int_equal(err.code, code);
+	if (!strstr(err.text, what) || !strstr(err.text, why))
+		fail_msg("\"%s\" does not say \"%s\" and \"%s\"", err.text, what, why);
+	assert_int_equal(cgfs_resources_check(&res, NULL), code);
+}
+
+static void refuse(struct cgfs_resources res, const char *what, const char *why)
+{
+	refuse_as(res, -EINVAL, what, why);
+}
+
+static void resources_without_bits_are_taken_whatever_the_members_hold(void **state)
+{
+	struct cgfs_resources res;
+
+	(void)state;
+	memset(&res, 0xff, sizeof(res));
+	res.sz = sizeof(res);
+	res.set = 0;
+	take(res);
+	take(INIT(.set = 0));
+}
+
+static void resources_memory_range_is_checked(void **state)
+{
+	(void)state;
+	take(INIT(.set = CGFS_SET_MEMORY_MAX, .memory_max_bytes = 64 << 20));
+	take(INIT(.set = CGFS_SET_MEMORY_MAX, .memory_max_bytes = INT64_MAX));
+	take(INIT(.set = CGFS_SET_MEMORY_MAX, .memory_max_bytes = CGFS_MAX));
+	take(INIT(.set = CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_MIN | CGFS_SET_MEMORY_HIGH));
+	refuse(INIT(.set = CGFS_SET_MEMORY_MAX, .memory_max_bytes = 0), "memory_max_bytes: \"0\"",
+	       "one page");
+	refuse(INIT(.set = CGFS_SET_MEMORY_MAX, .memory_max_bytes = 4095),
+	       "memory_max_bytes: \"4095\"", "one page");
+	refuse(INIT(.set = CGFS_SET_MEMORY_MAX, .memory_max_bytes = UINT64_C(1) << 63),
+	       "memory_max_bytes: \"9223372036854775808\"", "9223372036854775807");
+	refuse(INIT(.set = CGFS_SET_MEMORY_MAX, .memory_max_bytes = CGFS_MAX - 1),
+	       "18446744073709551614", "largest");
+	refuse(INIT(.set = CGFS_SET_MEMORY_LOW, .memory_low_bytes = CGFS_MAX - 1),
+	       "memory_low_bytes", "largest");
+	refuse(INIT(.set = CGFS_SET_MEMORY_HIGH, .memory_high_bytes = CGFS_MAX - 1),
+	       "memory_high_bytes", "largest");
+	refuse(INIT(.set = CGFS_SET_MEMORY_MIN, .memory_min_bytes = CGFS_MAX - 1),
+	       "memory_min_bytes", "largest");
+	refuse(INIT(.set = CGFS_SET_MEMORY_SWAP, .memory_swap_bytes = CGFS_MAX - 1),
+	       "memory_swap_bytes", "largest");
+}
+
+static void resources_swap_must_fit_the_memory(void **state)
+{
+	const uint64_t both = CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP;
+
+	(void)state;
+	take(INIT(.set = both, .memory_max_bytes = 8192, .memory_swap_bytes = 8192));
+	take(INIT(.set = both, .memory_max_bytes = 8192, .memory_swap_bytes = 16384));
+	take(INIT(.set = both, .memory_max_bytes = 8192, .memory_swap_bytes = CGFS_MAX));
+	take(INIT(.set = both, .memory_max_bytes = CGFS_MAX, .memory_swap_bytes = CGFS_MAX));
+	take(INIT(.set = CGFS_SET_MEMORY_SWAP, .memory_swap_bytes = CGFS_MAX));
+	refuse(INIT(.set = both, .memory_max_bytes = 8192, .memory_swap_bytes = 8191),
+	       "memory_swap_bytes: \"8191\"", "memory_max_bytes is 8192");
+	refuse(INIT(.set = both, .memory_max_bytes = 8192, .memory_swap_bytes = 0),
+	       "memory_swap_bytes: \"0\"", "memory_max_bytes is 8192");
+	refuse(INIT(.set = both, .memory_max_bytes = CGFS_MAX, .memory_swap_bytes = 8192),
+	       "memory_swap_bytes", "unlimited");
+	refuse(INIT(.set = CGFS_SET_MEMORY_SWAP, .memory_max_bytes = 8192,
+		    .memory_swap_bytes = 8192),
+	       "memory_swap_bytes", "needs memory_max_bytes");
+}
+
+static void resources_cpu_range_is_checked(void **state)
+{
+	const uint64_t weight = CGFS_SET_CPU_WEIGHT, shares = CGFS_SET_CPU_SHARES;
+	const uint64_t quota = CGFS_SET_CPU_QUOTA, period = CGFS_SET_CPU_PERIOD;
+
+	(void)state;
+	take(INIT(.set = weight, .cpu_weight = 1));
+	take(INIT(.set = weight, .cpu_weight = 10000));
+	refuse(INIT(.set = weight, .cpu_weight = 0), "cpu_weight: \"0\"", "1 to 10000");
+	refuse(INIT(.set = weight, .cpu_weight = 10001), "cpu_weight: \"10001\"", "1 to 10000");
+	refuse(INIT(.set = weight, .cpu_weight = CGFS_MAX), "cpu_weight: \"max\"", "1 to");
+	/* Shares are clamped, as the kernel does. */
+	take(INIT(.set = shares, .cpu_shares = 1));
+	take(INIT(.set = shares, .cpu_shares = 300000));
+	refuse(INIT(.set = shares, .cpu_shares = CGFS_MAX), "cpu_shares: \"max\"", "relative");
+	refuse(INIT(.set = weight | shares, .cpu_weight = 100, .cpu_shares = 1024), "cpu_shares",
+	       "cpu_weight");
+	take(INIT(.set = quota, .cpu_quota_us = 1000));
+	take(INIT(.set = quota, .cpu_quota_us = CGFS_MAX));
+	take(INIT(.set = quota, .cpu_quota_us = (UINT64_C(1) << 44) - 1));
+	refuse(INIT(.set = quota, .cpu_quota_us = 999), "cpu_quota_us: \"999\"", "1000");
+	refuse(INIT(.set = quota, .cpu_quota_us = 0), "cpu_quota_us: \"0\"", "1000");
+	refuse(INIT(.set = quota, .cpu_quota_us = UINT64_C(1) << 44), "cpu_quota_us", "largest");
+	take(INIT(.set = period, .cpu_period_us = 1000));
+	take(INIT(.set = quota | period, .cpu_quota_us = 4000000, .cpu_period_us = 1000000));
+	refuse(INIT(.set = period, .cpu_period_us = 999), "cpu_period_us: \"999\"", "1000000");
+	refuse(INIT(.set = period, .cpu_period_us = 1000001), "cpu_period_us", "1000000");
+	refuse(INIT(.set = period, .cpu_period_us = CGFS_MAX), "cpu_period_us: \"max\"", "1000");
+}
+
+static void resources_pids_range_is_checked(void **state)
+{
+	(void)state;
+	take(INIT(.set = CGFS_SET_PIDS_MAX, .pids_max = 0));
+	take(INIT(.set = CGFS_SET_PIDS_MAX, .pids_max = 4194304));
+	take(INIT(.set = CGFS_SET_PIDS_MAX, .pids_max = CGFS_MAX));
+	refuse(INIT(.set = CGFS_SET_PIDS_MAX, .pids_max = 4194305), "pids_max: \"4194305\"",
+	       "4194304");
+}
+
+static void resources_cpuset_syntax_is_checked(void **state)
+{
+	static const char *const good[] = { "0", "0-3", "0-3,7", "1,1,1", "0-0", "65535" };
+	static const char *const bad[] = { "",
+					   " ",
+					   "a",
+					   "0-",
+					   "-1",
+					   "3-1",
+					   "0,",
+					   ",0",
+					   "0,,1",
+					   "0-3-5",
+					   "0 ,1",
+					   "0\n",
+					   "all",
+					   "0-3:1/2",
+					   "65536",
+					   "0;1",
+					   "99999999999999999999" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		take(INIT(.set = CGFS_SET_CPUSET_CPUS, .cpuset_cpus = good[i]));
+		take(INIT(.set = CGFS_SET_CPUSET_MEMS, .cpuset_mems = good[i]));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		refuse(INIT(.set = CGFS_SET_CPUSET_CPUS, .cpuset_cpus = bad[i]), "cpuset_cpus", "");
+		refuse(INIT(.set = CGFS_SET_CPUSET_MEMS, .cpuset_mems = bad[i]), "cpuset_mems", "");
+	}
+	refuse(INIT(.set = CGFS_SET_CPUSET_CPUS), "cpuset_cpus", "names nothing");
+	{
+		char longest[5001] = { 0 };
+
+		for (size_t i = 0; i < 5000; i++)
+			longest[i] = i % 2 ? ',' : '1';
+		longest[4999] = '1';
+		refuse(INIT(.set = CGFS_SET_CPUSET_CPUS, .cpuset_cpus = longest), "cpuset_cpus",
+		       "4095");
+	}
+}
+
+static void resources_bad_device_rule_is_named(void **state)
+{
+	struct cgfs_device_rule rules[] = {
+		{ CGFS_DEVICE_CHAR, 1, 3, CGFS_ACCESS_ALL, true },
+		{ CGFS_DEVICE_CHAR, -5, 3, CGFS_ACCESS_ALL, true },
+	};
+
+	(void)state;
+	take(INIT(.set = CGFS_SET_DEVICES));
+	take(INIT(.set = CGFS_SET_DEVICES, .devices = rules, .n_devices = 1));
+	refuse(INIT(.set = CGFS_SET_DEVICES, .devices = rules, .n_devices = 2), "devices[1]",
+	       "c -5:3 rwm");
+	refuse(INIT(.set = CGFS_SET_DEVICES, .n_devices = 2), "devices", "no list");
+	refuse_as(INIT(.set = CGFS_SET_DEVICES, .devices = rules, .n_devices = 4097), -E2BIG,
+		  "devices", "4097");
+}
+
+static void unified_refused(const char *file, const char *value, const char *why)
+{
+	struct cgfs_unified u = { file, value };
+
+	refuse(INIT(.set = CGFS_SET_UNIFIED, .unified = &u, .n_unified = 1), "unified", why);
+}
+
+static void unified_taken(const char *file, const char *value)
+{
+	struct cgfs_unified u = { file, value };
+
+	take(INIT(.set = CGFS_SET_UNIFIED, .unified = &u, .n_unified = 1));
+}
+
+static void unified_files_of_controllers_are_taken(void **state)
+{
+	(void)state;
+	unified_taken("memory.high", "1048576");
+	unified_taken("memory.oom.group", "1");
+	unified_taken("cpu.uclamp.min", "10.5");
+	unified_taken("cpuset.cpus.partition", "root");
+	unified_taken("pids.max", "max");
+	unified_taken("hugetlb.2MB.rsvd.max", "0");
+	unified_taken("rdma.max", "mlx5_0 hca_handle=2");
+	unified_taken("misc.max", "res_a 1");
+	unified_taken("io.max", "8:0 rbps=1048576");
+}
+
+static void unified_names_that_are_no_resource_are_refused(void **state)
+{
+	static const char *const core[] = { "cgroup.procs",	"cgroup.threads",
+					    "cgroup.kill",	"cgroup.type",
+					    "cgroup.freeze",	"cgroup.subtree_control",
+					    "cgroup.max.depth", "cgroup.pressure" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(core); i++)
+		unified_refused(core[i], "1", "is no resource");
+	unified_refused("", "1", "no name");
+	unified_refused(NULL, "1", "needs a file");
+	unified_refused("memory.high", NULL, "needs a file");
+	unified_refused("/sys/fs/cgroup/memory.high", "1", "without /");
+	unified_refused("../memory.high", "1", "without /");
+	unified_refused("memory..high", "1", "without /");
+	unified_refused("sub/memory.high", "1", "without /");
+	unified_refused("memory", "1", "form");
+	unified_refused("memory.", "1", "form");
+	unified_refused(".memory", "1", "not a controller");
+	unified_refused("memory.hi gh", "1", "no control file");
+	unified_refused("memory.high\n", "1", "no control file");
+	unified_refused("nosuch.max", "1", "\"nosuch\" is not a controller");
+	unified_refused("blkio.weight", "100", "\"blkio\" is not a controller");
+	unified_refused("devices.allow", "a", "not a controller");
+	unified_refused("memoryx.max", "1", "not a controller");
+}
+
+static void unified_newline_is_refused_where_a_file_takes_one_line(void **state)
+{
+	(void)state;
+	unified_refused("memory.high", "1\n0", "newline");
+	unified_refused("memory.high", "1\n", "newline");
+	unified_refused("hugetlb.2MB.max", "1\n2", "newline");
+	unified_taken("io.max", "8:0 rbps=1\n8:16 rbps=2");
+	unified_taken("io.max", "8:0 rbps=1\n8:16 rbps=2\n");
+	unified_taken("rdma.max", "a hca_handle=1\nb hca_handle=2");
+	unified_refused("io.max", "8:0 rbps=1\n\n8:16 rbps=2", "empty line");
+	unified_refused("io.max", "\n", "empty line");
+	unified_refused("io.max", "", "nothing");
+	unified_refused("memory.high", "1\r", "control character");
+	unified_refused("memory.high", "1\t2", "control character");
+}
+
+static void unified_too_much_is_refused(void **state)
+{
+	static struct cgfs_unified many[257];
+	char value[4097] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = (struct cgfs_unified){ "memory.high", "1" };
+	take(INIT(.set = CGFS_SET_UNIFIED, .unified = many, .n_unified = 256));
+	refuse_as(INIT(.set = CGFS_SET_UNIFIED, .unified = many, .n_unified = 257), -E2BIG,
+		  "unified", "257");
+	refuse(INIT(.set = CGFS_SET_UNIFIED, .n_unified = 1), "unified", "no list");
+	memset(value, '1', 4095);
+	unified_taken("memory.high", value);
+	value[4095] = '1';
+	unified_refused("memory.high", value, "4095");
+}
+
+static void resources_of_another_version_are_judged_by_what_they_use(void **state)
+{
+	struct {
+		struct cgfs_resources res;
+		uint64_t future[2];
+	} newer = { .res = CGFS_RESOURCES_INIT };
+	struct cgfs_err err = { 0 };
+
+	(void)state;
+	newer.res.sz = sizeof(newer);
+	assert_int_equal(cgfs_resources_check(&newer.res, NULL), 0);
+	newer.future[1] = 1;
+	assert_int_equal(cgfs_resources_check(&newer.res, &err), -E2BIG);
+	assert_non_null(strstr(err.text, CGFS_VERSION));
+	newer.future[1] = 0;
+	newer.res.set = CGFS_SET_MEMORY_MIN << 1;
+	refuse_as(INIT(.set = CGFS_SET_MEMORY_MIN << 1), -E2BIG, "set", "0x4000");
+	refuse_as(INIT(.set = UINT64_C(1) << 63), -E2BIG, "set", "0x8000000000000000");
+	newer.res.set = 0;
+	newer.res.sz = 0;
+	assert_int_equal(cgfs_resources_check(&newer.res, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "CGFS_RESOURCES_INIT"));
+	newer.res.sz = sizeof(struct cgfs_resources) - 1;
+	assert_int_equal(cgfs_resources_check(&newer.res, NULL), -EINVAL);
+	newer.res.sz = SIZE_MAX;
+	assert_int_equal(cgfs_resources_check(&newer.res, NULL), -EINVAL);
+}
+
+static const struct tap_test tests[] = {
+	TAP_TEST(resources_without_bits_are_taken_whatever_the_members_hold),
+	TAP_TEST(resources_memory_range_is_checked),
+	TAP_TEST(resources_swap_must_fit_the_memory),
+	TAP_TEST(resources_cpu_range_is_checked),
+	TAP_TEST(resources_pids_range_is_checked),
+	TAP_TEST(resources_cpuset_syntax_is_checked),
+	TAP_TEST(resources_bad_device_rule_is_named),
+	TAP_TEST(unified_files_of_controllers_are_taken),
+	TAP_TEST(unified_names_that_are_no_resource_are_refused),
+	TAP_TEST(unified_newline_is_refused_where_a_file_takes_one_line),
+	TAP_TEST(unified_too_much_is_refused),
+	TAP_TEST(resources_of_another_version_are_judged_by_what_they_use),
+};
+
+TAP_MAIN(tests)
