@@ -8,18 +8,14 @@
 #if CGFS_WITH_BPF
 #include <cgfs/bpf.h>
 #endif
-#include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #define LOCK_DIR      "/run/cgfs"
 #define CGROUP2_MOUNT "/run/cgfs/cgroup2"
-#define BPFFS	      "/sys/fs/bpf"
+#define PIN_DIR	      "/sys/fs/bpf/cgfs"
 
 int direct_lock(struct direct *d, struct cgfs_err *reterr)
 {
@@ -47,27 +43,7 @@ void direct_unlock(struct direct *d)
 #if CGFS_WITH_BPF
 static const char *pin_dir(const struct args *a)
 {
-	return a->pin_dir ? a->pin_dir : BPFFS "/cgfs";
-}
-
-static bool is_bpffs(void)
-{
-	struct statfs fs;
-
-	return statfs(BPFFS, &fs) == 0 && (uint32_t)fs.f_type == BPF_FS_MAGIC;
-}
-
-static bool is_empty(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	bool empty = d != NULL;
-
-	while (d && empty && (e = readdir(d)))
-		empty = streq(e->d_name, ".") || streq(e->d_name, "..");
-	if (d)
-		closedir(d);
-	return empty;
+	return a->pin_dir ? a->pin_dir : PIN_DIR;
 }
 
 static int policy_tidy(struct direct *d, struct cgfs_err *reterr)
@@ -77,12 +53,7 @@ static int policy_tidy(struct direct *d, struct cgfs_err *reterr)
 	if (!d->bpf || (d->probing && d->had_pins))
 		return 0;
 	r = cgfs_bpf_unpin(d->bpf, reterr);
-	if (r == -EBUSY)
-		return 0;
-	/* The file system was mounted for these pins alone; somebody else's keep it. */
-	if (r == 0 && !d->had_bpffs && is_bpffs() && is_empty(BPFFS))
-		(void)!umount2(BPFFS, 0);
-	return r;
+	return r == -EBUSY ? 0 : r;
 }
 
 static int policy_open(const struct args *a, enum direct_mode mode, struct direct *d,
@@ -93,7 +64,6 @@ static int policy_open(const struct args *a, enum direct_mode mode, struct direc
 
 	opts.pin_dir = a->pin_dir;
 	d->had_pins = access(pin_dir(a), F_OK) == 0;
-	d->had_bpffs = is_bpffs();
 	opts.events = mode == DIRECT_RUN || mode == DIRECT_EVENTS;
 
 	/* Looking must not load and pin programs that are not there. */

@@ -40,6 +40,12 @@ bool doc_figure(const json_t *stats, enum cgfs_stat stat, uint64_t *ret)
 	return false;
 }
 
+bool doc_oom_kills(const json_t *stats, uint64_t *ret)
+{
+	return doc_figure(stats, CGFS_STAT_OOM_KILLS, ret) ||
+	       doc_figure(stats, CGFS_STAT_MEMORY_EVENTS_OOM_KILL, ret);
+}
+
 const char *doc_string(const json_t *object, const char *key)
 {
 	const char *s = json_string_value(json_object_get(object, key));

@@ -106,13 +106,14 @@ static void row(struct table *t, const json_t *group, const char *pod, const cha
 	char pids[OUT_LEN], memory[OUT_LEN], max[OUT_LEN], cpu[OUT_LEN], denied[OUT_LEN],
 		kills[OUT_LEN];
 	const json_t *stats = json_object_get(group, "stats");
+	uint64_t n;
 
 	table_row(t, pod, ctr, doc_string(group, "state"),
 		  figure(pids, stats, CGFS_STAT_PIDS_CURRENT),
 		  figure(memory, stats, CGFS_STAT_MEMORY_CURRENT),
 		  figure(max, stats, CGFS_STAT_MEMORY_MAX), figure(cpu, stats, CGFS_STAT_CPU_USAGE),
 		  figure(denied, stats, CGFS_STAT_DEVICE_DENIED),
-		  figure(kills, stats, CGFS_STAT_OOM_KILLS));
+		  doc_oom_kills(stats, &n) ? out_value(kills, "count", n) : "-");
 }
 
 static int print(const json_t *doc)

@@ -161,6 +161,8 @@ int out_finish(const struct args *a, int status);
 /* A figure by its dotted path ("memory.current"): false when it is not there.  "max" is
  * CGFS_MAX. */
 bool doc_figure(const json_t *stats, enum cgfs_stat stat, uint64_t *ret);
+/* Kills for lack of memory: by the device policy's program, else by the memory controller. */
+bool doc_oom_kills(const json_t *stats, uint64_t *ret);
 const char *doc_string(const json_t *object, const char *key); /* "" when it is not there */
 uint64_t doc_number(const json_t *object, const char *key);    /* 0 when it is not there */
 int doc_stats(const struct cgfs_stats *stats, json_t **ret);
@@ -187,7 +189,7 @@ struct direct {
 	struct cgfs *c;
 	bool events;
 	bool probing;
-	bool had_pins, had_bpffs;     /* before this process came */
+	bool had_pins;		      /* before this process came */
 	struct cgfs_err policy_error; /* code 0: none */
 };
 

@@ -65,7 +65,7 @@ void report_stats(struct report *r, const json_t *ctr, const json_t *pod)
 {
 	uint64_t max;
 
-	(void)!doc_figure(ctr, CGFS_STAT_OOM_KILLS, &r->oom_kills);
+	(void)!doc_oom_kills(ctr, &r->oom_kills);
 	(void)!doc_figure(ctr, CGFS_STAT_DEVICE_DENIED, &r->denials);
 	r->memory_max = CGFS_MAX;
 	if (doc_figure(ctr, CGFS_STAT_MEMORY_MAX, &max))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run_direct.c - `run` without an agent: the child is moved into its container before it
- * becomes the command, so that nothing of the command runs outside.
+ * run_direct.c - `run` without an agent: the child is in its container before it becomes the
+ * command, so that nothing of the command runs outside.
  */
 #include "podctl.h"
 
@@ -67,9 +67,9 @@ static int make(struct run *run, struct cgfs_err *reterr)
 	return r;
 }
 
-__attribute__((noreturn)) static void child(const struct run *run, int go, int told)
+__attribute__((noreturn)) static void child(const struct run *run, int told)
 {
-	char **argv = run->a->argv, byte;
+	char **argv = run->a->argv;
 	int err, null;
 
 	if (run->a->detach) {
@@ -78,8 +78,6 @@ __attribute__((noreturn)) static void child(const struct run *run, int go, int t
 		for (int fd = 0; null >= 0 && fd < 3; fd++)
 			dup2(null, fd);
 	}
-	if (read(go, &byte, 1) != 1)
-		_exit(EXIT_RUN_FAILED);
 	sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
 	execvp(argv[0], argv);
 	err = errno;
@@ -87,43 +85,27 @@ __attribute__((noreturn)) static void child(const struct run *run, int go, int t
 	_exit(err == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 }
 
-/* The command's first instruction runs in its container.  *ret_exec is the errno of a command
- * that could not be executed. */
+/* *ret_exec is the errno of a command that could not be executed, else 0. */
 static int spawn(struct run *run, int *ret_exec, struct cgfs_err *reterr)
 {
-	auto_fd int go_r = -EBADF, go_w = -EBADF, told_r = -EBADF, told_w = -EBADF;
+	auto_fd int told_r = -EBADF, told_w = -EBADF, pidfd = -EBADF;
 	int p[2], r;
 
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return cgfs_err_set(reterr, -errno, "pipe", NULL, NULL, NULL);
-	go_r = p[0];
-	go_w = p[1];
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return cgfs_err_set(reterr, -errno, "pipe", NULL, NULL, NULL);
 	told_r = p[0];
 	told_w = p[1];
 
-	run->pid = fork();
-	if (run->pid < 0)
-		return cgfs_err_set(reterr, -errno, "fork", NULL, NULL, NULL);
-	if (run->pid == 0) {
-		close(go_w);
-		child(run, go_r, told_w);
-	}
-	close(take_fd(&told_w));
-
-	r = cgfs_group_add_pid(run->ctr, run->pid, reterr);
-	if (r == 0 && write(go_w, "", 1) != 1)
-		r = cgfs_err_set(reterr, -errno, "start", NULL, run->a->argv[0], NULL);
-	if (r < 0) {
-		/* Without its byte the child ends by itself. */
-		close(take_fd(&go_w));
-		waitpid(run->pid, NULL, 0);
-		run->pid = 0;
+	r = cgfs_group_spawn(run->ctr, &run->pid, &pidfd, reterr);
+	if (r < 0)
 		return r;
-	}
+	if (run->pid == 0)
+		child(run, told_w);
+
+	/* End of file is a successful exec: that closed the other end. */
+	close(take_fd(&told_w));
 	*ret_exec = 0;
-	if (read(told_r, ret_exec, sizeof(*ret_exec)) < 0)
+	if (read(told_r, ret_exec, sizeof(*ret_exec)) != sizeof(*ret_exec))
 		*ret_exec = 0;
 	return 0;
 }

@@ -78,7 +78,7 @@ static void remark(char *buf, size_t len, const json_t *stats, enum cgfs_stat st
 /* "not available here: a, b, c", wrapped like a paragraph. */
 static void print_missing(const json_t *stats)
 {
-	int column = 0;
+	size_t column = 0;
 	uint64_t value;
 
 	for (enum cgfs_stat s = 0; s < CGFS_STAT_COUNT; s++) {
@@ -87,12 +87,12 @@ static void print_missing(const json_t *stats)
 		if (doc_figure(stats, s, &value))
 			continue;
 		if (!column)
-			column = printf("\nnot available here: ");
+			column = (size_t)printf("\nnot available here:");
 		else
-			column += printf(", ");
+			column += (size_t)printf(",");
 		if (column + strlen(name) > 78)
-			column = printf("\n  ") - 1;
-		column += printf("%s", name);
+			column = (size_t)printf("\n ") - 1;
+		column += (size_t)printf(" %s", name);
 	}
 	if (column)
 		putchar('\n');
