@@ -18,6 +18,7 @@
  * with 40 binary places.  That leaves errors below 2^-30, while for no number of shares but the
  * three the two sides are closer than 2^-22; GUARD lies between.
  */
+#include "convert.h"
 #include "internal.h"
 
 #include <cgfs/resources.h>
@@ -106,4 +107,13 @@ uint64_t cgfs_shares_from_weight(uint64_t weight)
 			low = middle;
 	}
 	return low;
+}
+
+uint64_t cgfs_io_weight(uint64_t weight)
+{
+	if (weight <= 10)
+		return 1;
+	if (weight <= 100)
+		return 1 + (weight - 10) * 99 / 90;
+	return weight < 1000 ? 100 + (weight - 100) * 11 : 10000;
 }

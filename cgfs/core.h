@@ -111,6 +111,8 @@ int dir_write_limit(const struct cgfs_dir *d, const char *file, uint64_t value,
 		    const char *unlimited, struct cgfs_err *reterr);
 ssize_t dir_read(const struct cgfs_dir *d, const char *file, char *buf, size_t len,
 		 struct cgfs_err *reterr);
+/* Is the directory still there?  Tells a file that the kernel lacks from a group that is gone. */
+bool dir_alive(const struct cgfs_dir *d);
 int dir_error(const struct cgfs_dir *d, int code, const char *op, const char *file,
 	      const char *value, struct cgfs_err *reterr);
 /* Same as dir_read through a descriptor that stays open; -ENOENT when there is no such file

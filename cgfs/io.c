@@ -132,6 +132,18 @@ int dir_write_limit(const struct cgfs_dir *d, const char *file, uint64_t value,
 	return dir_write(d, file, text, reterr);
 }
 
+bool dir_alive(const struct cgfs_dir *d)
+{
+	char path[FILE_PATH_MAX];
+	const char *name;
+	int fd = start(d, "cgroup.procs", path, sizeof(path), &name);
+	struct door_fd probe = { d->g->c, fd < 0 ? fd : fs_open(d->g->c, fd, name, O_RDONLY) };
+	bool alive = probe.fd >= 0;
+
+	fs_close(d->g->c, &probe.fd);
+	return alive;
+}
+
 ssize_t dir_read(const struct cgfs_dir *d, const char *file, char *buf, size_t len,
 		 struct cgfs_err *reterr)
 {

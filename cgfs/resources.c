@@ -12,12 +12,37 @@ static const struct {
 	uint64_t bit;
 	const char *name;
 } members[] = {
-	{ CGFS_SET_MEMORY_MAX, "memory.max" },	 { CGFS_SET_MEMORY_SWAP, "memory.swap" },
-	{ CGFS_SET_MEMORY_LOW, "memory.low" },	 { CGFS_SET_MEMORY_HIGH, "memory.high" },
-	{ CGFS_SET_MEMORY_MIN, "memory.min" },	 { CGFS_SET_CPU_WEIGHT, "cpu.weight" },
-	{ CGFS_SET_CPU_SHARES, "cpu.shares" },	 { CGFS_SET_CPU_QUOTA, "cpu.quota" },
-	{ CGFS_SET_CPU_PERIOD, "cpu.period" },	 { CGFS_SET_CPUSET_CPUS, "cpuset.cpus" },
-	{ CGFS_SET_CPUSET_MEMS, "cpuset.mems" }, { CGFS_SET_PIDS_MAX, "pids.max" },
+	{ CGFS_SET_MEMORY_MAX, "memory.max" },
+	{ CGFS_SET_MEMORY_SWAP, "memory.swap" },
+	{ CGFS_SET_MEMORY_LOW, "memory.low" },
+	{ CGFS_SET_MEMORY_HIGH, "memory.high" },
+	{ CGFS_SET_MEMORY_MIN, "memory.min" },
+	{ CGFS_SET_CPU_WEIGHT, "cpu.weight" },
+	{ CGFS_SET_CPU_SHARES, "cpu.shares" },
+	{ CGFS_SET_CPU_QUOTA, "cpu.quota" },
+	{ CGFS_SET_CPU_PERIOD, "cpu.period" },
+	{ CGFS_SET_CPUSET_CPUS, "cpuset.cpus" },
+	{ CGFS_SET_CPUSET_MEMS, "cpuset.mems" },
+	{ CGFS_SET_PIDS_MAX, "pids.max" },
+	{ CGFS_SET_CPU_BURST, "cpu.burst" },
+	{ CGFS_SET_CPU_IDLE, "cpu.idle" },
+	{ CGFS_SET_CPU_RT_RUNTIME, "cpu.realtimeRuntime" },
+	{ CGFS_SET_CPU_RT_PERIOD, "cpu.realtimePeriod" },
+	{ CGFS_SET_CPUSET_PARTITION, "cpuset.partition" },
+	{ CGFS_SET_MEMORY_SWAPPINESS, "memory.swappiness" },
+	{ CGFS_SET_MEMORY_KERNEL_TCP, "memory.kernelTCP" },
+	{ CGFS_SET_MEMORY_OOM_GROUP, "memory.oom.group" },
+	{ CGFS_SET_MEMORY_OOM_DISABLE, "memory.disableOOMKiller" },
+	{ CGFS_SET_MEMORY_ZSWAP_MAX, "memory.zswap.max" },
+	{ CGFS_SET_IO_WEIGHT, "blockIO.weight" },
+	{ CGFS_SET_IO_DEVICES, "blockIO devices" },
+	{ CGFS_SET_HUGETLB, "hugepageLimits" },
+	{ CGFS_SET_RDMA, "rdma" },
+	{ CGFS_SET_MISC, "misc" },
+	{ CGFS_SET_NET_CLASSID, "network.classID" },
+	{ CGFS_SET_NET_PRIO, "network.priorities" },
+	{ CGFS_SET_DEVICES, "devices" },
+	{ CGFS_SET_UNIFIED, "unified" },
 };
 
 static const char *member_name(uint64_t bits)
@@ -84,10 +109,16 @@ bool devices_enforced(const struct cgfs *c)
 
 int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr)
 {
+	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED;
 	int r = cgfs_resources_check(res, reterr);
 
 	if (r < 0)
 		return r;
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++)
+		known |= handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2);
+	if (res->set & ~known)
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "set", member_name(res->set & ~known),
+				    NULL, "unknown to this version of cgfs");
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
 		uint64_t want = res->set & (handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2));
 		enum cgfs_version_id version = c->place[ctl].version;
@@ -133,6 +164,18 @@ static int apply_unified(const struct cgfs_dir *d, const struct cgfs_unified *u,
 	return r;
 }
 
+/* The group is there, the control file is not. */
+static int no_such_file(struct cgfs_err *reterr)
+{
+	struct cgfs_err e;
+
+	if (!reterr)
+		return -EOPNOTSUPP;
+	e = *reterr;
+	return cgfs_err_set(reterr, -EOPNOTSUPP, e.op, e.path, e.value,
+			    "this kernel has no such file");
+}
+
 int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, struct journal *j,
 		    struct cgfs_err *reterr)
 {
@@ -146,6 +189,8 @@ int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, stru
 		if (!p->ops || !(res->set & p->ops->handles))
 			continue;
 		r = p->ops->apply(&d, res, reterr);
+		if (r == -ENOENT && dir_alive(&d))
+			r = no_such_file(reterr);
 		if (r < 0)
 			return r;
 	}

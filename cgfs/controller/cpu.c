@@ -13,6 +13,39 @@
 
 #define WEIGHT_BITS (CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_SHARES)
 #define QUOTA_BITS  (CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD)
+#define BURST_BITS  (CGFS_SET_CPU_BURST | CGFS_SET_CPU_IDLE)
+#define RT_BITS	    (CGFS_SET_CPU_RT_RUNTIME | CGFS_SET_CPU_RT_PERIOD)
+
+typedef int bandwidth_fn(const struct cgfs_dir *d, const struct cgfs_resources *res,
+			 struct cgfs_err *reterr);
+
+/*
+ * The kernel keeps burst <= quota at every step (EINVAL): the quota goes first when it grows,
+ * the burst when it shrinks.
+ */
+static int quota_and_burst(const struct cgfs_dir *d, const struct cgfs_resources *res,
+			   bandwidth_fn *quota, const char *burst, struct cgfs_err *reterr)
+{
+	int r;
+
+	if (!(res->set & CGFS_SET_CPU_BURST))
+		return res->set & QUOTA_BITS ? quota(d, res, reterr) : 0;
+	r = res->set & QUOTA_BITS ? quota(d, res, reterr) : 0;
+	if (r == 0)
+		return dir_write_limit(d, burst, res->cpu_burst_us, "", reterr);
+	if (r != -EINVAL)
+		return r;
+	r = dir_write_limit(d, burst, res->cpu_burst_us, "", reterr);
+	return r < 0 ? r : quota(d, res, reterr);
+}
+
+/* Before the weight: a group that is idle refuses one (EINVAL). */
+static int idle(const struct cgfs_dir *d, const struct cgfs_resources *res, struct cgfs_err *reterr)
+{
+	if (!(res->set & CGFS_SET_CPU_IDLE))
+		return 0;
+	return dir_write(d, "cpu.idle", res->cpu_idle ? "1" : "0", reterr);
+}
 
 /* -- v1 ------------------------------------------------------------------------------------ */
 
@@ -50,21 +83,36 @@ static int v1_bandwidth(const struct cgfs_dir *d, const struct cgfs_resources *r
 	return r < 0 ? r : v1_period(d, res, reterr);
 }
 
-static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
-		    struct cgfs_err *reterr)
+static int v1_realtime(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		       struct cgfs_err *reterr)
 {
 	int r = 0;
 
-	if (res->set & WEIGHT_BITS) {
+	if (res->set & CGFS_SET_CPU_RT_PERIOD)
+		r = dir_write_limit(d, "cpu.rt_period_us", res->cpu_rt_period_us, "", reterr);
+	if (r == 0 && (res->set & CGFS_SET_CPU_RT_RUNTIME))
+		r = dir_write_limit(d, "cpu.rt_runtime_us", res->cpu_rt_runtime_us, "-1", reterr);
+	if (r == -ENOENT)
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "set", "cpu.realtime", NULL,
+				    "this kernel was built without RT_GROUP_SCHED");
+	return r;
+}
+
+static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	int r = idle(d, res, reterr);
+
+	if (r == 0 && (res->set & WEIGHT_BITS)) {
 		uint64_t shares = res->set & CGFS_SET_CPU_SHARES
 					  ? res->cpu_shares
 					  : cgfs_shares_from_weight(res->cpu_weight);
 
 		r = dir_write_limit(d, "cpu.shares", shares, "", reterr);
 	}
-	if (r == 0 && (res->set & QUOTA_BITS))
-		r = v1_bandwidth(d, res, reterr);
-	return r;
+	if (r == 0)
+		r = quota_and_burst(d, res, v1_bandwidth, "cpu.cfs_burst_us", reterr);
+	return r == 0 ? v1_realtime(d, res, reterr) : r;
 }
 
 /* The quota reads -1 for none. */
@@ -107,7 +155,7 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 }
 
 const struct ctl_ops ctl_cpu_v1 = {
-	.handles = WEIGHT_BITS | QUOTA_BITS,
+	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS | RT_BITS,
 	.reads = CGFS_READ_CPU,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
@@ -175,17 +223,17 @@ static int v2_bandwidth(const struct cgfs_dir *d, const struct cgfs_resources *r
 static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
-	int r = 0;
+	int r = idle(d, res, reterr);
 
-	if (res->set & WEIGHT_BITS) {
+	if (r == 0 && (res->set & WEIGHT_BITS)) {
 		uint64_t weight = res->set & CGFS_SET_CPU_WEIGHT
 					  ? res->cpu_weight
 					  : cgfs_weight_from_shares(res->cpu_shares);
 
 		r = dir_write_limit(d, "cpu.weight", weight, "", reterr);
 	}
-	if (r == 0 && (res->set & QUOTA_BITS))
-		r = v2_bandwidth(d, res, reterr);
+	if (r == 0)
+		r = quota_and_burst(d, res, v2_bandwidth, "cpu.max.burst", reterr);
 	return r;
 }
 
@@ -225,7 +273,7 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 }
 
 const struct ctl_ops ctl_cpu_v2 = {
-	.handles = WEIGHT_BITS | QUOTA_BITS,
+	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS,
 	.reads = CGFS_READ_CPU,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,

@@ -57,16 +57,63 @@ static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r;
 }
 
+static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	int r = apply(d, res, reterr);
+
+	if (r < 0 || !(res->set & CGFS_SET_CPUSET_PARTITION))
+		return r;
+	if (streq(res->cpuset_partition, "isolated"))
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "set", "cpuset.partition",
+				    res->cpuset_partition,
+				    "cgroup v1 has exclusive cpus, but no isolated ones");
+	return dir_write(d, "cpuset.cpu_exclusive",
+			 streq(res->cpuset_partition, "root") ? "1" : "0", reterr);
+}
+
+/* The kernel takes the word and says only when asked that the partition is invalid, and why. */
+static int v2_partition(const struct cgfs_dir *d, const char *value, struct cgfs_err *reterr)
+{
+	const char *file = "cpuset.cpus.partition";
+	char now[256];
+	ssize_t n;
+	int r;
+
+	r = dir_write(d, file, value, reterr);
+	if (r < 0)
+		return r;
+	n = dir_read(d, file, now, sizeof(now), reterr);
+	if (n < 0)
+		return (int)n;
+	now[strcspn(now, "\n")] = '\0';
+	if (strstr(now, "invalid"))
+		return cgfs_err_set(reterr, -EINVAL, "set", "cpuset.partition", value, "%s", now);
+	return 0;
+}
+
+static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	int r = apply(d, res, reterr);
+
+	if (r == 0 && (res->set & CGFS_SET_CPUSET_PARTITION))
+		r = v2_partition(d, res->cpuset_partition, reterr);
+	return r;
+}
+
+#define CPUSET_BITS (CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_MEMS | CGFS_SET_CPUSET_PARTITION)
+
 const struct ctl_ops ctl_cpuset_v1 = {
-	.handles = CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_MEMS,
+	.handles = CPUSET_BITS,
 	.prepare_root = prepare_root,
-	.apply = apply,
+	.apply = v1_apply,
 	.stats = ctl_no_stats,
 };
 
 const struct ctl_ops ctl_cpuset_v2 = {
-	.handles = CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_MEMS,
+	.handles = CPUSET_BITS,
 	.prepare_root = ctl_no_prepare_root,
-	.apply = apply,
+	.apply = v2_apply,
 	.stats = ctl_no_stats,
 };

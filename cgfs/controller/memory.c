@@ -59,6 +59,13 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_LOW))
 		r = dir_write_limit(d, "memory.soft_limit_in_bytes", res->memory_low_bytes, "-1",
 				    reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_SWAPPINESS))
+		r = dir_write_limit(d, "memory.swappiness", res->memory_swappiness, "", reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_KERNEL_TCP))
+		r = dir_write_limit(d, "memory.kmem.tcp.limit_in_bytes",
+				    res->memory_kernel_tcp_bytes, "-1", reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_OOM_DISABLE))
+		r = dir_write(d, "memory.oom_control", res->memory_oom_disable ? "1" : "0", reterr);
 	return r;
 }
 
@@ -148,7 +155,8 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 }
 
 const struct ctl_ops ctl_memory_v1 = {
-	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW,
+	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAPPINESS |
+		   CGFS_SET_MEMORY_KERNEL_TCP | CGFS_SET_MEMORY_OOM_DISABLE,
 	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
@@ -185,6 +193,11 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		r = v2_swap(d, res, reterr);
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_MAX))
 		r = dir_write_limit(d, "memory.max", res->memory_max_bytes, "max", reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_ZSWAP_MAX))
+		r = dir_write_limit(d, "memory.zswap.max", res->memory_zswap_max_bytes, "max",
+				    reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_OOM_GROUP))
+		r = dir_write(d, "memory.oom.group", res->memory_oom_group ? "1" : "0", reterr);
 	return r;
 }
 
@@ -256,7 +269,8 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 }
 
 const struct ctl_ops ctl_memory_v2 = {
-	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_MIN,
+	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_MIN |
+		   CGFS_SET_MEMORY_ZSWAP_MAX | CGFS_SET_MEMORY_OOM_GROUP,
 	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,

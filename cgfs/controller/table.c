@@ -14,15 +14,15 @@ static const struct {
 	[CGFS_CPUSET] = { "cpuset", "cpuset", &ctl_cpuset_v1, &ctl_cpuset_v2 },
 	[CGFS_MEMORY] = { "memory", "memory", &ctl_memory_v1, &ctl_memory_v2 },
 	[CGFS_PIDS] = { "pids", "pids", &ctl_pids_v1, &ctl_pids_v2 },
-	[CGFS_IO] = { "blkio", "io", NULL, NULL },
+	[CGFS_IO] = { "blkio", "io", &ctl_io_v1, &ctl_io_v2 },
 	/* Its v1 files are written by devices_apply(), together with the device policy. */
 	[CGFS_DEVICES] = { "devices", NULL, NULL, NULL },
 	[CGFS_FREEZER] = { "freezer", NULL, NULL, NULL },
-	[CGFS_HUGETLB] = { "hugetlb", "hugetlb", NULL, NULL },
-	[CGFS_RDMA] = { "rdma", "rdma", NULL, NULL },
-	[CGFS_MISC] = { "misc", "misc", NULL, NULL },
-	[CGFS_NET_CLS] = { "net_cls", NULL, NULL, NULL },
-	[CGFS_NET_PRIO] = { "net_prio", NULL, NULL, NULL },
+	[CGFS_HUGETLB] = { "hugetlb", "hugetlb", &ctl_hugetlb_v1, &ctl_hugetlb_v2 },
+	[CGFS_RDMA] = { "rdma", "rdma", &ctl_rdma_v1, &ctl_rdma_v2 },
+	[CGFS_MISC] = { "misc", "misc", &ctl_misc_v1, &ctl_misc_v2 },
+	[CGFS_NET_CLS] = { "net_cls", NULL, &ctl_net_cls_v1, NULL },
+	[CGFS_NET_PRIO] = { "net_prio", NULL, &ctl_net_prio_v1, NULL },
 	[CGFS_PERF_EVENT] = { "perf_event", NULL, NULL, NULL },
 };
 

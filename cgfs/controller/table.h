@@ -85,5 +85,10 @@ extern const struct ctl_ops ctl_cpuacct_v1;
 extern const struct ctl_ops ctl_cpuset_v1, ctl_cpuset_v2;
 extern const struct ctl_ops ctl_memory_v1, ctl_memory_v2;
 extern const struct ctl_ops ctl_pids_v1, ctl_pids_v2;
+extern const struct ctl_ops ctl_io_v1, ctl_io_v2;
+extern const struct ctl_ops ctl_hugetlb_v1, ctl_hugetlb_v2;
+extern const struct ctl_ops ctl_rdma_v1, ctl_rdma_v2;
+extern const struct ctl_ops ctl_misc_v1, ctl_misc_v2;
+extern const struct ctl_ops ctl_net_cls_v1, ctl_net_prio_v1;
 
 #endif
