@@ -295,7 +295,7 @@ bench-built: all $(bench_prog)
 
 root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
 checks  := headers abi docs bpf tree install
-scripts := $(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh)
+scripts := $(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh tests/guest/selftest)
 # Tests of the kernel side need root, all of them; elsewhere a test that needs it says so.
 plain   := $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(scripts) $(conf_prog)
 as_root := $(if $(root),$(tbpf_prog) $(call sources,tests/bpf/test_*.sh))
@@ -303,7 +303,7 @@ as_root := $(if $(root),$(tbpf_prog) $(call sources,tests/bpf/test_*.sh))
 san_prog := $(patsubst $(O)/%,$(O)/san/%,$(unit_prog) $(tagent_prog) $(tpodctl_prog))
 san_conf := $(patsubst $(O)/%,$(O)/san/%,$(conf_prog))
 on_fakes  = $(if $(1),'$(1) $(fakes)')
-fakes    := --world fake*
+fakes    := !live/*
 live     := --world live
 export O SAN CC CLANG BPFTOOL BPF WERROR
 

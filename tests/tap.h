@@ -13,7 +13,8 @@
  * Command line: `--list` prints the names; other arguments are globs of names to run, `!GLOB`
  * leaves out.  Output: the plan, then one line for each test.  What a test (or cmocka, or a
  * sanitizer) prints comes out as `# ` lines, and only when the test fails.  A test that crashes
- * or exits is a failed test; the ones after it run.
+ * or exits is a failed test; the ones after it run.  Orphans of a test come to the process that
+ * runs the tests, which may wait for them.
  *
  * Knows nothing of cgroups.
  */
