@@ -174,6 +174,16 @@ CGFS_API CGFS_CHECK int cgfs_resources_from_oci(const char *json, size_t len,
 						struct cgfs_err *reterr);
 
 /**
+ * cgfs_resources_ignored() - what the JSON had that this library does not know
+ * @res: borrowed; made by cgfs_resources_from_oci(), nothing else
+ *
+ * The specification wants unknown properties to be ignored; a program may want to say so.
+ *
+ * Return: "memory.color, devices[0].path"; cut after 511 bytes; "" when everything was known.
+ */
+CGFS_API const char *cgfs_resources_ignored(const struct cgfs_resources *res);
+
+/**
  * cgfs_resources_free() - release what cgfs_resources_from_oci() made
  * @res: may be NULL
  */

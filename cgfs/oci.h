@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * oci.h - the state of reading one `linux.resources`, shared by the files that do it.
+ */
+#ifndef CGFS_OCI_H
+#define CGFS_OCI_H
+
+#include <cgfs/resources.h>
+#include <jansson.h>
+
+/* What cgfs_resources_from_oci() hands out; strings point into the JSON, which is kept. */
+struct oci_result {
+	struct cgfs_resources res; /* first: the caller's pointer is this struct's */
+	json_t *root;
+	struct cgfs_device_rule *devices;
+	struct cgfs_unified *unified;
+	char ignored[512];
+};
+
+struct oci {
+	struct oci_result *out;
+	struct cgfs_err *reterr;
+	char path[160]; /* of what is being read, "memory.limit" */
+};
+
+/* Appends ".NAME" to the path; returns the length before, for oci_leave(). */
+size_t cgfs_oci_enter(struct oci *o, const char *name);
+void cgfs_oci_leave(struct oci *o, size_t length);
+
+/* Fills the error with the path and the value that stands there; returns @code. */
+int cgfs_oci_refuse(struct oci *o, int code, const json_t *value, const char *why, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Notes a member that is not part of the specification as this library knows it. */
+void cgfs_oci_ignore(struct oci *o, const char *name);
+
+/* Integer, string or boolean at the path; -EINVAL with the path if it is something else. */
+CGFS_CHECK int cgfs_oci_integer(struct oci *o, const json_t *value, int64_t *ret);
+CGFS_CHECK int cgfs_oci_string(struct oci *o, const json_t *value, const char **ret);
+CGFS_CHECK int cgfs_oci_boolean(struct oci *o, const json_t *value, bool *ret);
+
+/* `devices` (NULL: absent), with the default devices after them. */
+CGFS_CHECK int cgfs_oci_devices(struct oci *o, const json_t *list);
+
+#endif

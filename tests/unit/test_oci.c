@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_oci.c - `linux.resources` as runtimes and orchestrators write it: what is taken, what is
+ * refused with which field, and what 0, -1, null and absence mean.
+ */
+#include "cgfs/internal.h"
+#include "tests/tap.h"
+#include <cgfs/resources.h>
+
+#include <stdio.h>
+
+static struct cgfs_resources *take(const char *json)
+{
+	struct cgfs_resources *res = NULL;
+	struct cgfs_err err = { 0 };
+
+	if (cgfs_resources_from_oci(json, strlen(json), &res, &err) < 0)
+		fail_msg("%s: %s", json, err.text);
+	assert_non_null(res);
+	assert_int_equal(cgfs_resources_check(res, NULL), 0);
+	return res;
+}
+
+static void refuse_as(const char *json, int code, const char *field, const char *why)
+{
+	struct cgfs_resources *res = NULL;
+	struct cgfs_err err = { 0 };
+	int r;
+
+	r = cgfs_resources_from_oci(json, strlen(json), &res, &err);
+	if (r != code)
+		fail_msg("%s: %d, not %d (%s)", json, r, code, err.text);
+	assert_null(res);
+	assert_int_equal(err.code, code);
+	if (strncmp(err.text, field, strlen(field)) != 0 || !strstr(err.text, why))
+		fail_msg("\"%s\" does not say \"%s\" and \"%s\"", err.text, field, why);
+	assert_int_equal(cgfs_resources_from_oci(json, strlen(json), &res, NULL), code);
+}
+
+static void refuse(const char *json, const char *field, const char *why)
+{
+	refuse_as(json, -EINVAL, field, why);
+}
+
+/* Exactly the default devices, and nothing else is set. */
+static void is_unset(const char *json)
+{
+	struct cgfs_resources *res = take(json);
+	const struct cgfs_device_rule *defaults;
+	size_t n;
+
+	defaults = cgfs_device_defaults(&n);
+	assert_int_equal(res->set, CGFS_SET_DEVICES);
+	assert_int_equal(res->n_devices, n);
+	assert_memory_equal(res->devices, defaults, n * sizeof(*defaults));
+	cgfs_resources_free(res);
+}
+
+static void oci_every_supported_field_is_read(void **state)
+{
+	struct cgfs_resources *res;
+
+	(void)state;
+	res = take("{\"memory\":{\"limit\":67108864,\"reservation\":33554432,\"swap\":134217728},"
+		   "\"cpu\":{\"shares\":512,\"quota\":50000,\"period\":100000,\"cpus\":\"0-1\","
+		   "\"mems\":\"0\"},\"pids\":{\"limit\":32},"
+		   "\"unified\":{\"memory.high\":\"60000000\",\"pids.max\":\"max\"}}");
+	assert_int_equal(res->set, CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_LOW |
+					   CGFS_SET_MEMORY_SWAP | CGFS_SET_CPU_SHARES |
+					   CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD |
+					   CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_MEMS |
+					   CGFS_SET_PIDS_MAX | CGFS_SET_UNIFIED | CGFS_SET_DEVICES);
+	assert_int_equal(res->memory_max_bytes, 67108864);
+	assert_int_equal(res->memory_low_bytes, 33554432);
+	assert_int_equal(res->memory_swap_bytes, 134217728);
+	assert_int_equal(res->cpu_shares, 512);
+	assert_int_equal(res->cpu_quota_us, 50000);
+	assert_int_equal(res->cpu_period_us, 100000);
+	assert_string_equal(res->cpuset_cpus, "0-1");
+	assert_string_equal(res->cpuset_mems, "0");
+	assert_int_equal(res->pids_max, 32);
+	assert_int_equal(res->n_unified, 2);
+	assert_string_equal(res->unified[0].file, "memory.high");
+	assert_string_equal(res->unified[0].value, "60000000");
+	assert_string_equal(res->unified[1].file, "pids.max");
+	assert_string_equal(res->unified[1].value, "max");
+	cgfs_resources_free(res);
+}
+
+static void oci_zero_empty_and_null_are_unset(void **state)
+{
+	(void)state;
+	is_unset("{}");
+	is_unset(" {\n}\n");
+	is_unset("{\"memory\":null,\"cpu\":null,\"pids\":null,\"devices\":null,\"unified\":null,"
+		 "\"blockIO\":null,\"network\":null,\"hugepageLimits\":null,\"rdma\":null}");
+	is_unset("{\"memory\":{},\"cpu\":{},\"pids\":{},\"devices\":[],\"unified\":{},"
+		 "\"blockIO\":{},\"network\":{},\"hugepageLimits\":[],\"rdma\":{}}");
+	/* mem_limit_0, mem_reservation_0, mem_swap_0_only, pids_0 */
+	is_unset("{\"memory\":{\"limit\":0,\"swap\":0,\"reservation\":0},\"pids\":{\"limit\":0}}");
+	is_unset("{\"memory\":{\"limit\":null,\"swappiness\":null,\"disableOOMKiller\":null}}");
+	is_unset("{\"cpu\":{\"shares\":0,\"quota\":0,\"period\":0,\"cpus\":\"\",\"mems\":\"\","
+		 "\"burst\":0,\"idle\":0,\"realtimeRuntime\":0,\"realtimePeriod\":0}}");
+	cgfs_resources_free(NULL);
+}
+
+static void oci_limit_with_swap_0_leaves_swap_alone(void **state)
+{
+	struct cgfs_resources *res = take("{\"memory\":{\"limit\":8192,\"swap\":0}}");
+
+	(void)state;
+	assert_int_equal(res->set, CGFS_SET_MEMORY_MAX | CGFS_SET_DEVICES);
+	cgfs_resources_free(res);
+}
+
+static void oci_minus_one_is_unlimited(void **state)
+{
+	struct cgfs_resources *res;
+
+	(void)state;
+	res = take("{\"memory\":{\"limit\":-1,\"swap\":-1},\"cpu\":{\"quota\":-1},"
+		   "\"pids\":{\"limit\":-1}}");
+	assert_int_equal(res->memory_max_bytes, CGFS_MAX);
+	assert_int_equal(res->memory_swap_bytes, CGFS_MAX);
+	assert_int_equal(res->cpu_quota_us, CGFS_MAX);
+	assert_int_equal(res->pids_max, CGFS_MAX);
+	cgfs_resources_free(res);
+	res = take("{\"memory\":{\"swap\":-1}}");
+	assert_int_equal(res->set, CGFS_SET_MEMORY_SWAP | CGFS_SET_DEVICES);
+	cgfs_resources_free(res);
+}
+
+static void oci_other_negative_numbers_are_refused(void **state)
+{
+	(void)state;
+	refuse("{\"memory\":{\"limit\":-5}}", "memory.limit: \"-5\"", "-1");
+	refuse("{\"memory\":{\"swap\":-2}}", "memory.swap: \"-2\"", "-1");
+	refuse("{\"memory\":{\"reservation\":-2}}", "memory.reservation: \"-2\"", "-1");
+	refuse("{\"cpu\":{\"quota\":-5}}", "cpu.quota: \"-5\"", "-1");
+	refuse("{\"pids\":{\"limit\":-2}}", "pids.limit: \"-2\"", "-1");
+	refuse("{\"cpu\":{\"shares\":-1}}", "cpu.shares: \"-1\"", "negative");
+	refuse("{\"cpu\":{\"period\":-1}}", "cpu.period: \"-1\"", "negative");
+}
+
+static void oci_ranges_are_told_in_the_words_of_json(void **state)
+{
+	(void)state;
+	refuse("{\"memory\":{\"limit\":100}}", "memory.limit: \"100\"", "page");
+	refuse("{\"memory\":{\"limit\":8192,\"swap\":4096}}", "memory.swap: \"4096\"",
+	       "memory.limit is 8192");
+	refuse("{\"memory\":{\"swap\":8192}}", "memory.swap", "needs memory.limit");
+	/* mem_limit_neg1_swap_set */
+	refuse("{\"memory\":{\"limit\":-1,\"swap\":8192}}", "memory.swap",
+	       "memory.limit is unlimited");
+	refuse("{\"cpu\":{\"quota\":999}}", "cpu.quota: \"999\"", "1000");
+	refuse("{\"cpu\":{\"period\":10}}", "cpu.period: \"10\"", "1000");
+	refuse("{\"cpu\":{\"cpus\":\"0-\"}}", "cpu.cpus: \"0-\"", "list");
+	refuse("{\"cpu\":{\"mems\":\"x\"}}", "cpu.mems: \"x\"", "list");
+	refuse("{\"pids\":{\"limit\":4194305}}", "pids.limit: \"4194305\"", "4194304");
+	refuse("{\"unified\":{\"cgroup.procs\":\"0\"}}", "unified: \"cgroup.procs\"",
+	       "no resource");
+	refuse("{\"unified\":{\"memory.high\":\"1\\n0\"}}", "unified memory.high", "newline");
+	refuse("{\"unified\":{\"../x\":\"1\"}}", "unified", "without /");
+	refuse("{\"unified\":{\"\":\"1\"}}", "unified", "no name");
+}
+
+static void oci_wrong_types_are_refused(void **state)
+{
+	(void)state;
+	refuse("[]", "resources", "object");
+	refuse("{\"memory\":[]}", "memory", "object");
+	refuse("{\"memory\":5}", "memory: \"5\"", "object");
+	refuse("{\"memory\":{\"limit\":\"67108864\"}}", "memory.limit: \"67108864\"", "integer");
+	refuse("{\"memory\":{\"limit\":67108864.0}}", "memory.limit", "integer");
+	refuse("{\"memory\":{\"limit\":true}}", "memory.limit: \"true\"", "integer");
+	refuse("{\"memory\":{\"limit\":{}}}", "memory.limit", "integer");
+	refuse("{\"memory\":{\"disableOOMKiller\":0}}", "memory.disableOOMKiller", "true or");
+	refuse("{\"cpu\":\"0\"}", "cpu: \"0\"", "object");
+	refuse("{\"cpu\":{\"cpus\":0}}", "cpu.cpus: \"0\"", "string");
+	refuse("{\"pids\":[32]}", "pids", "object");
+	refuse("{\"devices\":{}}", "devices", "array");
+	refuse("{\"devices\":[1]}", "devices[0]: \"1\"", "object");
+	refuse("{\"unified\":[]}", "unified", "object");
+	refuse("{\"unified\":{\"pids.max\":5}}", "unified.pids.max: \"5\"", "string");
+	refuse("{\"unified\":{\"pids.max\":null}}", "unified.pids.max", "string");
+	refuse("{\"blockIO\":[]}", "blockIO", "object");
+	refuse("{\"blockIO\":{\"weightDevice\":{}}}", "blockIO.weightDevice", "array");
+	refuse("{\"hugepageLimits\":{}}", "hugepageLimits", "array");
+	refuse("{\"rdma\":[]}", "rdma", "object");
+	refuse("{\"network\":[]}", "network", "object");
+}
+
+static void oci_bad_json_is_refused(void **state)
+{
+	struct cgfs_resources *res = NULL;
+	struct cgfs_err err = { 0 };
+
+	(void)state;
+	refuse("", "resources", "no JSON");
+	refuse("{", "resources", "no JSON");
+	refuse("null", "resources", "no JSON");
+	refuse("{} {}", "resources", "no JSON");
+	refuse("{\"memory\":{\"limit\":1,\"limit\":2}}", "resources", "duplicate");
+	refuse("{\"memory\":{\"limit\":18446744073709551615}}", "resources", "too big integer");
+	refuse("{\"unified\":{\"memory.high\":\"1\\u0000\"}}", "resources", "no JSON");
+	refuse("{\"unified\":{\"\377\":\"1\"}}", "resources", "no JSON");
+	assert_int_equal(cgfs_resources_from_oci("{}\0", 3, &res, &err), -EINVAL);
+	assert_null(res);
+}
+
+static void oci_too_much_is_refused(void **state)
+{
+	const size_t size = (1 << 20) + 2;
+	auto_free char *json = malloc(size);
+	struct cgfs_resources *res = NULL;
+	struct cgfs_err err = { 0 };
+	size_t at;
+
+	(void)state;
+	assert_non_null(json);
+	memset(json, ' ', size);
+	json[0] = '{';
+	json[(1 << 20) - 1] = '}';
+	assert_int_equal(cgfs_resources_from_oci(json, 1 << 20, &res, &err), 0);
+	cgfs_resources_free(res);
+	res = NULL;
+	assert_int_equal(cgfs_resources_from_oci(json, (1 << 20) + 1, &res, &err), -E2BIG);
+	assert_non_null(strstr(err.text, "1048577"));
+
+	/* Deep, and brackets that are only text. */
+	at = (size_t)sprintf(json, "{\"x\":");
+	memset(json + at, '[', 31);
+	memset(json + at + 31, ']', 31);
+	sprintf(json + at + 62, "}");
+	res = take(json);
+	cgfs_resources_free(res);
+	memset(json + at, '[', 32);
+	memset(json + at + 32, ']', 32);
+	sprintf(json + at + 64, "}");
+	refuse_as(json, -E2BIG, "resources", "deeper");
+	memset(json + at, '[', 500000);
+	json[at + 500000] = '\0';
+	refuse_as(json, -E2BIG, "resources", "deeper");
+	at = (size_t)sprintf(json, "{\"x\":\"\\\"");
+	memset(json + at, '[', 100);
+	sprintf(json + at + 100, "\"}");
+	res = take(json);
+	cgfs_resources_free(res);
+
+	/* Entries. */
+	at = (size_t)sprintf(json, "{\"devices\":[");
+	for (int i = 0; i < 4086; i++)
+		at += (size_t)sprintf(json + at, "%s{\"type\":\"c\",\"access\":\"r\"}",
+				      i ? "," : "");
+	sprintf(json + at, "]}");
+	refuse_as(json, -E2BIG, "devices", "4086 entries");
+	at = (size_t)sprintf(json, "{\"unified\":{");
+	for (int i = 0; i < 257; i++)
+		at += (size_t)sprintf(json + at, "%s\"memory.x%d\":\"1\"", i ? "," : "", i);
+	sprintf(json + at, "}}");
+	refuse_as(json, -E2BIG, "unified", "257 entries");
+}
+
+static void oci_largest_device_list_is_taken(void **state)
+{
+	auto_free char *json = malloc(1 << 20);
+	struct cgfs_resources *res;
+	size_t at, n;
+
+	(void)state;
+	assert_non_null(json);
+	cgfs_device_defaults(&n);
+	at = (size_t)sprintf(json, "{\"devices\":[");
+	for (size_t i = 0; i < CGFS_DEVICE_RULES_MAX - n; i++)
+		at += (size_t)sprintf(json + at, "%s{\"type\":\"c\",\"access\":\"r\"}",
+				      i ? "," : "");
+	sprintf(json + at, "]}");
+	res = take(json);
+	assert_int_equal(res->n_devices, CGFS_DEVICE_RULES_MAX);
+	cgfs_resources_free(res);
+}
+
+static void oci_what_changes_behaviour_and_cannot_be_applied_is_refused(void **state)
+{
+	static const struct {
+		const char *json, *field;
+	} cases[] = {
+		{ "{\"memory\":{\"kernel\":33554432}}", "memory.kernel: \"33554432\"" },
+		{ "{\"memory\":{\"kernelTCP\":33554432}}", "memory.kernelTCP" },
+		{ "{\"memory\":{\"swappiness\":0}}", "memory.swappiness: \"0\"" },
+		{ "{\"memory\":{\"swappiness\":100}}", "memory.swappiness" },
+		{ "{\"memory\":{\"disableOOMKiller\":true}}", "memory.disableOOMKiller: \"true\"" },
+		{ "{\"memory\":{\"useHierarchy\":false}}", "memory.useHierarchy: \"false\"" },
+		{ "{\"memory\":{\"checkBeforeUpdate\":true}}", "memory.checkBeforeUpdate" },
+		{ "{\"cpu\":{\"burst\":1000}}", "cpu.burst" },
+		{ "{\"cpu\":{\"idle\":1}}", "cpu.idle" },
+		{ "{\"cpu\":{\"realtimeRuntime\":950000}}", "cpu.realtimeRuntime" },
+		{ "{\"cpu\":{\"realtimePeriod\":1000000}}", "cpu.realtimePeriod" },
+		{ "{\"blockIO\":{\"weight\":100}}", "blockIO.weight" },
+		{ "{\"blockIO\":{\"leafWeight\":100}}", "blockIO.leafWeight" },
+		{ "{\"blockIO\":{\"weightDevice\":[{}]}}", "blockIO.weightDevice" },
+		{ "{\"blockIO\":{\"throttleReadBpsDevice\":[{}]}}",
+		  "blockIO.throttleReadBpsDevice" },
+		{ "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":0}]}", "hugepageLimits" },
+		{ "{\"rdma\":{\"mlx5_0\":{}}}", "rdma" },
+		{ "{\"network\":{\"classID\":1}}", "network.classID" },
+		{ "{\"network\":{\"priorities\":[{}]}}", "network.priorities" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		refuse_as(cases[i].json, -EOPNOTSUPP, cases[i].field, "cannot apply");
+	/* Out of the specification's range on top of it. */
+	refuse("{\"memory\":{\"swappiness\":101}}", "memory.swappiness: \"101\"", "0 to 100");
+	refuse("{\"cpu\":{\"idle\":2}}", "cpu.idle: \"2\"", "0 or 1");
+}
+
+static void oci_what_is_so_already_is_accepted(void **state)
+{
+	(void)state;
+	is_unset("{\"memory\":{\"useHierarchy\":true,\"disableOOMKiller\":false,"
+		 "\"checkBeforeUpdate\":false,\"kernel\":-1,\"kernelTCP\":0}}");
+	is_unset("{\"blockIO\":{\"weight\":0,\"weightDevice\":[],\"throttleReadBpsDevice\":[]},"
+		 "\"network\":{\"classID\":0,\"priorities\":[]}}");
+}
+
+static void oci_unknown_members_are_ignored_and_reported(void **state)
+{
+	struct cgfs_resources *res;
+
+	(void)state;
+	res = take("{\"colour\":{\"x\":1},\"memory\":{\"limit\":8192,\"shade\":null},"
+		   "\"devices\":[{\"allow\":false,\"access\":\"rwm\",\"path\":\"/dev/x\"}]}");
+	assert_string_equal(cgfs_resources_ignored(res), "colour, memory.shade, devices[0].path");
+	assert_int_equal(res->memory_max_bytes, 8192);
+	cgfs_resources_free(res);
+	res = take("{}");
+	assert_string_equal(cgfs_resources_ignored(res), "");
+	cgfs_resources_free(res);
+}
+
+static void oci_many_unknown_members_are_reported_as_far_as_they_fit(void **state)
+{
+	auto_free char *json = malloc(1 << 16);
+	struct cgfs_resources *res;
+	size_t at;
+
+	(void)state;
+	assert_non_null(json);
+	at = (size_t)sprintf(json, "{");
+	for (int i = 0; i < 500; i++)
+		at += (size_t)sprintf(json + at, "%s\"unknown%0100d\":{}", i ? "," : "", i);
+	sprintf(json + at, "}");
+	res = take(json);
+	assert_int_equal(strlen(cgfs_resources_ignored(res)), 511);
+	cgfs_resources_free(res);
+}
+
+/* What the first rules of the list say; the defaults stand after them. */
+static void devices_are(const char *json, const char *want)
+{
+	struct cgfs_resources *res = take(json);
+	char got[512] = "", text[48];
+	size_t n;
+
+	cgfs_device_defaults(&n);
+	assert_in_range(res->n_devices, n, CGFS_DEVICE_RULES_MAX);
+	for (size_t i = 0; i < res->n_devices - n; i++) {
+		size_t at = strlen(got);
+
+		cgfs_device_format(&res->devices[i], text, sizeof(text));
+		snprintf(got + at, sizeof(got) - at, "%s%s", at ? ", " : "", text);
+	}
+	assert_memory_equal(res->devices + res->n_devices - n, cgfs_device_defaults(&n),
+			    n * sizeof(*res->devices));
+	cgfs_resources_free(res);
+	assert_string_equal(got, want);
+}
+
+static void oci_devices_are_read_in_order_with_wildcards(void **state)
+{
+	(void)state;
+	devices_are(
+		"{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
+		"{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"rw\"}]}",
+		"deny a *:* rwm, c 10:229 rw");
+	/* dev_wild_neg1, missing and null alike */
+	devices_are(
+		"{\"devices\":[{\"allow\":true,\"type\":\"c\",\"major\":-1,\"minor\":-1,"
+		"\"access\":\"m\"},{\"allow\":true,\"type\":\"b\",\"access\":\"m\"},"
+		"{\"allow\":true,\"type\":\"c\",\"major\":136,\"minor\":null,\"access\":\"r\"}]}",
+		"c *:* m, b *:* m, c 136:* r");
+	devices_are("{\"devices\":[{\"allow\":true,\"type\":\"a\",\"access\":\"rwm\"},"
+		    "{\"allow\":true,\"type\":\"\",\"major\":-1,\"access\":\"r\"}]}",
+		    "a *:* rwm, a *:* r");
+	/* dev_deny_all_r: that bit alone */
+	devices_are("{\"devices\":[{\"allow\":false,\"access\":\"r\"}]}", "deny a *:* r");
+}
+
+static uint32_t granted(const char *json, int32_t major, int32_t minor)
+{
+	struct cgfs_resources *res = take(json);
+	uint32_t bits = cgfs_device_check(res->devices, res->n_devices, CGFS_DEVICE_CHAR, major,
+					  minor, CGFS_ACCESS_ALL);
+
+	cgfs_resources_free(res);
+	return bits;
+}
+
+static void oci_devices_start_from_deny_and_end_with_the_defaults(void **state)
+{
+	static const char *const no_deny =
+		"{\"devices\":[{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":229,"
+		"\"access\":\"rw\"}]}";
+	static const char *const deny_null =
+		"{\"devices\":[{\"allow\":false,\"type\":\"c\",\"major\":1,\"minor\":3,"
+		"\"access\":\"rwm\"}]}";
+	static const char *const hole =
+		"{\"devices\":[{\"allow\":true,\"type\":\"c\",\"access\":\"rwm\"},"
+		"{\"allow\":false,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"rwm\"}]}";
+
+	(void)state;
+	/* dev_no_leading_deny */
+	assert_int_equal(granted(no_deny, 10, 229), 7);
+	assert_int_equal(granted(no_deny, 10, 228), CGFS_ACCESS_MKNOD);
+	/* dev_deny_default */
+	assert_int_equal(granted(deny_null, 1, 3), 7);
+	/* dev_wild_allow_deny_one, as v2 has it; v1 is test_devices' */
+	assert_int_equal(granted(hole, 10, 229), CGFS_ACCESS_MKNOD);
+	assert_int_equal(granted(hole, 10, 228), 7);
+}
+
+static void oci_bad_devices_are_refused_by_index(void **state)
+{
+	static const struct {
+		const char *entry, *field, *why;
+	} cases[] = {
+		/* dev_type_a_with_major, dev_type_missing_with_major: privilege by accident */
+		{ "\"type\":\"a\",\"major\":1,\"access\":\"r\"", "devices[0]:", "type" },
+		{ "\"type\":\"a\",\"minor\":3,\"access\":\"r\"", "devices[0]:", "type" },
+		{ "\"major\":1,\"minor\":3,\"access\":\"r\"", "devices[0]:", "type" },
+		{ "\"type\":\"u\",\"access\":\"r\"", "devices[0].type: \"u\"", "a, b or c" },
+		{ "\"type\":\"p\",\"access\":\"r\"", "devices[0].type: \"p\"", "a, b or c" },
+		{ "\"type\":\"x\",\"access\":\"r\"", "devices[0].type: \"x\"", "a, b or c" },
+		{ "\"type\":\"cc\",\"access\":\"r\"", "devices[0].type: \"cc\"", "a, b or c" },
+		{ "\"type\":\"c\",\"access\":\"\"", "devices[0].access: \"\"", "r, w and m" },
+		{ "\"type\":\"c\"", "devices[0]:", "access is missing" },
+		{ "\"type\":\"c\",\"access\":null", "devices[0]:", "access is missing" },
+		{ "\"type\":\"c\",\"access\":\"xyz\"", "devices[0].access: \"xyz\"", "r, w and m" },
+		{ "\"type\":\"c\",\"major\":-5,\"access\":\"r\"", "devices[0].major: \"-5\"",
+		  "-1 for any" },
+		{ "\"type\":\"c\",\"minor\":-2,\"access\":\"r\"", "devices[0].minor: \"-2\"",
+		  "-1 for any" },
+		{ "\"type\":\"c\",\"major\":4096,\"access\":\"r\"", "devices[0].major: \"4096\"",
+		  "4095" },
+		{ "\"type\":\"c\",\"major\":4294967297,\"access\":\"r\"", "devices[0].major",
+		  "4095" },
+		{ "\"type\":\"c\",\"minor\":1048576,\"access\":\"r\"", "devices[0].minor",
+		  "1048575" },
+		{ "\"type\":\"c\",\"major\":\"1\",\"access\":\"r\"", "devices[0].major: \"1\"",
+		  "integer" },
+		{ "\"type\":5,\"access\":\"r\"", "devices[0].type: \"5\"", "string" },
+		{ "\"type\":\"c\",\"access\":7", "devices[0].access: \"7\"", "string" },
+		{ "\"allow\":1,\"access\":\"r\"", "devices[0].allow: \"1\"", "true or false" },
+	};
+	char json[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(json, sizeof(json), "{\"devices\":[{%s}]}", cases[i].entry);
+		refuse(json, cases[i].field, cases[i].why);
+	}
+	refuse("{\"devices\":[{\"access\":\"r\"},{\"access\":\"q\"}]}", "devices[1].access", "");
+	refuse("{\"devices\":[null]}", "devices[0]", "object");
+}
+
+static const struct tap_test tests[] = {
+	TAP_TEST(oci_every_supported_field_is_read),
+	TAP_TEST(oci_zero_empty_and_null_are_unset),
+	TAP_TEST(oci_limit_with_swap_0_leaves_swap_alone),
+	TAP_TEST(oci_minus_one_is_unlimited),
+	TAP_TEST(oci_other_negative_numbers_are_refused),
+	TAP_TEST(oci_ranges_are_told_in_the_words_of_json),
+	TAP_TEST(oci_wrong_types_are_refused),
+	TAP_TEST(oci_bad_json_is_refused),
+	TAP_TEST(oci_too_much_is_refused),
+	TAP_TEST(oci_largest_device_list_is_taken),
+	TAP_TEST(oci_what_changes_behaviour_and_cannot_be_applied_is_refused),
+	TAP_TEST(oci_what_is_so_already_is_accepted),
+	TAP_TEST(oci_unknown_members_are_ignored_and_reported),
+	TAP_TEST(oci_many_unknown_members_are_reported_as_far_as_they_fit),
+	TAP_TEST(oci_devices_are_read_in_order_with_wildcards),
+	TAP_TEST(oci_devices_start_from_deny_and_end_with_the_defaults),
+	TAP_TEST(oci_bad_devices_are_refused_by_index),
+};
+
+TAP_MAIN(tests)
