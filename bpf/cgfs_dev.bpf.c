@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * cgfs_dev.bpf.c - the device policy of every pod: one program, rules as data.
+ *
+ * Attached to the cgroup of each pod.  Who asks is found by cgroup id in cgfs_groups, what the
+ * pod (and the container, if it has a list of its own) may do in cgfs_rules.  What is not there
+ * is denied.  Needs no BTF of the kernel and no CO-RE; must not know how a list is compiled.
+ */
+#include <cgfs/abi/policy.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+/* Denials of one group that are recorded within one second; the rest is only counted. */
+#define RECORDS_MAX 64
+#define SECOND_NS   1000000000ull
+
+#define ENOENT 2
+#define EINVAL 22
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_group_key);
+	__type(value, struct cgfs_group);
+} cgfs_groups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_rule_key);
+	__type(value, struct cgfs_rule);
+} cgfs_rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cgfs_state);
+} cgfs_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 128 * 1024);
+} cgfs_denials SEC(".maps");
+
+/* Filled by cgfs_oom, so that a flood of denials cannot push kills out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 * 1024);
+} cgfs_kills SEC(".maps");
+
+static __always_inline struct cgfs_state *state(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cgfs_state, &zero);
+}
+
+static __always_inline struct cgfs_group *group_find(__u64 cgroup_id)
+{
+	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
+
+	return bpf_map_lookup_elem(&cgfs_groups, &key);
+}
+
+/*
+ * The process is in a cgroup that a container made below its own: its group is the nearest
+ * ancestor that is one.  Searched from the root down, because how deep a container nests is up
+ * to the container, and how deep the groups are is up to us.
+ *
+ * This and the next are global functions, with arguments that are plain numbers, because the
+ * kernel verifies those once and by themselves: loading takes a fifth of the time.
+ */
+__noinline __u64 cgfs_nearest(__u64 leaf)
+{
+	__u64 found = 0;
+	int level;
+
+	for (level = 1; level < CGFS_POLICY_DEPTH; level++) {
+		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+
+		if (!id || id == leaf)
+			break;
+		if (group_find(id))
+			found = id;
+	}
+	return found;
+}
+
+/* What a list refused of a request: access bits in the upper half, the rule in the lower. */
+#define REFUSED(bits, rule) ((__u64)(bits) << 32 | (rule))
+
+static __always_inline void judge_bit(__u64 *refused, __u32 want, __u32 bit,
+				      enum cgfs_policy_verdict verdict, __u32 rule)
+{
+	if (!(want & bit) || verdict == CGFS_ALLOW)
+		return;
+	/* Of several refusals, name the latest rule: better than "no rule matched". */
+	if (rule < (__u32)*refused)
+		rule = *refused;
+	*refused = REFUSED((*refused >> 32) | bit, rule);
+}
+
+/* Neither of two crossing patterns contains the other: the later rule decides each bit. */
+static __always_inline __u64 judge(__u32 want, const struct cgfs_rule *a, const struct cgfs_rule *b)
+{
+	const struct cgfs_rule *r;
+	__u64 refused = 0;
+
+	r = a->read_rule > b->read_rule ? a : b;
+	judge_bit(&refused, want, BPF_DEVCG_ACC_READ, r->read, r->read_rule);
+	r = a->write_rule > b->write_rule ? a : b;
+	judge_bit(&refused, want, BPF_DEVCG_ACC_WRITE, r->write, r->write_rule);
+	r = a->mknod_rule > b->mknod_rule ? a : b;
+	judge_bit(&refused, want, BPF_DEVCG_ACC_MKNOD, r->mknod, r->mknod_rule);
+	return refused;
+}
+
+/*
+ * What one list refuses: at most four look-ups, however long it was.  An element holds what
+ * every rule that covers its whole pattern comes to, so the narrowest one is the answer.
+ */
+__noinline __u64 cgfs_check(__u64 cgroup_id, __u64 generation, __u32 access_type, __u32 major,
+			    __u32 minor)
+{
+	struct cgfs_rule_key key = {
+		.cgroup_id = cgroup_id,
+		.generation = generation,
+		.kind = access_type & 0xffff,
+		.major = major,
+		.minor = minor,
+	};
+	__u32 want = access_type >> 16;
+	const struct cgfs_rule *rule, *column;
+
+	rule = bpf_map_lookup_elem(&cgfs_rules, &key);
+	if (rule)
+		return judge(want, rule, rule);
+	key.major = CGFS_POLICY_ANY;
+	column = bpf_map_lookup_elem(&cgfs_rules, &key);
+	key.major = major;
+	key.minor = CGFS_POLICY_ANY;
+	rule = bpf_map_lookup_elem(&cgfs_rules, &key);
+	if (!rule)
+		rule = column;
+	if (!rule) {
+		key.major = CGFS_POLICY_ANY;
+		rule = bpf_map_lookup_elem(&cgfs_rules, &key);
+	}
+	if (!rule)
+		return REFUSED(want, 0);
+	if (!column)
+		column = rule;
+	return judge(want, rule, column);
+}
+
+/*
+ * A container that hammers a denied node must not crowd out what others have to say.  Two
+ * processors may both take the last turn; the limit need not be exact.
+ */
+static __always_inline int may_record(struct cgfs_group *g, __u64 now)
+{
+	if (now - g->window_ns >= SECOND_NS) {
+		g->window_ns = now;
+		g->records = 0;
+	}
+	if (g->records >= RECORDS_MAX)
+		return 0;
+	g->records++;
+	return 1;
+}
+
+__noinline int cgfs_record(__u64 cgroup_id, __u32 rule, __u32 access_type, __u32 major,
+			   __u32 minor)
+{
+	struct cgfs_group *g = group_find(cgroup_id);
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct cgfs_denial *d = NULL;
+	struct cgfs_state *s;
+
+	if (!g)
+		return 0;
+	if (may_record(g, now))
+		d = bpf_ringbuf_reserve(&cgfs_denials, sizeof(*d), 0);
+	if (!d) {
+		s = state();
+		__sync_fetch_and_add(&g->events_lost, 1);
+		if (s)
+			__sync_fetch_and_add(&s->events_lost, 1);
+		return 0;
+	}
+	d->abi = CGFS_POLICY_ABI;
+	d->type = CGFS_RECORD_DENIAL;
+	d->time_ns = now;
+	d->cgroup_id = cgroup_id;
+	d->pod_cgroup_id = g->pod_cgroup_id;
+	d->pid = bpf_get_current_pid_tgid() >> 32;
+	d->kind = access_type & 0xffff;
+	d->major = major;
+	d->minor = minor;
+	d->access = access_type >> 16;
+	d->rule = rule;
+	__builtin_memset(d->comm, 0, sizeof(d->comm));
+	bpf_get_current_comm(d->comm, sizeof(d->comm));
+	bpf_ringbuf_submit(d, 0);
+	return 0;
+}
+
+SEC("cgroup/dev")
+int cgfs_dev(struct bpf_cgroup_dev_ctx *ctx)
+{
+	__u32 access_type = ctx->access_type, major = ctx->major, minor = ctx->minor;
+	__u64 id = bpf_get_current_cgroup_id();
+	struct cgfs_group *g, *pod;
+	__u64 refused = 0;
+	__u32 generation;
+
+	/* access(F_OK) and its like ask for nothing. */
+	if (!(access_type >> 16))
+		return 1;
+
+	g = group_find(id);
+	if (!g) {
+		id = cgfs_nearest(id);
+		g = group_find(id);
+	}
+	pod = g && g->pod_cgroup_id != id ? group_find(g->pod_cgroup_id) : g;
+	if (!g || !pod) {
+		struct cgfs_state *s = state();
+
+		if (s)
+			__sync_fetch_and_add(&s->denied_unknown, 1);
+		return 0;
+	}
+
+	generation = *(volatile __u32 *)&g->generation;
+	if (g != pod && generation)
+		refused = cgfs_check(id, generation, access_type, major, minor);
+	if (!refused) {
+		/* No rules have generation 0: a pod that got no list yet refuses everything. */
+		generation = *(volatile __u32 *)&pod->generation;
+		refused = cgfs_check(g->pod_cgroup_id, generation, access_type, major, minor);
+	}
+
+	if (refused) {
+		__sync_fetch_and_add(&g->device_denied, 1);
+		if (g != pod)
+			__sync_fetch_and_add(&pod->device_denied, 1);
+		cgfs_record(id, refused, access_type, major, minor);
+		return 0;
+	}
+	__sync_fetch_and_add(&g->device_allowed, 1);
+	if (g != pod)
+		__sync_fetch_and_add(&pod->device_allowed, 1);
+	return 1;
+}
+
+/*
+ * What user space changes in elements that the kernel counts in: an update from user space
+ * would replace the element, and lose what was counted meanwhile.
+ */
+SEC("syscall")
+int cgfs_control(struct cgfs_control_args *args)
+{
+	struct cgfs_group *g;
+	struct cgfs_state *s;
+	__u32 generation;
+	__u64 lost;
+
+	if (args->op == CGFS_CONTROL_NEXT) {
+		s = state();
+		if (!s)
+			return -ENOENT;
+		if (!++s->generation)
+			s->generation = 1;
+		args->generation = s->generation;
+		return 0;
+	}
+
+	g = group_find(args->cgroup_id);
+	if (!g)
+		return -ENOENT;
+	if (args->op == CGFS_CONTROL_SWITCH) {
+		generation = g->generation;
+		*(volatile __u32 *)&g->generation = args->generation;
+		args->generation = generation;
+		return 0;
+	}
+	if (args->op == CGFS_CONTROL_LOST) {
+		lost = g->events_lost;
+		args->lost = lost - g->lost_reported;
+		g->lost_reported = lost;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
