@@ -181,7 +181,7 @@ static int cgfs_bpf_cycle(void *arg)
 static int libcgroup_cycle(void *arg)
 {
 	static const char *const names[] = { "cpu", "cpuacct", "cpuset", "memory", "devices",
-					     "freezer", "blkio", "pids", "io", "hugetlb" };
+					     "freezer", "pids", "hugetlb" };
 	struct bench *b = arg;
 	char path[80];
 	struct cgroup *g;
@@ -209,6 +209,9 @@ static int libcgroup_cycle(void *arg)
 	if (r == 0)
 		r = cgroup_delete_cgroup(g, 0);
 	cgroup_free(&g);
+	if (r)
+		fprintf(stderr, "libcgroup: %s (%s)\n", cgroup_strerror(r),
+			strerror(cgroup_get_last_errno()));
 	return r ? -EIO : 0;
 }
 
