@@ -16,10 +16,14 @@ empty "every source has its SPDX line" "$(
 	while IFS= read -r f; do
 		head -n 2 "$f" | grep -q 'SPDX-License-Identifier: ' || echo "$f"
 	done <<< "$text")"
-empty "the licence is MIT; that of eBPF programs is both" "$(
+empty "the licence is MIT; that of eBPF programs and what they include is both" "$(
 	while IFS= read -r f; do
-		want='MIT\( \*/\)\?$'
-		case $f in *.bpf.c) want='(MIT OR GPL-2.0-only)' ;; esac
+		both='(MIT OR GPL-2.0-only)'
+		case $f in
+		*.bpf.c)  want=$both ;;
+		*bpf/*.h) want="\\(MIT\\|$both\\)\\( \\*/\\)\\?\$" ;;
+		*)        want='MIT\( \*/\)\?$' ;;
+		esac
 		head -n 2 "$f" | grep -q "SPDX-License-Identifier: $want" || echo "$f"
 	done <<< "$text")"
 empty "no .c file is over 600 lines" "$(
