@@ -30,12 +30,15 @@ void fake_free(struct fake *f);
 const struct cgfs_fs *fake_fs(struct fake *f);
 const struct cgfs_mounts *fake_mounts(const struct fake *f);
 /* A device policy that follows cgfs/policy.h with the reference evaluator, and reports denials
- * and (when @oom is set) kills.  Needs a cgroup2 tree. */
+ * and (when @oom is set) kills.  There is one per host; what it knows outlives a context, as pinned
+ * maps do.  NULL without a cgroup2 tree. */
 const struct cgfs_policy *fake_policy(struct fake *f, bool oom);
 
-/* Simulated processes.  They start in the root cgroup of every hierarchy. */
+/* Simulated processes.  They start in the root cgroup of every hierarchy.  Through cgroup.procs
+ * processes of this machine can join too (0 is the caller): what kills one of these in the fake
+ * sends it SIGKILL when it descends from the caller, and otherwise only takes it out. */
 pid_t fake_spawn(struct fake *f);
-/* -EAGAIN when a pids.max on the way up refuses. */
+/* -EAGAIN when a pids.max on the way up refuses; -ESRCH when @parent is frozen or gone. */
 pid_t fake_fork(struct fake *f, pid_t parent);
 void fake_exit(struct fake *f, pid_t pid);
 bool fake_alive(const struct fake *f, pid_t pid);
@@ -43,17 +46,22 @@ bool fake_frozen(const struct fake *f, pid_t pid);
 /* How long a killed process takes to disappear: it stays in its cgroup until fake_tick() has
  * been called this many times (default 0: at once). */
 void fake_set_exit_delay(struct fake *f, unsigned int ticks);
+/* The same for freezing: so many ticks from "freezing" to "frozen". */
+void fake_set_freeze_delay(struct fake *f, unsigned int ticks);
 void fake_tick(struct fake *f);
 
-/* Charges memory to the process's memory cgroup.  0, or -ENOMEM when the OOM killer ended the
- * process (or another one of the cgroup at its limit) instead. */
+/* Charges anonymous memory to the process's memory cgroup.  0 (perhaps after the OOM killer ended
+ * others of the cgroup that was at its limit), -ENOMEM when it ended this process instead, or
+ * -EAGAIN when it is disabled (v1's memory.oom_control): there the process would now sleep. */
 int fake_charge(struct fake *f, pid_t pid, uint64_t bytes);
+/* The same for page cache, which belongs to the cgroup and can be reclaimed. */
+int fake_charge_cache(struct fake *f, pid_t pid, uint64_t bytes);
 void fake_uncharge(struct fake *f, pid_t pid, uint64_t bytes);
 /* Lets the process run: adds to its cpu cgroup's usage, and to its throttling over quota. */
 void fake_run(struct fake *f, pid_t pid, uint64_t user_us, uint64_t system_us);
 /* 0 or -EPERM, as v1's devices controller and the device policy together decide. */
-int fake_device(struct fake *f, pid_t pid, enum cgfs_device_type type, int32_t major,
-		int32_t minor, uint32_t access);
+int fake_device(struct fake *f, pid_t pid, enum cgfs_device_type type, int32_t major, int32_t minor,
+		uint32_t access);
 
 /* What /proc/PID/cgroup says for the hierarchy that carries @ctl ("/pods/web/c1"), or for the
  * cgroup2 tree when @ctl is CGFS_CONTROLLER_COUNT.  Static storage per fake. */
@@ -66,6 +74,8 @@ bool fake_exists(const struct fake *f, enum cgfs_controller ctl, const char *pat
 /* Invariants: directories that exist below the roots of all hierarchies; descriptors open. */
 size_t fake_directories(const struct fake *f);
 size_t fake_open_files(const struct fake *f);
+/* Closes of descriptors that were not open. */
+size_t fake_bad_closes(const struct fake *f);
 
 /* Faults.  The @nth call (from 1) from now on, of any operation of the door whose bit is in
  * @ops, fails with @err (negative errno), once.  nth 0 switches faults off. */
@@ -82,7 +92,8 @@ enum fake_op {
 	FAKE_ANY = (1 << 9) - 1,
 };
 void fake_fail(struct fake *f, unsigned int ops, unsigned int nth, int err);
-/* Calls of the door counted since the last fake_fail(); did the fault strike? */
+/* Calls of these operations (of all, when @ops is 0) since then; did the fault strike?  Closing
+ * cannot fail and is not counted. */
 unsigned int fake_calls(const struct fake *f);
 bool fake_struck(const struct fake *f);
 
