@@ -209,6 +209,18 @@ static void keys_of_one_bucket_are_all_found(void **state)
 	assert_int_equal(cgfs_keys_find(&keys, names[CGFS_KEYS_MAX], 5), -ENOENT);
 }
 
+static void keys_find_does_not_take_a_beginning_for_the_key(void **state)
+{
+	/* Both fall into one bucket: 7 for the length is 3 times 19 for the last letter. */
+	static const struct cgfs_key table[] = { { "xat", 1 } };
+	struct cgfs_keys keys;
+
+	(void)state;
+	cgfs_keys_init(&keys, table, 1);
+	assert_int_equal(cgfs_keys_find(&keys, "xa", 2), -ENOENT);
+	assert_int_equal(cgfs_keys_find(&keys, "xat", 3), 1);
+}
+
 static void parse_pid_walks_a_list(void **state)
 {
 	const char file[] = "1\n4194304\n0\nx\n-3\n12a\n\n99999999999999999999\n2147483648\n77";
@@ -238,6 +250,7 @@ static const struct tap_test tests[] = {
 	TAP_TEST(parse_line_bad_lines_are_refused_and_passed_over),
 	TAP_TEST(keys_find_finds_each_and_nothing_else),
 	TAP_TEST(keys_of_one_bucket_are_all_found),
+	TAP_TEST(keys_find_does_not_take_a_beginning_for_the_key),
 	TAP_TEST(parse_pid_walks_a_list),
 };
 
