@@ -109,7 +109,7 @@ bool devices_enforced(const struct cgfs *c)
 
 int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr)
 {
-	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED;
+	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED | CGFS_SET_ALLOW_OOM_KILL;
 	int r = cgfs_resources_check(res, reterr);
 
 	if (r < 0)

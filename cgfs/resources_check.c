@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define KNOWN_BITS ((uint64_t)(CGFS_SET_MEMORY_MIN << 1) - 1)
+#define KNOWN_BITS (((uint64_t)(CGFS_SET_MEMORY_MIN << 1) - 1) | CGFS_SET_ALLOW_OOM_KILL)
 
 /* No caller's struct is larger, whatever its version: a larger size is an uninitialized one. */
 #define SZ_MAX 4096

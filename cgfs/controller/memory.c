@@ -9,6 +9,9 @@
  */
 #include "table.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define LIMIT_BITS (CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP)
 
 /* -- v1 ------------------------------------------------------------------------------------ */
@@ -178,6 +181,67 @@ static int v2_swap(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r == -ENOENT && swap == CGFS_MAX ? 0 : r;
 }
 
+static int v2_current(const struct cgfs_dir *d, uint64_t *ret, struct cgfs_err *reterr)
+{
+	char text[32];
+	ssize_t n = dir_read(d, "memory.current", text, sizeof(text), reterr);
+
+	return n < 0 ? (int)n : cgfs_parse_u64(text, (size_t)n, ret);
+}
+
+/*
+ * A limit below what is in use has v2's OOM killer at work at once, where v1 answers EBUSY.
+ * So usage is brought down first, with memory.high holding newcomers back, and the answer is
+ * EBUSY here too when it does not come down.
+ */
+static int v2_make_room(const struct cgfs_dir *d, uint64_t max, struct cgfs_err *reterr)
+{
+	struct cgfs_dir quiet = { d->g, d->hierarchy, NULL };
+	uint64_t current, before = UINT64_MAX;
+	char high[32], amount[24];
+	ssize_t n;
+	int r;
+
+	r = v2_current(d, &current, reterr);
+	if (r < 0 || current <= max)
+		return r;
+	n = dir_read(d, "memory.high", high, sizeof(high), reterr);
+	if (n < 0)
+		return (int)n;
+	high[strcspn(high, "\n")] = '\0';
+	r = dir_write_limit(&quiet, "memory.high", max, "max", reterr);
+	/* As long as it helps; memory.reclaim says EAGAIN when it got less than was asked. */
+	while (r == 0 && current > max && current < before) {
+		before = current;
+		snprintf(amount, sizeof(amount), "%" PRIu64, current - max);
+		r = dir_write(&quiet, "memory.reclaim", amount, NULL);
+		if (r == -EAGAIN || r == -ENOENT)
+			r = 0;
+		if (r == 0)
+			r = v2_current(d, &current, reterr);
+	}
+	(void)!dir_write(&quiet, "memory.high", high, NULL);
+	if (r == 0 && current > max) {
+		snprintf(amount, sizeof(amount), "%" PRIu64, max);
+		r = dir_error(d, -EBUSY, "write", "memory.max", amount, reterr);
+		cgfs_err_context(reterr, r, "%" PRIu64 " bytes are in use and cannot be reclaimed",
+				 current);
+	}
+	return r;
+}
+
+static int v2_max(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		  struct cgfs_err *reterr)
+{
+	uint64_t max = res->memory_max_bytes;
+	int r = 0;
+
+	/* A new group has no journal, and nothing in use. */
+	if (d->journal && max != CGFS_MAX && !(res->set & CGFS_SET_ALLOW_OOM_KILL))
+		r = v2_make_room(d, max, reterr);
+	return r < 0 ? r : dir_write_limit(d, "memory.max", max, "max", reterr);
+}
+
 static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
@@ -192,7 +256,7 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_SWAP))
 		r = v2_swap(d, res, reterr);
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_MAX))
-		r = dir_write_limit(d, "memory.max", res->memory_max_bytes, "max", reterr);
+		r = v2_max(d, res, reterr);
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_ZSWAP_MAX))
 		r = dir_write_limit(d, "memory.zswap.max", res->memory_zswap_max_bytes, "max",
 				    reterr);

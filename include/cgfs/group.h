@@ -109,12 +109,38 @@ CGFS_API const char *cgfs_group_path(const struct cgfs_group *g);
  * The values are checked before the first write.  If the kernel refuses one, the files that
  * were already written get their old values back.
  *
- * Errors:  as cgfs_pod_create()
+ * Errors:  as cgfs_pod_create(), and
+ *          -EBUSY  more memory is in use than the new limit, and it cannot be reclaimed; see
+ *                  CGFS_SET_ALLOW_OOM_KILL
  *
  * Return: 0, or a negative errno.
  */
 CGFS_API CGFS_CHECK int cgfs_group_set(struct cgfs_group *g, const struct cgfs_resources *res,
 				       struct cgfs_err *reterr);
+
+/**
+ * cgfs_pod_resize() - change a pod and containers of it together
+ * @pod:     borrowed
+ * @pod_res: borrowed; NULL: the pod stays as it is
+ * @ctr:     borrowed; @n containers of @pod
+ * @ctr_res: borrowed; what each of them gets
+ * @n:       how many
+ * @reterr:  may be NULL
+ *
+ * For a 3-CPU pod with 1 + 2 that becomes 5 with 4 + 1: the pod grows, the second container
+ * shrinks, the first one grows, and at no moment does anybody have less than both its old and
+ * its new share, or a container more than its pod.  All of it is applied, or nothing.
+ *
+ * Errors:  -EINVAL  a container of another pod; a device list; else as cgfs_group_set()
+ *          -EBUSY   memory is in use beyond a new limit, see CGFS_SET_ALLOW_OOM_KILL
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_pod_resize(struct cgfs_group *pod,
+					const struct cgfs_resources *pod_res,
+					struct cgfs_group *const *ctr,
+					const struct cgfs_resources *ctr_res, size_t n,
+					struct cgfs_err *reterr);
 
 /**
  * cgfs_group_add_pid() - move a process, with all its threads, into a container

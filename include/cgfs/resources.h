@@ -45,6 +45,10 @@ extern "C" {
 #define CGFS_SET_NET_CLASSID	    (1ull << 29)
 #define CGFS_SET_NET_PRIO	    (1ull << 30)
 
+/* Not a member but a permission, for updates: memory_max_bytes may go below what is in use even
+ * if the kernel has to kill for it.  Without it such an update is -EBUSY and changes nothing. */
+#define CGFS_SET_ALLOW_OOM_KILL (1ull << 63)
+
 /* One entry of OCI's `unified`: a cgroup2 control file and what to write into it. */
 struct cgfs_unified {
 	const char *file;
