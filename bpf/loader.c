@@ -174,7 +174,6 @@ int cgfs_bpf_unpin(struct cgfs_bpf *bpf, struct cgfs_err *reterr)
 		r = cgfs_err_set(reterr, -EBUSY, "unpin", bpf->pin_dir, NULL, "groups are left");
 	if (r == 0)
 		r = cgfs_bpf_pins_remove(bpf, reterr);
-	if (bpf->pin_fd >= 0)
-		cgfs_bpf_unlock(bpf);
+	cgfs_bpf_unlock(bpf);
 	return r;
 }

@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 
 #define BPFFS	    "/sys/fs/bpf"
+#define BPFFS_PARENT "/sys/fs"
 #define BPFFS_MAGIC 0xcafe4a11
 /* Made in a bpffs that this library mounted: whoever finds it may unmount it, too. */
 #define MOUNT_MARK  BPFFS "/cgfs-mounted"
@@ -55,6 +56,19 @@ static int mount_bpffs(struct cgfs_err *reterr)
 	return 0;
 }
 
+/*
+ * Held while bpffs is mounted and something opened in it, and while it is unmounted: so that no
+ * process unmounts what another one has just mounted.
+ */
+static int lock_mount(void)
+{
+	int fd = open(BPFFS_PARENT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd;
+}
+
 /* mkdir -p; the bpffs itself must be there. */
 static int make_directories(char *path, struct cgfs_err *reterr)
 {
@@ -78,6 +92,7 @@ static int make_directories(char *path, struct cgfs_err *reterr)
 
 int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr)
 {
+	auto_fd int mount_lock = lock_mount();
 	char path[CGFS_BPF_PATH];
 	int r;
 
@@ -114,10 +129,10 @@ static bool pin_dir_gone(struct cgfs_bpf *b)
 
 int cgfs_bpf_lock(struct cgfs_bpf *b, struct cgfs_err *reterr)
 {
-	while (flock(b->pin_fd, LOCK_EX) < 0)
+	while (b->pin_fd >= 0 && flock(b->pin_fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return cgfs_err_set(reterr, -errno, "lock", b->pin_dir, NULL, NULL);
-	if (pin_dir_gone(b)) {
+	if (b->pin_fd < 0 || pin_dir_gone(b)) {
 		cgfs_bpf_unlock(b);
 		return cgfs_err_set(reterr, -ESTALE, "lock", b->pin_dir, NULL,
 				    "somebody removed what was pinned here");
@@ -127,7 +142,8 @@ int cgfs_bpf_lock(struct cgfs_bpf *b, struct cgfs_err *reterr)
 
 void cgfs_bpf_unlock(struct cgfs_bpf *b)
 {
-	flock(b->pin_fd, LOCK_UN);
+	if (b->pin_fd >= 0)
+		flock(b->pin_fd, LOCK_UN);
 }
 
 /*
@@ -231,6 +247,7 @@ static int remove_files(struct cgfs_bpf *b, const char *sub, struct cgfs_err *re
 
 int cgfs_bpf_pins_remove(struct cgfs_bpf *b, struct cgfs_err *reterr)
 {
+	auto_fd int mount_lock = lock_mount();
 	char path[CGFS_BPF_PATH];
 	int r;
 

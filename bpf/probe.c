@@ -38,13 +38,14 @@ static int load_tiny(enum bpf_prog_type type, int value, struct bpf_prog_load_op
 }
 
 /* Attaches for a moment; @target is a cgroup, or 0. */
-static int link_tiny(int fd, int target, enum bpf_attach_type attach)
+static int link_tiny(int fd, int target, enum bpf_attach_type attach,
+		     const struct bpf_link_create_opts *opts)
 {
 	int link;
 
 	if (fd < 0)
 		return fd;
-	link = bpf_link_create(fd, target, attach, NULL);
+	link = bpf_link_create(fd, target, attach, opts);
 	if (link < 0)
 		return -errno;
 	close(link);
@@ -102,7 +103,7 @@ static void probe_device(struct cgfs_bpf *b, struct cgfs_capabilities *caps, str
 	snprintf(detail, sizeof(detail), "program %u \"%s\", pinned below %.100s", info.id, info.name,
 		 b->pin_dir);
 	found(caps, "bpf.device", r, detail, "");
-	r = s->error < 0 ? s->error : link_tiny(b->device_fd, s->fd, BPF_CGROUP_DEVICE);
+	r = s->error < 0 ? s->error : link_tiny(b->device_fd, s->fd, BPF_CGROUP_DEVICE, NULL);
 	found(caps, "bpf.link", r, "attached to a scratch cgroup",
 	      s->error == -ENODEV ? "mount cgroup2" : "run with CAP_NET_ADMIN and CAP_SYS_ADMIN");
 }
@@ -152,7 +153,7 @@ static void probe_lsm(struct cgfs_capabilities *caps, const struct btf *btf, str
 	}
 	opts.attach_btf_id = id;
 	fd = load_tiny(BPF_PROG_TYPE_LSM, 1, &opts);
-	r = fd < 0 || s->error < 0 ? fd : link_tiny(fd, s->fd, BPF_LSM_CGROUP);
+	r = fd < 0 || s->error < 0 ? fd : link_tiny(fd, s->fd, BPF_LSM_CGROUP, NULL);
 	cgfs_cleanup_fd(&fd);
 	found(caps, "bpf.lsm_cgroup", r,
 	      active < 0 ? "loads; without securityfs it cannot be told whether it runs" :
@@ -163,7 +164,9 @@ static void probe_lsm(struct cgfs_capabilities *caps, const struct btf *btf, str
 static void probe_tracing(struct cgfs_capabilities *caps, const struct btf *btf, const char *name,
 			  enum bpf_attach_type attach, const char *function, const char *remedy)
 {
+	union bpf_iter_link_info info = { .cgroup.order = BPF_CGROUP_ITER_SELF_ONLY };
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach);
+	LIBBPF_OPTS(bpf_link_create_opts, link);
 	int id = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC);
 	int fd, r;
 
@@ -172,9 +175,13 @@ static void probe_tracing(struct cgfs_capabilities *caps, const struct btf *btf,
 				    remedy);
 		return;
 	}
+	if (attach == BPF_TRACE_ITER) {
+		link.iter_info = &info;
+		link.iter_info_len = sizeof(info);
+	}
 	opts.attach_btf_id = id;
 	fd = load_tiny(BPF_PROG_TYPE_TRACING, 0, &opts);
-	r = link_tiny(fd, 0, attach);
+	r = link_tiny(fd, 0, attach, &link);
 	cgfs_cleanup_fd(&fd);
 	found(caps, name, r, function, remedy);
 }

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_events.c - denials, kills and losses as events, with names, pids and rules.
+ */
+#include "world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct opens {
+	char node[128];
+	int n;
+};
+
+static int open_many(void *arg)
+{
+	struct opens *o = arg;
+
+	prctl(PR_SET_NAME, "hostile one");
+	for (int i = 0; i < o->n; i++)
+		if (open(o->node, O_RDWR | O_CLOEXEC) >= 0 || errno != EPERM)
+			return 1;
+	return 0;
+}
+
+static void open_in(struct world *w, const char *path, int n)
+{
+	struct opens o = { .n = n };
+
+	world_node(w, 'c', 1, 11, o.node, sizeof(o.node));
+	assert_int_equal(world_run(path, open_many, &o), 0);
+}
+
+static uint64_t boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+static void denial_names_everything(void **state)
+{
+	char long_id[CGFS_ID_MAX + 1];
+	struct world *w = *state;
+	struct opens o = { .n = 1 };
+	struct group *pod, *ctr;
+	struct cgfs_event e;
+	uint64_t before = boot_ns();
+	int status;
+	pid_t pid;
+
+	memset(long_id, 'x', CGFS_ID_MAX);
+	long_id[CGFS_ID_MAX] = '\0';
+	world_open(w, true);
+	pod = world_pod(w, long_id);
+	ctr = world_container(w, pod, "c.1");
+	world_add(w, pod, "c 1:3 rw; c 1:11 w; deny c 1:* r; c 10:1 r");
+	world_add(w, ctr, NULL);
+	assert_int_equal(world_event(w, &e, 0), 0);
+
+	world_node(w, 'c', 1, 11, o.node, sizeof(o.node));
+	pid = world_spawn(ctr->path, open_many, &o);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(world_event(w, &e, 2000), 1);
+	assert_int_equal(e.type, CGFS_EVENT_DEVICE_DENIED);
+	assert_string_equal(e.pod, long_id);
+	assert_string_equal(e.container, "c.1");
+	assert_int_equal(e.cgroup_id, ctr->g.cgroup_id);
+	assert_int_equal(e.pid, pid);
+	assert_string_equal(e.comm, "hostile one");
+	assert_int_equal(e.device_type, CGFS_DEVICE_CHAR);
+	assert_int_equal(e.major, 1);
+	assert_int_equal(e.minor, 11);
+	assert_int_equal(e.access, CGFS_ACCESS_READ | CGFS_ACCESS_WRITE);
+	assert_int_equal(e.rule, 3);
+	assert_true(e.time_ns >= before && e.time_ns <= boot_ns());
+	assert_int_equal(world_event(w, &e, 0), 0);
+
+	/* No rule matches: rule 0.  A container's own list counts from 1 again. */
+	world_set(w, pod, "c 1:3 rw");
+	open_in(w, pod->path, 1);
+	assert_int_equal(world_event(w, &e, 2000), 1);
+	assert_string_equal(e.container, "");
+	assert_int_equal(e.rule, 0);
+	world_set(w, pod, "a; b *:* rwm");
+	world_set(w, ctr, "deny c 1:11 w");
+	open_in(w, ctr->path, 1);
+	assert_int_equal(world_event(w, &e, 2000), 1);
+	assert_string_equal(e.container, "c.1");
+	assert_int_equal(e.rule, 1);
+}
+
+static void event_of_a_removed_group_has_its_names(void **state)
+{
+	struct world *w = *state;
+	struct group *pod;
+	struct cgfs_event e;
+
+	world_open(w, true);
+	pod = world_pod(w, "short");
+	world_add(w, pod, NULL);
+	open_in(w, pod->path, 200);
+	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
+	for (int i = 0; i < 64; i++) {
+		assert_int_equal(world_event(w, &e, 0), 1);
+		assert_string_equal(e.pod, "short");
+		assert_int_equal(e.type, CGFS_EVENT_DEVICE_DENIED);
+	}
+	/* What was not recorded is told, too, though the group is gone. */
+	assert_int_equal(world_event(w, &e, 3000), 1);
+	assert_int_equal(e.type, CGFS_EVENT_LOST);
+	assert_string_equal(e.pod, "short");
+	assert_int_equal(e.count, 200 - 64);
+	assert_int_equal(world_event(w, &e, 0), 0);
+}
+
+static void flood_is_counted_and_does_not_drown_others(void **state)
+{
+	struct world *w = *state;
+	struct cgfs_policy_counters c;
+	struct group *pod, *loud, *quiet;
+	uint64_t denials = 0, lost = 0, from_quiet = 0;
+	struct cgfs_event e;
+
+	world_open(w, true);
+	pod = world_pod(w, "web");
+	loud = world_container(w, pod, "loud");
+	quiet = world_container(w, pod, "quiet");
+	world_add(w, pod, NULL);
+	world_add(w, loud, NULL);
+	world_add(w, quiet, NULL);
+	open_in(w, loud->path, 20000);
+	open_in(w, quiet->path, 3);
+	while (world_event(w, &e, 1500) == 1) {
+		if (strcmp(e.container, "quiet") == 0)
+			from_quiet++;
+		else if (e.type == CGFS_EVENT_DEVICE_DENIED)
+			denials++;
+		else if (e.type == CGFS_EVENT_LOST)
+			lost += e.count;
+	}
+	c = world_counters(w, loud);
+	assert_int_equal(from_quiet, 3);
+	assert_int_equal(c.device_denied, 20000);
+	assert_int_equal(c.events_lost, lost);
+	assert_int_equal(denials + lost, 20000);
+	assert_in_range(denials, 64, 2000);
+	assert_int_equal(world_counters(w, pod).device_denied, 20003);
+	assert_int_equal(world_counters(w, pod).events_lost, 0);
+}
+
+static void losses_are_told_once_even_after_a_restart(void **state)
+{
+	struct world *w = *state;
+	struct group *pod;
+	struct cgfs_event e;
+	uint64_t denials = 0, lost = 0;
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	world_add(w, pod, NULL);
+	open_in(w, pod->path, 300);
+	world_close(w);
+	world_open(w, true);
+	for (int i = 0; i < 2; i++) {
+		while (world_event(w, &e, 1500) == 1) {
+			assert_string_equal(e.pod, "web");
+			if (e.type == CGFS_EVENT_LOST)
+				lost += e.count;
+			else
+				denials++;
+		}
+		assert_int_equal(denials + lost, 300);
+		world_close(w);
+		world_open(w, true);
+	}
+}
+
+static void quiet_descriptor_is_not_readable(void **state)
+{
+	struct world *w = *state;
+	struct group *pod;
+	struct cgfs_event e;
+	struct pollfd p = { .events = POLLIN };
+
+	world_open(w, true);
+	pod = world_pod(w, "web");
+	world_add(w, pod, NULL);
+	p.fd = w->policy->ops->event_fd(w->policy->ctx);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	open_in(w, pod->path, 1);
+	assert_int_equal(poll(&p, 1, 2000), 1);
+	while (world_event(w, &e, 1500) == 1)
+		;
+	assert_int_equal(poll(&p, 1, 0), 0);
+}
+
+/* A cgroup of ours with a memory limit, in whichever hierarchy has the controller. */
+static void write_file(const char *dir, const char *file, const char *value)
+{
+	char path[700];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static bool find_v1_memory(struct world *w)
+{
+	bool found = false;
+	struct mntent *m;
+	FILE *f;
+
+	f = setmntent("/proc/self/mounts", "re");
+	assert_non_null(f);
+	while (!found && (m = getmntent(f)))
+		if (strcmp(m->mnt_type, "cgroup") == 0 && hasmntopt(m, "memory")) {
+			snprintf(w->memory, sizeof(w->memory), "%s/cgfs-test-%d", m->mnt_dir,
+				 getpid());
+			found = true;
+		}
+	endmntent(f);
+	return found;
+}
+
+/* Limits the processes of @g to 16 MiB. */
+static void limit_memory(struct world *w, struct group *pod, struct group *ctr)
+{
+	char path[700];
+
+	if (find_v1_memory(w)) {
+		assert_int_equal(mkdir(w->memory, 0755), 0);
+		write_file(w->memory, "memory.limit_in_bytes", "16777216");
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/..", w->root);
+	if (access(path, F_OK) == 0) {
+		char file[800];
+
+		snprintf(file, sizeof(file), "%s/cgroup.subtree_control", path);
+		int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 || write(fd, "+memory", 7) < 0)
+			tap_skip("no memory controller");
+		close(fd);
+	}
+	write_file(w->root, "cgroup.subtree_control", "+memory");
+	write_file(pod->path, "cgroup.subtree_control", "+memory");
+	write_file(ctr->path, "memory.max", "16777216");
+	snprintf(path, sizeof(path), "%s/memory.swap.max", ctr->path);
+	if (access(path, F_OK) == 0)
+		write_file(ctr->path, "memory.swap.max", "0");
+}
+
+static int allocate(void *arg)
+{
+	const char *memory = arg;
+	size_t size = 64 << 20;
+	char *p;
+
+	prctl(PR_SET_NAME, "glutton");
+	if (memory[0]) {
+		char path[400];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/cgroup.procs", memory);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			return 1;
+		close(fd);
+	}
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return 2;
+	for (size_t i = 0; i < size; i += 4096)
+		p[i] = 1;
+	return 3;
+}
+
+static void kill_names_container_and_process(void **state)
+{
+	struct world *w = *state;
+	struct group *pod, *ctr;
+	struct cgfs_event e;
+	char nested[600];
+	uint64_t before = boot_ns();
+	pid_t pid;
+	int status;
+
+	world_open(w, true);
+	if (!w->policy->ops->reports_oom(w->policy->ctx))
+		tap_skip("this kernel does not allow kill attribution");
+	pod = world_pod(w, "web");
+	ctr = world_container(w, pod, "c1");
+	world_add(w, pod, "a");
+	world_add(w, ctr, NULL);
+	limit_memory(w, pod, ctr);
+	pid = world_spawn(ctr->path, allocate, w->memory);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(world_event(w, &e, 2000), 1);
+	assert_int_equal(e.type, CGFS_EVENT_OOM_KILL);
+	assert_string_equal(e.pod, "web");
+	assert_string_equal(e.container, "c1");
+	assert_int_equal(e.cgroup_id, ctr->g.cgroup_id);
+	assert_int_equal(e.pid, pid);
+	assert_string_equal(e.comm, "glutton");
+	assert_int_equal(e.count, 1);
+	assert_true(e.time_ns >= before && e.time_ns <= boot_ns());
+
+	/* A flood of denials that nobody reads cannot push a kill out; and a nested cgroup. */
+	world_set(w, pod, "");
+	open_in(w, ctr->path, 20000);
+	world_close(w);
+	world_nested(ctr, "inner", nested, sizeof(nested));
+	for (int i = 0; i < 5; i++) {
+		pid = world_spawn(w->memory[0] ? nested : ctr->path, allocate, w->memory);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+	}
+	world_open(w, true);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(world_event(w, &e, 0), 1);
+		assert_int_equal(e.type, CGFS_EVENT_OOM_KILL);
+		assert_string_equal(e.container, "c1");
+	}
+	assert_int_equal(e.pid, pid);
+	assert_int_equal(world_counters(w, ctr).oom_kills, 6);
+	assert_int_equal(world_counters(w, pod).oom_kills, 6);
+}
+
+static const struct tap_test tests[] = {
+#define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
+	LIVE(denial_names_everything),
+	LIVE(event_of_a_removed_group_has_its_names),
+	LIVE(flood_is_counted_and_does_not_drown_others),
+	LIVE(losses_are_told_once_even_after_a_restart),
+	LIVE(quiet_descriptor_is_not_readable),
+	LIVE(kill_names_container_and_process),
+};
+
+TAP_MAIN(tests)

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_life.c - what outlives the process: pins that enforce on their own, that a later process
+ * takes over, that an incompatible one leaves alone, and that go when nobody needs them; and how
+ * all of it looks to somebody with bpftool.
+ */
+#include "world.h"
+
+#include <bpf/bpf.h>
+#include <cgfs/abi/policy.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Sets a pod up and dies, as an agent does by kill -9. */
+static int set_up_and_die(void *arg)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct world *w = arg;
+	struct cgfs_device_rule rules[64];
+	struct cgfs_bpf *bpf;
+	const struct cgfs_policy *p;
+	size_t n = world_rules("c 1:3 rw", rules, 64);
+
+	opts.pin_dir = w->pin;
+	opts.events = true;
+	if (cgfs_bpf_open(&opts, &bpf, NULL) < 0)
+		return 1;
+	p = cgfs_bpf_policy(bpf);
+	if (p->ops->add(p->ctx, &w->group[0].g, rules, n, NULL) < 0 ||
+	    p->ops->add(p->ctx, &w->group[1].g, NULL, 0, NULL) < 0)
+		return 2;
+	kill(getpid(), SIGKILL);
+	return 3;
+}
+
+static void policy_outlives_its_process_and_is_taken_over(void **state)
+{
+	struct world *w = *state;
+	struct group *pod, *ctr;
+	struct cgfs_event e;
+	int status;
+
+	pod = world_pod(w, "web.server");
+	ctr = world_container(w, pod, "c1");
+	waitpid(world_spawn(w->root, set_up_and_die, w), &status, 0);
+	assert_true(WIFSIGNALED(status));
+
+	/* Nobody is there, and the policy holds. */
+	assert_true(world_can_open(w, ctr->path, 'c', 1, 3, O_RDWR));
+	assert_false(world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
+	assert_false(world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+
+	world_open(w, true);
+	/* The same again, without rules: nothing changes. */
+	world_add(w, pod, NULL);
+	world_add(w, ctr, NULL);
+	assert_true(world_can_open(w, ctr->path, 'c', 1, 3, O_RDWR));
+	assert_int_equal(world_counters(w, ctr).device_allowed, 2);
+	assert_int_equal(world_counters(w, ctr).device_denied, 1);
+	assert_int_equal(world_counters(w, pod).device_denied, 2);
+	/* The denials of the time between are not lost either. */
+	assert_int_equal(world_event(w, &e, 2000), 1);
+	assert_int_equal(e.type, CGFS_EVENT_DEVICE_DENIED);
+	assert_string_equal(e.pod, "web.server");
+	assert_string_equal(e.container, "c1");
+	assert_int_equal(world_event(w, &e, 2000), 1);
+	assert_string_equal(e.container, "");
+	assert_int_equal(e.cgroup_id, pod->g.cgroup_id);
+	/* And it can be changed. */
+	world_set(w, pod, "c 1:5 r");
+	assert_true(world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
+	assert_false(world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
+	world_add(w, pod, "c 1:7 r");
+	assert_false(world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
+}
+
+static size_t entries(const char *dir)
+{
+	struct dirent *d;
+	size_t n = 0;
+	DIR *f = opendir(dir);
+
+	assert_non_null(f);
+	while ((d = readdir(f)))
+		n += d->d_name[0] != '.';
+	closedir(f);
+	return n;
+}
+
+static void removed_groups_leave_nothing(void **state)
+{
+	struct world *w = *state;
+	char links[200];
+	struct group *pod, *ctr;
+
+	world_open(w, false);
+	snprintf(links, sizeof(links), "%s/links", w->pin);
+	pod = world_pod(w, "web");
+	ctr = world_container(w, pod, "c1");
+	world_add(w, pod, "c 1:3 rw; c 1:5 rw");
+	world_add(w, ctr, "c 1:3 rw");
+	assert_int_equal(entries(links), 1);
+	assert_int_equal(cgfs_bpf_unpin(w->bpf, &w->err), -EBUSY);
+	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &ctr->g, &w->err), 0);
+	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &ctr->g, &w->err), 0);
+	assert_int_equal(world_map_count(w, "groups"), 1);
+	assert_int_equal(world_map_count(w, "rules"), 2);
+	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
+	assert_int_equal(world_map_count(w, "groups"), 0);
+	assert_int_equal(world_map_count(w, "rules"), 0);
+	assert_int_equal(entries(links), 0);
+	assert_int_equal(cgfs_bpf_unpin(w->bpf, &w->err), 0);
+	assert_int_equal(access(w->pin, F_OK), -1);
+	/* Afterwards the handle says so, and a new one works. */
+	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), -ESTALE);
+	world_close(w);
+	world_open(w, false);
+	world_add(w, pod, "c 1:3 r");
+	assert_true(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
+}
+
+static void pods_whose_cgroup_is_gone_are_cleared_away(void **state)
+{
+	struct world *w = *state;
+	struct group *pod, *ctr, *other;
+	char links[200];
+
+	world_open(w, false);
+	snprintf(links, sizeof(links), "%s/links", w->pin);
+	pod = world_pod(w, "web");
+	ctr = world_container(w, pod, "c1");
+	other = world_pod(w, "other");
+	world_add(w, pod, "c 1:3 rw");
+	world_add(w, ctr, "c 1:5 rw");
+	world_add(w, other, "c 1:3 rw");
+	world_close(w);
+	assert_int_equal(rmdir(ctr->path), 0);
+	assert_int_equal(rmdir(pod->path), 0);
+
+	world_open(w, false);
+	/* The kernel takes a moment to take a dead cgroup's links off. */
+	for (int i = 0; i < 200; i++) {
+		world_set(w, other, "c 1:3 r");
+		if (entries(links) == 1)
+			break;
+		world_close(w);
+		usleep(10000);
+		world_open(w, false);
+	}
+	assert_int_equal(entries(links), 1);
+	assert_int_equal(world_map_count(w, "groups"), 1);
+	assert_true(world_can_open(w, other->path, 'c', 1, 3, O_RDONLY));
+}
+
+static void other_version_is_left_alone(void **state)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct world *w = *state;
+	struct cgfs_state s;
+	struct cgfs_bpf *bpf = NULL;
+	uint32_t zero = 0;
+	char path[200];
+	int fd;
+
+	world_open(w, false);
+	world_close(w);
+	snprintf(path, sizeof(path), "%s/state", w->pin);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &s), 0);
+	assert_int_equal(s.abi, CGFS_POLICY_ABI);
+	s.abi = 77;
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &s, BPF_ANY), 0);
+	opts.pin_dir = w->pin;
+	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EPROTO);
+	assert_null(bpf);
+	assert_non_null(strstr(w->err.text, "version 77 is pinned, this is version 1"));
+	s.abi = CGFS_POLICY_ABI;
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &s, BPF_ANY), 0);
+	close(fd);
+
+	/* The number agrees and the shape does not. */
+	snprintf(path, sizeof(path), "%s/groups", w->pin);
+	assert_int_equal(unlink(path), 0);
+	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "other", 8, 100, 16, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+	close(fd);
+	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EPROTO);
+	assert_non_null(strstr(w->err.text, "100"));
+	assert_non_null(strstr(w->err.text, "224"));
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/device", w->pin);
+	assert_int_equal(unlink(path), 0);
+	/* Without the program, the rest is what a killed process left: made anew. */
+	world_open(w, false);
+}
+
+static void options_are_checked(void **state)
+{
+	struct world *w = *state;
+	struct {
+		struct cgfs_bpf_opts o;
+		uint64_t tail;
+	} newer = { .o = { .sz = sizeof(newer), .pin_dir = w->pin }, .tail = 1 };
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_bpf *bpf;
+
+	assert_int_equal(cgfs_bpf_open(&newer.o, &bpf, &w->err), -E2BIG);
+	opts.pin_dir = "relative";
+	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EINVAL);
+	opts.pin_dir = w->dev;
+	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EOPNOTSUPP);
+	assert_non_null(strstr(w->err.text, "not in a bpffs"));
+	opts.sz = 0;
+	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EINVAL);
+}
+
+static void events_have_one_receiver(void **state)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct world *w = *state;
+	struct cgfs_bpf *second = NULL;
+
+	world_open(w, true);
+	opts.pin_dir = w->pin;
+	opts.events = true;
+	assert_int_equal(cgfs_bpf_open(&opts, &second, &w->err), -EBUSY);
+	opts.events = false;
+	assert_int_equal(cgfs_bpf_open(&opts, &second, &w->err), 0);
+	assert_int_equal(cgfs_bpf_policy(second)->ops->event_fd(cgfs_bpf_policy(second)->ctx),
+			 -ENOTSUP);
+	assert_false(cgfs_bpf_policy(second)->ops->reports_oom(cgfs_bpf_policy(second)->ctx));
+	cgfs_bpf_close(second);
+}
+
+static int in_other_process(void *arg)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct world *w = arg;
+	struct cgfs_device_rule rules[64];
+	const struct cgfs_policy *p;
+	struct cgfs_bpf *bpf;
+	int r;
+
+	opts.pin_dir = w->pin;
+	if (cgfs_bpf_open(&opts, &bpf, NULL) < 0)
+		return 1;
+	p = cgfs_bpf_policy(bpf);
+	r = p->ops->set_rules(p->ctx, &w->group[0].g, rules,
+			      world_rules("c 1:5 r; c 1:7 r; c 1:8 r", rules, 64), NULL);
+	cgfs_bpf_close(bpf);
+	return r < 0;
+}
+
+static void two_processes_share_the_pins(void **state)
+{
+	struct world *w = *state;
+	struct group *pod;
+
+	world_open(w, true);
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:3 r");
+	assert_int_equal(world_run(w->root, in_other_process, w), 0);
+	assert_false(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
+	assert_true(world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+	world_set(w, pod, "c 1:3 r");
+	assert_true(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
+	assert_false(world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+	world_close(w);
+	world_open(w, false);
+	assert_int_equal(world_map_count(w, "rules"), 1);
+}
+
+static json_t *bpftool(const char *arguments)
+{
+	char command[600];
+	json_t *json;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "PATH=$PATH:/usr/sbin:/sbin bpftool -j %s 2>/dev/null",
+		 arguments);
+	f = popen(command, "re");
+	assert_non_null(f);
+	json = json_loadf(f, 0, NULL);
+	pclose(f);
+	return json;
+}
+
+static json_t *dump(struct world *w, const char *map)
+{
+	char arguments[300];
+	json_t *json;
+
+	snprintf(arguments, sizeof(arguments), "map dump pinned %s/%s", w->pin, map);
+	json = bpftool(arguments);
+	assert_true(json_is_array(json));
+	return json;
+}
+
+static const char *text(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static json_int_t number(json_t *o, const char *key)
+{
+	assert_true(json_is_integer(json_object_get(o, key)));
+	return json_integer_value(json_object_get(o, key));
+}
+
+/* One element of "groups": names and figures by field name. */
+static void check_group(json_t *json, const struct group *g)
+{
+	json_t *element, *value, *key;
+	size_t i;
+
+	json_array_foreach(json, i, element) {
+		value = json_object_get(json_object_get(element, "formatted"), "value");
+		key = json_object_get(json_object_get(element, "formatted"), "key");
+		if (number(key, "cgroup_id") != (json_int_t)g->g.cgroup_id)
+			continue;
+		assert_string_equal(text(value, "pod"), g->pod_id);
+		assert_string_equal(text(value, "container"), g->container_id);
+		assert_int_equal(number(value, "pod_cgroup_id"), g->g.pod_cgroup_id);
+		assert_int_equal(number(value, "device_allowed"), 0);
+		assert_int_equal(number(value, "device_denied"), 1);
+		assert_int_equal(number(value, "oom_kills"), 0);
+		return;
+	}
+	fail_msg("no group %s/%s", g->pod_id, g->container_id);
+}
+
+static void bpftool_shows_names(void **state)
+{
+	struct world *w = *state;
+	struct group *pod, *ctr;
+	json_t *json, *f;
+	char arguments[700];
+
+	json = bpftool("version");
+	if (!json)
+		tap_skip("no bpftool");
+	json_decref(json);
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	ctr = world_container(w, pod, "c1.x");
+	world_add(w, pod, "b 8:* r; deny b 8:* w");
+	world_add(w, ctr, NULL);
+	assert_false(world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
+
+	json = dump(w, "groups");
+	assert_int_equal(json_array_size(json), 2);
+	check_group(json, pod);
+	check_group(json, ctr);
+	json_decref(json);
+
+	json = dump(w, "rules");
+	assert_int_equal(json_array_size(json), 1);
+	f = json_object_get(json_array_get(json, 0), "formatted");
+	assert_string_equal(text(json_object_get(f, "key"), "kind"), "CGFS_BLOCK");
+	assert_int_equal(number(json_object_get(f, "key"), "cgroup_id"), pod->g.cgroup_id);
+	assert_int_equal(number(json_object_get(f, "key"), "major"), 8);
+	assert_int_equal(number(json_object_get(f, "key"), "minor"), -1);
+	assert_string_equal(text(json_object_get(f, "value"), "read"), "CGFS_ALLOW");
+	assert_string_equal(text(json_object_get(f, "value"), "write"), "CGFS_DENY");
+	assert_string_equal(text(json_object_get(f, "value"), "mknod"), "CGFS_DENY");
+	assert_int_equal(number(json_object_get(f, "value"), "write_rule"), 2);
+	assert_int_equal(number(json_object_get(f, "value"), "mknod_rule"), 0);
+	json_decref(json);
+
+	json = dump(w, "state");
+	f = json_object_get(json_array_get(json, 0), "formatted");
+	assert_int_equal(number(json_object_get(f, "value"), "abi"), CGFS_POLICY_ABI);
+	json_decref(json);
+
+	snprintf(arguments, sizeof(arguments), "cgroup show %s", pod->path);
+	json = bpftool(arguments);
+	assert_int_equal(json_array_size(json), 1);
+	assert_string_equal(text(json_array_get(json, 0), "name"), "cgfs_dev");
+	json_decref(json);
+}
+
+static void probe_says_what_works_and_why_not(void **state)
+{
+	static const char *const names[] = { "bpf.fs",	   "bpf.device",     "bpf.link",
+					     "bpf.ringbuf", "bpf.oom",	      "bpf.btf",
+					     "bpf.lsm_cgroup", "bpf.fexit", "bpf.iter_cgroup" };
+	static struct cgfs_capabilities caps;
+	struct world *w = *state;
+
+	world_open(w, true);
+	assert_int_equal(w->policy->ops->probe(w->policy->ctx, &caps, &w->err), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const struct cgfs_capability *c = NULL;
+
+		for (size_t j = 0; j < caps.n; j++)
+			if (strcmp(caps.cap[j].name, names[i]) == 0)
+				c = &caps.cap[j];
+		if (!c)
+			fail_msg("no finding %s", names[i]);
+		tap_note("%-16s %-3s %s%s%s", c->name, c->ok ? "yes" : "no", c->detail,
+			 c->remedy[0] ? "; " : "", c->remedy);
+		assert_true(c->detail[0]);
+		assert_true(c->ok || c->remedy[0]);
+		if (i < 4)
+			assert_true(c->ok);
+	}
+	assert_int_equal(w->policy->ops->reports_oom(w->policy->ctx), caps.cap[4].ok);
+	assert_string_equal(caps.cap[4].name, "bpf.oom");
+}
+
+static const struct tap_test tests[] = {
+#define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
+	LIVE(policy_outlives_its_process_and_is_taken_over),
+	LIVE(removed_groups_leave_nothing),
+	LIVE(pods_whose_cgroup_is_gone_are_cleared_away),
+	LIVE(other_version_is_left_alone),
+	LIVE(options_are_checked),
+	LIVE(events_have_one_receiver),
+	LIVE(two_processes_share_the_pins),
+	LIVE(bpftool_shows_names),
+	LIVE(probe_says_what_works_and_why_not),
+};
+
+TAP_MAIN(tests)

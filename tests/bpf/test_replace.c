@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_replace.c - replacing a list while processes use it: no request sees a part of a list,
+ * and nothing piles up.
+ */
+#include "world.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What a process that opens all the time has seen. */
+struct seen {
+	volatile int stop;
+	volatile unsigned long opens;
+	volatile unsigned long wrong_denied; /* EPERM where every list allows */
+	volatile unsigned long wrong_allowed; /* success where every list denies */
+};
+
+struct hammer {
+	struct seen *seen;
+	char always[128]; /* allowed by every list */
+	char never[128]; /* denied by every list */
+};
+
+static int hammer(void *arg)
+{
+	struct hammer *h = arg;
+	int fd;
+
+	while (!h->seen->stop) {
+		fd = open(h->always, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			h->seen->wrong_denied++;
+		else
+			close(fd);
+		fd = open(h->never, O_RDWR | O_CLOEXEC);
+		if (fd >= 0) {
+			h->seen->wrong_allowed++;
+			close(fd);
+		}
+		h->seen->opens++;
+	}
+	return 0;
+}
+
+static unsigned int programs_named(const char *name)
+{
+	unsigned int id = 0, n = 0;
+
+	while (bpf_prog_get_next_id(id, &id) == 0) {
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+		int fd = bpf_prog_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue;
+		if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strcmp(info.name, name) == 0)
+			n++;
+		close(fd);
+	}
+	return n;
+}
+
+/* systemd#17489: a device policy that is replaced by way of nothing. */
+static void replacing_is_never_seen_half_done(void **state)
+{
+	/* Each allows 1:3 and denies 1:5, in different ways: exact, by pattern, by exception. */
+	static const char *const lists[] = {
+		"c 1:3 rw",
+		"a; deny c 1:5 rw",
+		"c 1:* rwm; deny c *:5 rwm; c 10:200 rw",
+		"deny c 1:5 rw; c *:3 rw; b *:* rwm",
+	};
+	struct world *w = *state;
+	struct hammer h = { 0 };
+	struct group *pod, *ctr;
+	pid_t pid[2];
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	ctr = world_container(w, pod, "c1");
+	world_add(w, pod, lists[0]);
+	world_add(w, ctr, lists[1]);
+	world_node(w, 'c', 1, 3, h.always, sizeof(h.always));
+	world_node(w, 'c', 1, 5, h.never, sizeof(h.never));
+	h.seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(h.seen, MAP_FAILED);
+	pid[0] = world_spawn(ctr->path, hammer, &h);
+	pid[1] = world_spawn(pod->path, hammer, &h);
+
+	/* Until both, the lists and the opens, were many. */
+	for (unsigned int i = 0; i < 4000 || h.seen->opens < 20000; i++) {
+		world_set(w, pod, lists[i % 4]);
+		world_set(w, ctr, lists[(i / 4) % 4]);
+	}
+	h.seen->stop = 1;
+	for (int i = 0; i < 2; i++) {
+		int status;
+
+		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+	assert_int_equal(h.seen->wrong_allowed, 0);
+	assert_int_equal(h.seen->wrong_denied, 0);
+	munmap(h.seen, 4096);
+}
+
+static void ten_thousand_updates_leave_nothing(void **state)
+{
+	struct world *w = *state;
+	struct group *pod;
+	unsigned int before, most = 0;
+	size_t n;
+
+	world_open(w, false);
+	before = programs_named("cgfs_dev");
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:3 rw");
+	for (int i = 0; i < 10000; i++) {
+		world_set(w, pod, i % 2 ? "c 1:3 rw; c 1:5 rw; c 1:7 r; c 1:8 r; c 1:9 r" :
+					  "c 1:3 rw; c 1:5 rw; c 5:* rw; c 136:* rw; b *:* m");
+		if (i % 500 == 0) {
+			n = world_map_count(w, "rules");
+			if (n > most)
+				most = n;
+		}
+	}
+	/* Old lists wait a moment for their readers; they do not pile up. */
+	assert_true(most < 12000);
+	assert_int_equal(programs_named("cgfs_dev"), before);
+	world_close(w);
+	world_open(w, false);
+	assert_int_equal(world_map_count(w, "rules"), 5);
+	assert_int_equal(world_map_count(w, "groups"), 1);
+	assert_true(world_can_open(w, pod->path, 'c', 1, 7, O_RDONLY));
+	assert_false(world_can_open(w, pod->path, 'c', 136, 7, O_RDONLY));
+}
+
+static int update_for_ever(void *arg)
+{
+	struct world *w = arg;
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_device_rule rules[64];
+	struct cgfs_bpf *bpf;
+	const struct cgfs_policy *p;
+	size_t n = world_rules("c 1:3 rw; c 1:5 rw; c 5:* rw; c 136:* rw; b *:* m", rules, 64);
+
+	opts.pin_dir = w->pin;
+	if (cgfs_bpf_open(&opts, &bpf, NULL) < 0)
+		return 1;
+	p = cgfs_bpf_policy(bpf);
+	for (;;)
+		if (p->ops->set_rules(p->ctx, &w->group[0].g, rules, n, NULL) < 0)
+			return 2;
+}
+
+/* Killed between putting a list in and switching to it, for instance. */
+static void what_a_killed_updater_leaves_is_cleared_away(void **state)
+{
+	struct world *w = *state;
+	struct group *pod;
+	int status;
+	pid_t pid;
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:3 rw");
+	for (int i = 0; i < 30; i++) {
+		pid = world_spawn(w->root, update_for_ever, w);
+		usleep(2000 + 137 * (useconds_t)i);
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		/* Whatever it was doing: one list or the other, not both, not none. */
+		assert_true(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+		assert_false(world_can_open(w, pod->path, 'c', 1, 8, O_RDWR));
+		/* This process does not know what the other one put in. */
+		world_set(w, pod, "c 1:3 rw; c 1:7 rw");
+		assert_false(world_can_open(w, pod->path, 'c', 1, 5, O_RDWR));
+	}
+	world_close(w);
+	/* The first change looks around, and its list replaces the last one. */
+	world_open(w, false);
+	world_set(w, pod, "c 1:3 rw; c 1:7 rw; c 1:8 rw");
+	world_close(w);
+	world_open(w, false);
+	assert_int_equal(world_map_count(w, "rules"), 3);
+}
+
+static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
+{
+	static struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX];
+	struct world *w = *state;
+	struct group *pod, *last;
+	struct cgfs_policy_group g;
+	int r = 0;
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	last = world_pod(w, "last");
+	world_add(w, pod, "c 1:3 rw");
+	world_add(w, last, "c 1:3 rw");
+	for (size_t i = 0; i < CGFS_DEVICE_RULES_MAX; i++)
+		rules[i] = (struct cgfs_device_rule){ CGFS_DEVICE_CHAR, 241, (int32_t)i,
+						      CGFS_ACCESS_ALL, true };
+	/* Containers that exist in the table only. */
+	g = pod->g;
+	g.container = "many";
+	for (uint64_t i = 1; r == 0 && i < 1000; i++) {
+		g.cgroup_id = UINT64_MAX - i;
+		r = w->policy->ops->add(w->policy->ctx, &g, rules, CGFS_DEVICE_RULES_MAX, &w->err);
+	}
+	assert_int_equal(r, -E2BIG);
+	assert_non_null(strstr(w->err.text, "full"));
+	r = w->policy->ops->set_rules(w->policy->ctx, &last->g, rules, CGFS_DEVICE_RULES_MAX,
+				      &w->err);
+	assert_int_equal(r, -E2BIG);
+	assert_true(world_can_open(w, last->path, 'c', 1, 3, O_RDWR));
+	assert_false(world_can_open(w, last->path, 'c', 241, 1, O_RDWR));
+	for (uint64_t i = 1; i < 1000; i++) {
+		g.cgroup_id = UINT64_MAX - i;
+		assert_int_equal(w->policy->ops->remove(w->policy->ctx, &g, &w->err), 0);
+	}
+	assert_int_equal(world_map_count(w, "rules"), 2);
+}
+
+static const struct tap_test tests[] = {
+#define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
+	LIVE(replacing_is_never_seen_half_done),
+	LIVE(ten_thousand_updates_leave_nothing),
+	LIVE(what_a_killed_updater_leaves_is_cleared_away),
+	LIVE(table_that_is_full_refuses_and_keeps_the_old_list),
+};
+
+TAP_MAIN(tests)
