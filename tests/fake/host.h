@@ -226,6 +226,8 @@ void fake_node_enable(struct node *n, int ctl);
 void fake_node_disable(struct node *n, int ctl);
 /* The control file @name of @n, and the table it is from. */
 const struct ctl_file *fake_node_file(const struct node *n, const char *name, int *ret_ctl);
+/* All of them; how many there are in @files. */
+size_t fake_node_files(const struct node *n, const struct ctl_file **files, size_t most);
 uint64_t *fake_field(struct node *n, const struct ctl_file *type);
 
 /* parse.c: as the kernel's functions of a similar name; @text is never NULL */

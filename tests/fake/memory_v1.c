@@ -82,10 +82,9 @@ static int store_event_control(const struct open_file *file, char *text)
 		end++;
 	else if (*end)
 		return -EINVAL;
-	if (fcntl((int)efd, F_GETFD) < 0)
-		return -EBADF;
 	if (!is_eventfd((int)efd))
-		return -EINVAL;
+		return fcntl((int)efd, F_GETFD) < 0 && !fake_open_file(n->host, (int)efd) ? -EBADF
+											  : -EINVAL;
 	o = fake_open_file(n->host, (int)cfd);
 	if (!o)
 		return fcntl((int)cfd, F_GETFD) < 0 ? -EBADF : -EINVAL;

@@ -45,6 +45,19 @@ const struct ctl_file *fake_node_file(const struct node *n, const char *name, in
 	return NULL;
 }
 
+size_t fake_node_files(const struct node *n, const struct ctl_file **files, size_t most)
+{
+	size_t count = 0;
+
+	for (int c = 0; c <= FAKE_CORE; c++) {
+		for (const struct ctl_file *t = table(n, c); t && t->name; t++) {
+			if (has(n, t) && count < most)
+				files[count++] = t;
+		}
+	}
+	return count;
+}
+
 uint64_t *fake_field(struct node *n, const struct ctl_file *type)
 {
 	return (uint64_t *)(void *)((char *)n + type->field);
