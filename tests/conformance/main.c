@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+/*
+ * main.c - the table of worlds x tests, and the runner: one process for each test.
+ *
+ *	conformance [--world NAME]... [--list] [GLOB | !GLOB]...
+ *
+ * NAME is fake-v1, fake-hybrid, fake-mixed, fake-v2 (each with three kernels), fake-v2-6.12 and
+ * so on, or live.  A test is called WORLD/NAME; a glob without a slash is for NAME alone, and
+ * fake-v2/NAME stands for its three kernels.  Without --world: all fakes, then, as root, the
+ * running kernel; inside a test guest (CGFS_TEST_GUEST is set) the running kernel alone, because
+ * the fakes are the same everywhere.
+ */
+#include "world.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../tap.h"
+
+/* A test that hangs is ended, and fails, after so long. */
+#define HANG_S 120
+
+#define FAKE(layout, l, kernel, k) \
+	{ "fake-" layout "-" kernel, "fake-" layout, CGFS_LAYOUT_##l, FAKE_KERNEL_##k, false }
+#define FAKES(layout, l) \
+	FAKE(layout, l, "6.1", 6_1), FAKE(layout, l, "6.12", 6_12), FAKE(layout, l, "7.2", 7_2)
+
+static const struct world_kind kinds[] = {
+	FAKES("v1", V1),
+	FAKES("hybrid", HYBRID),
+	FAKES("mixed", MIXED),
+	FAKES("v2", V2),
+	{ "live", "live", CGFS_LAYOUT_NONE, { 0, 0 }, true },
+};
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static const struct world_test *const suites[] = {
+	layout_tests, pod_tests,   root_tests,	 memory_tests, cpu_tests,
+	limit_tests,  join_tests,  stats_tests,	 freeze_tests, kill_tests,
+	remove_tests, oom_tests,   device_tests, adopt_tests,  fault_tests,
+};
+
+struct entry {
+	const struct world_kind *kind;
+	const struct world_test *test;
+	unsigned int number;
+};
+
+/* What the test's process said. */
+struct outcome {
+	char skip[600];
+	int status;
+	bool hung;
+};
+
+static void run_child(const struct entry *e, const char *root, const char *scratch,
+		      const char *pin_dir, int report_fd)
+{
+	struct world w = {
+		.kind = e->kind,
+		.ops = e->kind->live ? &world_live_ops : &world_fake_ops,
+		.root = root,
+		.scratch = scratch,
+		.pin_dir = pin_dir,
+		.report_fd = report_fd,
+	};
+
+	world_open(&w);
+	e->test->fn(&w);
+	world_close(&w);
+}
+
+static void read_report(FILE *f, struct outcome *o)
+{
+	char line[600];
+
+	while (fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == 'S')
+			snprintf(o->skip, sizeof(o->skip), "%s", line + 1);
+		else if (line[0] == 'N')
+			tap_note("%s", line + 1);
+	}
+}
+
+/* The report ends when the test's process does: nobody else holds the pipe's other end for
+ * long, and who does is swept away afterwards. */
+static void wait_for(pid_t pid, struct outcome *o)
+{
+	struct timespec t = { 0, 2000000 };
+
+	for (unsigned int i = 0; waitpid(pid, &o->status, WNOHANG) == 0; i++) {
+		if (i == HANG_S * 500) {
+			o->hung = true;
+			kill(pid, SIGKILL);
+			waitpid(pid, &o->status, 0);
+			break;
+		}
+		nanosleep(&t, NULL);
+	}
+}
+
+static void run(void **state)
+{
+	const struct entry *e = *state;
+	char root[64], scratch[96], pin_dir[96], left[2048] = "";
+	struct outcome o = { 0 };
+	bool dirty = false;
+	int fds[2];
+	pid_t pid;
+	FILE *f;
+
+	snprintf(root, sizeof(root), "/cgfs-test-%d-%u", getpid(), e->number);
+	snprintf(scratch, sizeof(scratch), "/dev%s", root);
+	snprintf(pin_dir, sizeof(pin_dir), "/sys/fs/bpf%s", root);
+	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	fflush(stdout);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(fds[0]);
+		run_child(e, root, scratch, pin_dir, fds[1]);
+		exit(0); /* with a leak check, under a sanitizer */
+	}
+	close(fds[1]);
+	wait_for(pid, &o);
+	if (e->kind->live)
+		dirty = live_sweep(root, scratch, pin_dir, left, sizeof(left));
+	f = fdopen(fds[0], "r");
+	assert_non_null(f);
+	read_report(f, &o);
+	fclose(f);
+
+	if (o.hung)
+		fail_msg("no end after %d s", HANG_S);
+	if (WIFSIGNALED(o.status))
+		fail_msg("ended by signal %d", WTERMSIG(o.status));
+	if (WEXITSTATUS(o.status) != 0)
+		fail_msg("ended with status %d", WEXITSTATUS(o.status));
+	if (dirty)
+		fail_msg("left behind:%s", left);
+	if (o.skip[0])
+		tap_skip("%s", o.skip);
+}
+
+/* -- the command line ------------------------------------------------------------------------- */
+
+static bool want_world(const struct world_kind *k, char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(names[i], k->name) == 0 || strcmp(names[i], k->group) == 0)
+			return true;
+	}
+	if (n > 0)
+		return false;
+	if (getenv("CGFS_TEST_GUEST"))
+		return k->live;
+	return !k->live || geteuid() == 0;
+}
+
+static bool known_world(const char *name)
+{
+	for (size_t i = 0; i < N_KINDS; i++) {
+		if (strcmp(name, kinds[i].name) == 0 || strcmp(name, kinds[i].group) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "pod_*" is every world's; "fake-v2/pod_*" is each of its kernels'. */
+static char *expand(const char *glob)
+{
+	const char *not = *glob == '!' ? "!" : "", *name = glob + strlen(not);
+	const char *slash = strchr(name, '/');
+	char *out = NULL;
+	int r;
+
+	if (!slash)
+		r = asprintf(&out, "%s*/%s", not, name);
+	else
+		r = asprintf(&out, "%s%.*s*%s", not, (int)(slash - name), name, slash);
+	if (r < 0)
+		abort();
+	return out;
+}
+
+static size_t fill(struct tap_test *tests, struct entry *entries, char **worlds, size_t n_worlds)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < N_KINDS; k++) {
+		if (!want_world(&kinds[k], worlds, n_worlds))
+			continue;
+		for (size_t s = 0; s < sizeof(suites) / sizeof(suites[0]); s++) {
+			for (const struct world_test *t = suites[s]; t->name; t++) {
+				char *name;
+
+				if (asprintf(&name, "%s/%s", kinds[k].name, t->name) < 0)
+					abort();
+				entries[n] = (struct entry){ &kinds[k], t, (unsigned int)n + 1 };
+				tests[n] = (struct tap_test){ .name = name, .fn = run,
+							      .arg = &entries[n] };
+				n++;
+			}
+		}
+	}
+	return n;
+}
+
+static size_t count_all(void)
+{
+	size_t n = 0;
+
+	for (size_t s = 0; s < sizeof(suites) / sizeof(suites[0]); s++) {
+		for (const struct world_test *t = suites[s]; t->name; t++)
+			n++;
+	}
+	return n * N_KINDS;
+}
+
+int main(int argc, char **argv)
+{
+	struct tap_test *tests = calloc(count_all(), sizeof(*tests));
+	struct entry *entries = calloc(count_all(), sizeof(*entries));
+	char **args = calloc((size_t)argc + 2, sizeof(*args));
+	char **worlds = calloc((size_t)argc + 1, sizeof(*worlds));
+	size_t n_worlds = 0, n;
+	int n_args = 0, r;
+
+	if (!tests || !entries || !args || !worlds)
+		abort();
+	args[n_args++] = argv[0];
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--world") == 0 && i + 1 < argc) {
+			if (!known_world(argv[++i])) {
+				fprintf(stderr, "%s: no world \"%s\"\n", argv[0], argv[i]);
+				return 2;
+			}
+			worlds[n_worlds++] = argv[i];
+		} else if (strncmp(argv[i], "--", 2) == 0) {
+			args[n_args++] = argv[i];
+		} else {
+			args[n_args++] = expand(argv[i]);
+		}
+	}
+	if (n_worlds == 0 && geteuid() != 0 && !(argc > 1 && strcmp(argv[1], "--list") == 0))
+		printf("# not root: the running kernel is left out, the fake hosts remain\n");
+	fflush(stdout);
+	/* Orphans of a test that failed come to us, and are reaped by the sweep. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	n = fill(tests, entries, worlds, n_worlds);
+	r = tap_main(n_args, args, tests, n);
+	for (size_t i = 0; i < n; i++)
+		free((char *)tests[i].name);
+	for (int i = 1; i < n_args; i++) {
+		if (args[i][0] != '-' || args[i][1] != '-')
+			free(args[i]);
+	}
+	free(worlds);
+	free(args);
+	free(entries);
+	free(tests);
+	return r;
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_device.c - who may open what, and what is told of a refusal.
+ */
+#include "world.h"
+
+#define R   CGFS_ACCESS_READ
+#define W   CGFS_ACCESS_WRITE
+#define RW  (R | W)
+#define RWM CGFS_ACCESS_ALL
+
+/* Character devices that are harmless to open. */
+enum { NUL = 3, ZERO = 5, FULL = 7, RANDOM = 8, URANDOM = 9, KMSG = 11 };
+
+static int mem(struct world *w, pid_t pid, int minor, uint32_t access)
+{
+	return w->ops->device(w, pid, CGFS_DEVICE_CHAR, 1, minor, access);
+}
+
+static struct cgfs_device_rule allow(int minor, uint32_t access)
+{
+	return (struct cgfs_device_rule){ CGFS_DEVICE_CHAR, 1, minor, access, true };
+}
+
+static struct cgfs_resources rules(const struct cgfs_device_rule *list, size_t n)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+
+	res.set = CGFS_SET_DEVICES;
+	res.devices = list;
+	res.n_devices = n;
+	return res;
+}
+
+static void set(struct cgfs_group *g, const struct cgfs_device_rule *list, size_t n)
+{
+	struct cgfs_resources res = rules(list, n);
+
+	OK(cgfs_group_set(g, &res, &err));
+}
+
+static void defaults_are_ocis(struct world *w)
+{
+	static const int mems[] = { NUL, ZERO, FULL, RANDOM, URANDOM };
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid;
+
+	world_need_devices(w, c);
+	pid = world_spawn_in(w, ctr);
+	for (size_t i = 0; i < sizeof(mems) / sizeof(mems[0]); i++)
+		CHECK_INT(mem(w, pid, mems[i], RW), 0);
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 5, 0, RW), 0); /* tty */
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 5, 2, RW), 0); /* ptmx */
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 136, 7, RW), 0); /* pts/7 */
+	/* A node may be made of any device; it cannot be opened. */
+	CHECK_INT(mem(w, pid, KMSG, CGFS_ACCESS_MKNOD), 0);
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_BLOCK, 7, 0, CGFS_ACCESS_MKNOD), 0);
+	CHECK_INT(mem(w, pid, KMSG, R), -EPERM);
+	CHECK_INT(mem(w, pid, 1, R), -EPERM); /* /dev/mem */
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_BLOCK, 7, 0, R), -EPERM);
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 10, 200, RW), -EPERM); /* tun */
+	/* A block device of null's number is not null. */
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_BLOCK, 1, 3, R), -EPERM);
+}
+
+static void standalone_container_has_them_too(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, NULL, c, "alone", NULL);
+	pid_t pid;
+
+	world_need_devices(w, c);
+	pid = world_spawn_in(w, ctr);
+	CHECK_INT(mem(w, pid, NUL, RW), 0);
+	CHECK_INT(mem(w, pid, KMSG, R), -EPERM);
+}
+
+static void denial_is_told(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	struct cgfs_event ev;
+	uint64_t denied;
+	pid_t pid;
+
+	if (w->policy_missing[0])
+		world_skip(w, "no device policy that reports: %s", w->policy_missing);
+	pid = world_spawn_in(w, ctr);
+	denied = world_stat(ctr, CGFS_STAT_DEVICE_DENIED);
+	CHECK_INT(denied, 0);
+	CHECK_INT(mem(w, pid, NUL, RW), 0);
+	CHECK_INT(mem(w, pid, KMSG, R), -EPERM);
+	world_event(w, c, CGFS_EVENT_DEVICE_DENIED, NULL, &ev);
+	CHECK_STR(ev.pod, "web");
+	CHECK_STR(ev.container, "c1");
+	CHECK_INT(ev.cgroup_id, cgfs_group_cgroup_id(ctr));
+	CHECK_INT(ev.pid, pid);
+	if (w->ops->comm(w, pid))
+		CHECK_STR(ev.comm, w->ops->comm(w, pid));
+	CHECK_INT(ev.device_type, CGFS_DEVICE_CHAR);
+	CHECK_INT(ev.major, 1);
+	CHECK_INT(ev.minor, KMSG);
+	CHECK_INT(ev.access, R);
+	CHECK(ev.time_ns != 0);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_DEVICE_DENIED), 1);
+	CHECK(world_stat(ctr, CGFS_STAT_DEVICE_ALLOWED) >= 1);
+	/* Every one of them. */
+	for (int i = 0; i < 20; i++)
+		CHECK_INT(mem(w, pid, KMSG, W), -EPERM);
+	CHECK_INT(world_count_events(w, c, CGFS_EVENT_DEVICE_DENIED), 20);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_DEVICE_DENIED), 21);
+}
+
+static void both_lists_must_allow(struct world *w)
+{
+	const struct cgfs_device_rule of_pod[] = { allow(NUL, RWM), allow(ZERO, RWM) };
+	const struct cgfs_device_rule of_ctr[] = { allow(NUL, RWM), allow(URANDOM, RWM) };
+	struct cgfs_resources pod_res = rules(of_pod, 2), ctr_res = rules(of_ctr, 2);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod, *a, *b;
+	pid_t pa, pb;
+
+	world_need_devices(w, c);
+	pod = world_pod(w, c, "web", &pod_res);
+	a = world_container(w, pod, c, "a", &ctr_res);
+	b = world_container(w, pod, c, "b", NULL);
+	pa = world_spawn_in(w, a);
+	pb = world_spawn_in(w, b);
+	CHECK_INT(mem(w, pa, NUL, RW), 0);
+	CHECK_INT(mem(w, pa, ZERO, R), -EPERM);	   /* the container's list */
+	CHECK_INT(mem(w, pa, URANDOM, R), -EPERM); /* the pod's */
+	CHECK_INT(mem(w, pb, NUL, RW), 0);
+	CHECK_INT(mem(w, pb, ZERO, RW), 0);
+	CHECK_INT(mem(w, pb, URANDOM, R), -EPERM);
+}
+
+static void access_bits_count_each(struct world *w)
+{
+	const struct cgfs_device_rule list[] = { allow(NUL, R), allow(ZERO, W), allow(FULL, R),
+						 allow(FULL, W) };
+	struct cgfs_resources res = rules(list, 4);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	pid_t pid;
+
+	world_need_devices(w, c);
+	pid = world_spawn_in(w, world_container(w, world_pod(w, c, "web", &res), c, "c1", NULL));
+	CHECK_INT(mem(w, pid, NUL, R), 0);
+	CHECK_INT(mem(w, pid, NUL, W), -EPERM);
+	CHECK_INT(mem(w, pid, NUL, RW), -EPERM);
+	CHECK_INT(mem(w, pid, NUL, CGFS_ACCESS_MKNOD), -EPERM);
+	CHECK_INT(mem(w, pid, ZERO, R), -EPERM);
+	CHECK_INT(mem(w, pid, ZERO, W), 0);
+	CHECK_INT(mem(w, pid, FULL, RW), 0);
+}
+
+static void empty_list_denies_everything(struct world *w)
+{
+	struct cgfs_resources res = rules(NULL, 0);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod;
+	pid_t pid;
+
+	world_need_devices(w, c);
+	pid = world_spawn_in(w, world_container(w, world_pod(w, c, "web", &res), c, "c1", NULL));
+	CHECK_INT(mem(w, pid, NUL, R), -EPERM);
+	CHECK_INT(mem(w, pid, NUL, CGFS_ACCESS_MKNOD), -EPERM);
+	/* A container's own empty list is not "no list". */
+	pod = world_pod(w, c, "db", NULL);
+	pid = world_spawn_in(w, world_container(w, pod, c, "c1", &res));
+	CHECK_INT(mem(w, pid, NUL, R), -EPERM);
+	pid = world_spawn_in(w, world_container(w, pod, c, "c2", NULL));
+	CHECK_INT(mem(w, pid, NUL, R), 0);
+}
+
+/* Every list that the library takes, it enforces; one that v1 cannot express is refused. */
+static void later_rule_wins(struct world *w)
+{
+	const struct cgfs_device_rule hole[] = {
+		{ CGFS_DEVICE_CHAR, 1, CGFS_DEVICE_ANY, RWM, true },
+		{ CGFS_DEVICE_CHAR, 1, ZERO, RWM, false },
+	};
+	const struct cgfs_device_rule again[] = {
+		{ CGFS_DEVICE_ALL, CGFS_DEVICE_ANY, CGFS_DEVICE_ANY, RWM, true },
+		{ CGFS_DEVICE_ALL, CGFS_DEVICE_ANY, CGFS_DEVICE_ANY, RWM, false },
+		allow(URANDOM, RW),
+	};
+	struct cgfs_resources res = rules(hole, 2);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_err err = { 0 };
+	struct cgfs_group *pod;
+	pid_t pid;
+	int r;
+
+	world_need_devices(w, c);
+	pod = world_pod(w, c, "web", NULL);
+	pid = world_spawn_in(w, world_container(w, pod, c, "c1", NULL));
+	r = cgfs_group_set(pod, &res, &err);
+	if (r == 0) {
+		CHECK_INT(mem(w, pid, NUL, RW), 0);
+		CHECK_INT(mem(w, pid, ZERO, R), -EPERM);
+		CHECK_INT(mem(w, pid, KMSG, R), 0);
+	} else {
+		CHECK_MSG(r == -EOPNOTSUPP && world_version(w, CGFS_DEVICES) == CGFS_V1,
+			  "%d: %s", r, err.text);
+		/* As before. */
+		CHECK_INT(mem(w, pid, ZERO, RW), 0);
+		CHECK_INT(mem(w, pid, KMSG, R), -EPERM);
+	}
+	set(pod, again, 3);
+	CHECK_INT(mem(w, pid, URANDOM, RW), 0);
+	CHECK_INT(mem(w, pid, NUL, R), -EPERM);
+}
+
+static void replacement_leaves_the_others(struct world *w)
+{
+	const struct cgfs_device_rule null_only[] = { allow(NUL, RWM) };
+	const struct cgfs_device_rule zero_only[] = { allow(ZERO, RWM) };
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *web, *db;
+	pid_t pw, pd;
+
+	world_need_devices(w, c);
+	web = world_pod(w, c, "web", NULL);
+	db = world_pod(w, c, "db", NULL);
+	pw = world_spawn_in(w, world_container(w, web, c, "c1", NULL));
+	pd = world_spawn_in(w, world_container(w, db, c, "c1", NULL));
+	set(web, null_only, 1);
+	CHECK_INT(mem(w, pw, NUL, RW), 0);
+	CHECK_INT(mem(w, pw, ZERO, R), -EPERM);
+	CHECK_INT(mem(w, pd, ZERO, RW), 0);
+	set(web, zero_only, 1);
+	CHECK_INT(mem(w, pw, NUL, R), -EPERM);
+	CHECK_INT(mem(w, pw, ZERO, RW), 0);
+	CHECK_INT(mem(w, pd, NUL, RW), 0);
+	CHECK_INT(mem(w, pd, KMSG, R), -EPERM);
+}
+
+/* A container without a list follows its pod's, in both directions. */
+static void pods_update_reaches_its_containers(struct world *w)
+{
+	const struct cgfs_device_rule list[] = { allow(NUL, RWM), allow(ZERO, RWM),
+						 allow(KMSG, R) };
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod, *a, *b;
+	pid_t pa, pb;
+
+	world_need_devices(w, c);
+	pod = world_pod(w, c, "web", NULL);
+	a = world_container(w, pod, c, "a", NULL);
+	b = world_container(w, pod, c, "b", NULL);
+	pa = world_spawn_in(w, a);
+	pb = world_spawn_in(w, b);
+	set(b, list, 2); /* null and zero */
+	set(pod, list, 1); /* null */
+	CHECK_INT(mem(w, pa, NUL, RW), 0);
+	CHECK_INT(mem(w, pa, ZERO, R), -EPERM);
+	CHECK_INT(mem(w, pb, ZERO, R), -EPERM);
+	set(pod, list, 3); /* null, zero and kmsg */
+	CHECK_INT(mem(w, pa, ZERO, RW), 0);
+	CHECK_INT(mem(w, pa, KMSG, R), 0);
+	CHECK_INT(mem(w, pb, ZERO, RW), 0);
+	CHECK_INT(mem(w, pb, KMSG, R), -EPERM);
+}
+
+/* An update of something else took devices away from containers (kubernetes#95296). */
+static void other_updates_leave_devices_alone(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *pod, *ctr;
+	pid_t pid;
+
+	world_need_devices(w, c);
+	pod = world_pod(w, c, "web", NULL);
+	ctr = world_container(w, pod, c, "c1", NULL);
+	pid = world_spawn_in(w, ctr);
+	res.set = CGFS_SET_CPU_WEIGHT | CGFS_SET_PIDS_MAX;
+	if (world_version(w, CGFS_MEMORY) != CGFS_NONE)
+		res.set |= CGFS_SET_MEMORY_MAX;
+	for (int i = 1; i <= 10; i++) {
+		res.cpu_weight = 100 + (uint64_t)i;
+		res.pids_max = 100 + (uint64_t)i;
+		res.memory_max_bytes = (64 + (uint64_t)i) * MIB;
+		OK(cgfs_group_set(i % 2 ? pod : ctr, &res, &err));
+		CHECK_INT(mem(w, pid, NUL, RW), 0);
+		CHECK_INT(mem(w, pid, KMSG, R), -EPERM);
+	}
+}
+
+static void rules_that_nobody_enforces_are_refused(struct world *w)
+{
+	const struct cgfs_device_rule null_only[] = { allow(NUL, RWM) };
+	struct cgfs_resources res = rules(null_only, 1);
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *g = NULL;
+
+	if (world_version(w, CGFS_DEVICES) == CGFS_V1)
+		world_skip(w, "v1's devices controller enforces them here");
+	CHECK_HAS(REFUSED(cgfs_pod_create(c, "web", &res, &g, &err), -ENODEV), "devices");
+	CHECK(g == NULL);
+	CHECK_INT(w->ops->directories(w), 0);
+}
+
+const struct world_test device_tests[] = {
+	{ "device_defaults_are_ocis", defaults_are_ocis },
+	{ "device_standalone_container_has_defaults", standalone_container_has_them_too },
+	{ "device_denial_is_told", denial_is_told },
+	{ "device_both_lists_must_allow", both_lists_must_allow },
+	{ "device_access_bits_count_each", access_bits_count_each },
+	{ "device_empty_list_denies_everything", empty_list_denies_everything },
+	{ "device_later_rule_wins", later_rule_wins },
+	{ "device_replacement_leaves_the_others", replacement_leaves_the_others },
+	{ "device_pods_update_reaches_containers", pods_update_reaches_its_containers },
+	{ "device_other_updates_leave_it_alone", other_updates_leave_devices_alone },
+	{ "device_rules_nobody_enforces", rules_that_nobody_enforces_are_refused },
+	{ NULL, NULL },
+};

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_join.c - processes go where they are told, in every hierarchy, and nowhere else.
+ */
+#include "world.h"
+
+#include <stdlib.h>
+
+static void add_pid_joins_every_hierarchy(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *a = world_container(w, pod, c, "a", NULL);
+	struct cgfs_group *b = world_container(w, pod, c, "b", NULL);
+	pid_t pid = world_spawn(w);
+
+	OK(cgfs_group_add_pid(a, pid, &err));
+	world_check_member(w, pid, a);
+	OK(cgfs_group_add_pid(a, pid, &err)); /* again: no harm */
+	OK(cgfs_group_add_pid(b, pid, &err));
+	world_check_member(w, pid, b);
+}
+
+/* hcsshim's own test: an exec'd process lands in its container, never in "/". */
+static void children_stay_in_the_container(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr), child = world_fork(w, pid);
+
+	CHECK(child > 0);
+	world_check_member(w, child, ctr);
+	child = world_fork(w, child);
+	CHECK(child > 0);
+	world_check_member(w, child, ctr);
+}
+
+static void pod_itself_is_refused(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	pid_t pid = world_spawn(w);
+	char before[CGFS_CONTROLLER_COUNT + 1][256];
+
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		if (world_version(w, ctl) != CGFS_NONE)
+			snprintf(before[ctl], sizeof(before[ctl]), "%.255s",
+				 w->ops->cgroup_of(w, pid, ctl));
+	}
+	CHECK_HAS(REFUSED(cgfs_group_add_pid(pod, pid, &err), -EINVAL), "web");
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		if (world_version(w, ctl) != CGFS_NONE)
+			CHECK_STR(w->ops->cgroup_of(w, pid, ctl), before[ctl]);
+	}
+}
+
+static void missing_process_is_esrch(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid = world_spawn(w);
+	const char *text;
+	char number[16];
+
+	w->ops->exit(w, pid);
+	world_gone(w, pid);
+	text = REFUSED(cgfs_group_add_pid(ctr, pid, &err), -ESRCH);
+	snprintf(number, sizeof(number), "%d", pid);
+	CHECK_HAS(text, number);
+	CHECK_HAS(text, "c1");
+	CHECK_HAS(REFUSED(cgfs_group_add_pid(ctr, -5, &err), -EINVAL), "-5");
+	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_CURRENT), 0);
+}
+
+/* A hierarchy refuses (the pids limit of v2 does not, cpuset does when it is empty): here one
+ * does because the directory is gone there.  The process goes back to where it was. */
+static void refused_join_is_taken_back(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *a = world_container(w, pod, c, "a", NULL);
+	struct cgfs_group *b = world_container(w, pod, c, "b", NULL);
+	pid_t pid = world_spawn_in(w, a);
+	int last = -1;
+
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		if (world_version(w, ctl) != CGFS_NONE)
+			last = ctl;
+	}
+	CHECK_INT(w->ops->rmdir(w, last, cgfs_group_path(b)), 0);
+	CHECK(cgfs_group_add_pid(b, pid, NULL) < 0);
+	world_check_member(w, pid, a);
+}
+
+static bool has(const pid_t *pids, size_t n, pid_t pid)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (pids[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+static void pids_lists_the_group_and_below(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *a = world_container(w, pod, c, "a", NULL);
+	struct cgfs_group *b = world_container(w, pod, c, "b", NULL);
+	pid_t *pids = (pid_t *)1, pa, pb;
+	size_t n = 99;
+
+	OK(cgfs_group_pids(pod, &pids, &n, &err));
+	CHECK(pids == NULL && n == 0);
+	pa = world_spawn_in(w, a);
+	pb = world_spawn_in(w, b);
+	OK(cgfs_group_pids(pod, &pids, &n, &err));
+	CHECK_INT(n, 2);
+	CHECK(has(pids, n, pa) && has(pids, n, pb));
+	free(pids);
+	OK(cgfs_group_pids(a, &pids, &n, &err));
+	CHECK_INT(n, 1);
+	CHECK_INT(pids[0], pa);
+	free(pids);
+	w->ops->exit(w, pa);
+	world_gone(w, pa);
+	OK(cgfs_group_pids(a, &pids, &n, &err));
+	CHECK(pids == NULL && n == 0);
+}
+
+static void all_threads_move(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid = world_spawn(w);
+
+	if (w->ops->threads(w, pid, 4) == -ENOTSUP)
+		world_skip(w, "the fake host has no threads");
+	world_need(w, CGFS_PIDS);
+	OK(cgfs_group_add_pid(ctr, pid, &err));
+	world_check_member(w, pid, ctr);
+	/* The pids controller counts threads. */
+	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_CURRENT), 5);
+}
+
+const struct world_test join_tests[] = {
+	{ "join_add_pid_joins_every_hierarchy", add_pid_joins_every_hierarchy },
+	{ "join_children_stay_in_the_container", children_stay_in_the_container },
+	{ "join_pod_itself_is_refused", pod_itself_is_refused },
+	{ "join_missing_process_is_esrch", missing_process_is_esrch },
+	{ "join_refused_is_taken_back", refused_join_is_taken_back },
+	{ "join_pids_lists_the_group_and_below", pids_lists_the_group_and_below },
+	{ "join_all_threads_move", all_threads_move },
+	{ NULL, NULL },
+};

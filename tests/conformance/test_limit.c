@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_limit.c - pids, cpuset, and OCI's `unified`.
+ */
+#include "world.h"
+
+static struct cgfs_resources pids(uint64_t max)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+
+	res.set = CGFS_SET_PIDS_MAX;
+	res.pids_max = max;
+	return res;
+}
+
+static void pids_max_refuses_the_fork(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources three = pids(3), none = pids(CGFS_MAX);
+	struct cgfs_group *ctr;
+	pid_t first, last;
+
+	world_need(w, CGFS_PIDS);
+	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", &three);
+	CHECK_STR(world_cat(w, CGFS_PIDS, ctr, "pids.max"), "3");
+	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_MAX), 3);
+	first = world_spawn_in(w, ctr);
+	CHECK(world_fork(w, first) > 0);
+	last = world_fork(w, first);
+	CHECK(last > 0);
+	CHECK_INT(world_fork(w, first), -EAGAIN);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_CURRENT), 3);
+	if (world_has_file(w, CGFS_PIDS, ctr, "pids.events"))
+		CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_EVENTS_MAX), 1);
+	/* Room again. */
+	w->ops->exit(w, last);
+	world_gone(w, last);
+	CHECK(world_fork(w, first) > 0);
+	CHECK_INT(world_fork(w, first), -EAGAIN);
+	OK(cgfs_group_set(ctr, &none, &err));
+	CHECK_STR(world_cat(w, CGFS_PIDS, ctr, "pids.max"), "max");
+	CHECK(world_stat(ctr, CGFS_STAT_PIDS_MAX) == CGFS_MAX);
+	CHECK(world_fork(w, first) > 0);
+}
+
+static void pids_max_of_the_pod_binds_its_containers(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources two = pids(2);
+	struct cgfs_group *pod, *a, *b;
+	pid_t pid;
+
+	world_need(w, CGFS_PIDS);
+	pod = world_pod(w, c, "web", &two);
+	a = world_container(w, pod, c, "a", NULL);
+	b = world_container(w, pod, c, "b", NULL);
+	pid = world_spawn_in(w, a);
+	world_spawn_in(w, b);
+	CHECK_INT(world_fork(w, pid), -EAGAIN);
+	CHECK_INT(world_stat(pod, CGFS_STAT_PIDS_CURRENT), 2);
+	CHECK_INT(world_stat(a, CGFS_STAT_PIDS_CURRENT), 1);
+}
+
+static void cpuset_round_trip(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *pod, *ctr;
+
+	world_need(w, CGFS_CPUSET);
+	res.set = CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_MEMS;
+	res.cpuset_cpus = "0";
+	res.cpuset_mems = "0";
+	pod = world_pod(w, c, "web", &res);
+	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "0");
+	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.mems"), "0");
+	/* A container without a set of its own still can have processes. */
+	ctr = world_container(w, pod, c, "c1", NULL);
+	world_check_member(w, world_spawn_in(w, ctr), ctr);
+	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr,
+			    world_v2(w, CGFS_CPUSET) ? "cpuset.cpus.effective" : "cpuset.cpus"),
+		  "0");
+}
+
+static struct cgfs_resources unified(const struct cgfs_unified *list, size_t n)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+
+	res.set = CGFS_SET_UNIFIED;
+	res.unified = list;
+	res.n_unified = n;
+	return res;
+}
+
+static void unified_refuses_what_it_does_not_know(struct world *w)
+{
+	static const struct cgfs_unified bad[] = {
+		{ "nosuch.max", "1" },	      { "../../cgroup.procs", "1" },
+		{ "memory/../pids.max", "1" }, { "", "1" },
+		{ "nodot", "1" },	      { "devices.allow", "a" },
+	};
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *g = NULL;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct cgfs_resources res = unified(&bad[i], 1);
+		int r = cgfs_group_set(pod, &res, NULL);
+		const char *text;
+
+		CHECK_MSG(r == -EINVAL || r == -ENODEV, "%s: %d", bad[i].file, r);
+		text = REFUSED(cgfs_pod_create(c, "db", &res, &g, &err), r);
+		CHECK_HAS(text, bad[i].file);
+		CHECK_HAS(text, "db");
+		world_check_groups(w, 1);
+	}
+	CHECK(g == NULL);
+}
+
+static void unified_writes_cgroup2_files(struct world *w)
+{
+	static const struct cgfs_unified good = { "pids.max", "7" };
+	struct cgfs_resources res = unified(&good, 1);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+
+	world_need(w, CGFS_PIDS);
+	if (!world_v2(w, CGFS_PIDS)) {
+		CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -EOPNOTSUPP), "pids.max");
+		CHECK_STR(world_cat(w, CGFS_PIDS, pod, "pids.max"), "max");
+		return;
+	}
+	OK(cgfs_group_set(pod, &res, &err));
+	CHECK_STR(world_cat(w, CGFS_PIDS, pod, "pids.max"), "7");
+}
+
+static void unified_that_the_kernel_refuses_leaves_nothing(struct world *w)
+{
+	static const struct cgfs_unified list[] = { { "memory.low", "4096" },
+						    { "memory.max", "lots" } };
+	struct cgfs_resources res = unified(list, 2);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod, *g = NULL;
+	const char *text;
+
+	world_need(w, CGFS_MEMORY);
+	if (!world_v2(w, CGFS_MEMORY))
+		world_skip(w, "memory is on v1 in this layout: `unified` is for cgroup2");
+	text = REFUSED(cgfs_pod_create(c, "db", &res, &g, &err), -EINVAL);
+	CHECK_HAS(text, "memory.max");
+	CHECK_HAS(text, "lots");
+	CHECK_INT(w->ops->directories(w), 0);
+	pod = world_pod(w, c, "web", NULL);
+	REFUSED(cgfs_group_set(pod, &res, &err), -EINVAL);
+	CHECK_STR(world_cat(w, CGFS_MEMORY, pod, "memory.low"), "0");
+	CHECK_STR(world_cat(w, CGFS_MEMORY, pod, "memory.max"), "max");
+	/* A file that this kernel does not have is not the group's end. */
+	res = unified(&(struct cgfs_unified){ "memory.nosuch", "1" }, 1);
+	CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -ENODEV), "memory.nosuch");
+}
+
+const struct world_test limit_tests[] = {
+	{ "limit_pids_max_refuses_the_fork", pids_max_refuses_the_fork },
+	{ "limit_pids_max_of_the_pod_binds", pids_max_of_the_pod_binds_its_containers },
+	{ "limit_cpuset_round_trip", cpuset_round_trip },
+	{ "limit_unified_refuses_the_unknown", unified_refuses_what_it_does_not_know },
+	{ "limit_unified_writes_cgroup2_files", unified_writes_cgroup2_files },
+	{ "limit_unified_refused_by_the_kernel", unified_that_the_kernel_refuses_leaves_nothing },
+	{ NULL, NULL },
+};

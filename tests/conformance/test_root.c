@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_root.c - the pods root, several contexts on it, and directories that vanish.
+ */
+#include "world.h"
+
+/* rmdir by somebody else, in each hierarchy. */
+static void remove_behind(struct world *w, const char *path)
+{
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		if (w->ops->exists(w, ctl, path))
+			CHECK_INT(w->ops->rmdir(w, ctl, path), 0);
+	}
+}
+
+static void remove_refuses_while_pods_are_left(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+
+	CHECK_HAS(REFUSED(cgfs_root_remove(c, &err), -ENOTEMPTY), w->root);
+	world_check_groups(w, 2);
+	/* The pod is as good as before. */
+	world_check_member(w, world_spawn_in(w, ctr), ctr);
+	world_pod(w, c, "db", NULL);
+}
+
+static void remove_then_create_makes_it_again(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+
+	OK(cgfs_root_remove(c, &err)); /* there was none */
+	world_destroy(w, world_pod(w, c, "web", NULL));
+	OK(cgfs_root_remove(c, &err));
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++)
+		CHECK(!w->ops->exists(w, ctl, w->root));
+	world_pod(w, c, "web", NULL);
+	world_check_groups(w, 1);
+}
+
+static void deleted_behind_our_back_is_made_again(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod, *ctr;
+
+	world_destroy(w, world_pod(w, c, "web", NULL));
+	remove_behind(w, w->root);
+	pod = world_pod(w, c, "web", NULL);
+	ctr = world_container(w, pod, c, "c1", NULL);
+	world_check_groups(w, 2);
+	world_check_member(w, world_spawn_in(w, ctr), ctr);
+}
+
+static void enabled_controllers_are_given_back(struct world *w)
+{
+	struct cgfs *c;
+	char before[1024], after[1024];
+
+	if (world_version(w, UNIFIED) == CGFS_NONE)
+		world_skip(w, "no cgroup2 tree in this layout");
+	CHECK_INT(w->ops->cat(w, UNIFIED, "/", "cgroup.subtree_control", before, sizeof(before)),
+		  0);
+	c = world_context(w, WORLD_POLICY);
+	world_destroy(w, world_pod(w, c, "web", NULL));
+	OK(cgfs_root_remove(c, &err));
+	CHECK_INT(w->ops->cat(w, UNIFIED, "/", "cgroup.subtree_control", after, sizeof(after)), 0);
+	CHECK_STR(after, before);
+}
+
+static void two_contexts_see_the_same_pods(struct world *w)
+{
+	struct cgfs *a = world_context(w, WORLD_POLICY), *b = world_context(w, WORLD_FILES);
+	struct cgfs_group *web = world_pod(w, a, "web", NULL), *seen = NULL;
+	struct cgfs_group *db = world_pod(w, b, "db", NULL);
+	struct cgfs_group *ctr = world_container(w, web, a, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr);
+
+	world_check_groups(w, 3);
+	OK(cgfs_pod_open(b, "web", &seen, &err));
+	world_track(w, seen);
+	CHECK_INT(cgfs_group_cgroup_id(seen), cgfs_group_cgroup_id(web));
+	/* One context removes what the other one made. */
+	OK(cgfs_group_destroy(seen, PATIENCE_MS, &err));
+	world_gone(w, pid);
+	world_check_groups(w, 1);
+	CHECK(w->ops->exists(w, UNIFIED, cgfs_group_path(db)) ||
+	      world_version(w, UNIFIED) == CGFS_NONE);
+	REFUSED(cgfs_root_remove(a, &err), -ENOTEMPTY);
+}
+
+static bool is_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV || r == -ESTALE;
+}
+
+/* Every operation on a handle whose directories are no more. */
+static void use_dead_handle(struct world *w, struct cgfs_group *g)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_stats stats;
+	struct cgfs_err err = { 0 };
+	pid_t pid = world_spawn(w), *pids = NULL;
+	size_t n = 0;
+	int r;
+
+	r = cgfs_group_stats(g, CGFS_READ_ALL, &stats, &err);
+	CHECK_MSG(is_gone(r), "stats: %d", r);
+	CHECK(err.text[0]);
+	res.set = CGFS_SET_CPU_WEIGHT;
+	res.cpu_weight = 50;
+	r = cgfs_group_set(g, &res, &err);
+	CHECK_MSG(is_gone(r), "set: %d", r);
+	r = cgfs_group_add_pid(g, pid, &err);
+	CHECK_MSG(is_gone(r), "add_pid: %d", r);
+	CHECK(world_alive(w, pid));
+	r = cgfs_group_pids(g, &pids, &n, &err);
+	CHECK_MSG(is_gone(r) || (r == 0 && n == 0), "pids: %d", r);
+	r = cgfs_group_freeze(g, 100, &err);
+	CHECK_MSG(is_gone(r), "freeze: %d", r);
+	r = cgfs_group_thaw(g, &err);
+	CHECK_MSG(is_gone(r) || r == 0, "thaw: %d", r);
+	r = cgfs_group_kill(g, &err);
+	CHECK_MSG(is_gone(r) || r == 0, "kill: %d", r);
+	w->ops->exit(w, pid);
+}
+
+static void handles_outlive_destroy(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	struct cgfs_group *late = NULL;
+
+	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	use_dead_handle(w, ctr);
+	CHECK(cgfs_container_create(c, pod, "c2", NULL, &late, NULL) < 0);
+	world_close_group(w, pod);
+	use_dead_handle(w, ctr);
+	world_check_groups(w, 0);
+}
+
+static void handles_outlive_a_foreign_rmdir(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	struct cgfs_group *late = NULL;
+	struct cgfs_err e = { 0 };
+	struct cgfs_stats stats;
+	int r;
+
+	OK(cgfs_group_stats(ctr, CGFS_READ_ALL, &stats, &err));
+	remove_behind(w, cgfs_group_path(ctr));
+	remove_behind(w, cgfs_group_path(pod));
+	use_dead_handle(w, ctr);
+	use_dead_handle(w, pod);
+	r = cgfs_container_create(c, pod, "c2", NULL, &late, &e);
+	CHECK_MSG(r < 0, "a container was made in a pod that is gone");
+	CHECK_INT(w->ops->directories(w), 0);
+	/* Nothing is left to remove, which is a success. */
+	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	world_close_group(w, ctr);
+	world_close_group(w, pod);
+	/* The name is free again. */
+	world_pod(w, c, "web", NULL);
+}
+
+/* The same name, made anew by somebody else: the old handle must not touch it. */
+static void replaced_group_is_not_touched(struct world *w)
+{
+	struct cgfs *a = world_context(w, WORLD_FILES), *b = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *old = world_pod(w, a, "web", NULL), *new;
+	struct cgfs_err e = { 0 };
+	int r;
+
+	world_need(w, CGFS_PIDS);
+	res.set = CGFS_SET_PIDS_MAX;
+	res.pids_max = 10;
+	OK(cgfs_group_set(old, &res, &err)); /* it holds its directory */
+	remove_behind(w, cgfs_group_path(old));
+	new = world_pod(w, b, "web", NULL);
+	res.pids_max = 5;
+	r = cgfs_group_set(old, &res, &e);
+	CHECK_MSG(is_gone(r), "set: %d", r);
+	CHECK_STR(world_cat(w, CGFS_PIDS, new, "pids.max"), "max");
+	world_close_group(w, old);
+}
+
+static void churn_leaves_nothing(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	size_t fds;
+
+	world_destroy(w, world_pod(w, c, "warm-up", NULL));
+	fds = world_fds();
+	for (int i = 0; i < 50; i++) {
+		struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+
+		world_container(w, pod, c, "c1", NULL);
+		world_check_groups(w, 2);
+		world_destroy(w, w->groups[w->n_groups - 1]);
+		world_destroy(w, pod);
+		world_check_groups(w, 0);
+	}
+	CHECK_INT(world_fds(), fds);
+}
+
+const struct world_test root_tests[] = {
+	{ "root_remove_refuses_while_pods_are_left", remove_refuses_while_pods_are_left },
+	{ "root_remove_then_create_makes_it_again", remove_then_create_makes_it_again },
+	{ "root_deleted_behind_our_back", deleted_behind_our_back_is_made_again },
+	{ "root_enabled_controllers_are_given_back", enabled_controllers_are_given_back },
+	{ "root_two_contexts_see_the_same_pods", two_contexts_see_the_same_pods },
+	{ "root_handles_outlive_destroy", handles_outlive_destroy },
+	{ "root_handles_outlive_a_foreign_rmdir", handles_outlive_a_foreign_rmdir },
+	{ "root_replaced_group_is_not_touched", replaced_group_is_not_touched },
+	{ "root_churn_leaves_nothing", churn_leaves_nothing },
+	{ NULL, NULL },
+};

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_stats.c - figures after work of a known size.  Bounds are those of the work, never of
+ * the clock.
+ */
+#include "world.h"
+
+static void read_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats *s)
+{
+	OK(cgfs_group_stats(g, what, s, &err));
+}
+
+static struct cgfs_resources memory(uint64_t max)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+
+	res.set = CGFS_SET_MEMORY_MAX;
+	res.memory_max_bytes = max;
+	return res;
+}
+
+static void not_empty_after_a_workload(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr);
+
+	CHECK_INT(w->ops->alloc(w, pid, 16 * MIB), 0);
+	w->ops->burn(w, pid, 50000);
+	for (int i = 0; i < 2; i++) {
+		struct cgfs_group *g = i ? pod : ctr; /* the pod's include the container's */
+
+		if (world_version(w, CGFS_MEMORY) != CGFS_NONE) {
+			CHECK(world_stat(g, CGFS_STAT_MEMORY_CURRENT) >= 16 * MIB);
+			CHECK(world_stat(g, CGFS_STAT_MEMORY_CURRENT) < 48 * MIB);
+			CHECK(world_stat(g, CGFS_STAT_MEMORY_ANON) >= 15 * MIB);
+		}
+		if (world_version(w, CGFS_CPU) == CGFS_V2 ||
+		    world_version(w, CGFS_CPUACCT) == CGFS_V1)
+			CHECK(world_stat(g, CGFS_STAT_CPU_USAGE) >= 40000);
+		if (world_version(w, CGFS_PIDS) != CGFS_NONE)
+			CHECK_INT(world_stat(g, CGFS_STAT_PIDS_CURRENT), 1);
+	}
+}
+
+static void peak_outlives_the_memory(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr);
+
+	world_need(w, CGFS_MEMORY);
+	world_need_file(w, CGFS_MEMORY, ctr,
+			world_v2(w, CGFS_MEMORY) ? "memory.peak" : "memory.max_usage_in_bytes");
+	CHECK_INT(w->ops->alloc(w, pid, 16 * MIB), 0);
+	w->ops->release(w, pid, 16 * MIB);
+	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_PEAK) >= 16 * MIB);
+	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_CURRENT) < 16 * MIB);
+}
+
+static void two_containers_are_independent(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources small = memory(64 * MIB), big = memory(128 * MIB);
+	struct cgfs_group *pod, *a, *b;
+	pid_t pa, pb;
+
+	world_need(w, CGFS_MEMORY);
+	pod = world_pod(w, c, "web", NULL);
+	a = world_container(w, pod, c, "a", &small);
+	b = world_container(w, pod, c, "b", &big);
+	pa = world_spawn_in(w, a);
+	pb = world_spawn_in(w, b);
+	CHECK_INT(w->ops->alloc(w, pa, 8 * MIB), 0);
+	CHECK_INT(w->ops->alloc(w, pb, 64 * MIB), 0);
+	CHECK_INT(world_stat(a, CGFS_STAT_MEMORY_MAX), 64 * MIB);
+	CHECK_INT(world_stat(b, CGFS_STAT_MEMORY_MAX), 128 * MIB);
+	CHECK(world_stat(a, CGFS_STAT_MEMORY_CURRENT) >= 8 * MIB);
+	CHECK(world_stat(a, CGFS_STAT_MEMORY_CURRENT) < 32 * MIB);
+	CHECK(world_stat(b, CGFS_STAT_MEMORY_CURRENT) >= 64 * MIB);
+	CHECK(world_stat(pod, CGFS_STAT_MEMORY_CURRENT) >= 72 * MIB);
+	CHECK(world_stat(pod, CGFS_STAT_MEMORY_MAX) == CGFS_MAX);
+}
+
+static void unavailable_is_not_zero(struct world *w)
+{
+	static const struct {
+		enum cgfs_stat stat;
+		enum cgfs_controller ctl;
+		const char *v1, *v2; /* the file; "" for: no such figure */
+	} table[] = {
+		{ CGFS_STAT_MEMORY_CURRENT, CGFS_MEMORY, "memory.usage_in_bytes",
+		  "memory.current" },
+		{ CGFS_STAT_MEMORY_MAX, CGFS_MEMORY, "memory.limit_in_bytes", "memory.max" },
+		{ CGFS_STAT_MEMORY_HIGH, CGFS_MEMORY, "", "memory.high" },
+		{ CGFS_STAT_MEMORY_PEAK, CGFS_MEMORY, "memory.max_usage_in_bytes",
+		  "memory.peak" },
+		{ CGFS_STAT_MEMORY_SWAP_CURRENT, CGFS_MEMORY, "memory.memsw.usage_in_bytes",
+		  "memory.swap.current" },
+		{ CGFS_STAT_MEMORY_EVENTS_HIGH, CGFS_MEMORY, "", "memory.events" },
+		{ CGFS_STAT_MEMORY_EVENTS_OOM_KILL, CGFS_MEMORY, "memory.oom_control",
+		  "memory.events" },
+		{ CGFS_STAT_PIDS_CURRENT, CGFS_PIDS, "pids.current", "pids.current" },
+		{ CGFS_STAT_PIDS_PEAK, CGFS_PIDS, "pids.peak", "pids.peak" },
+		{ CGFS_STAT_PIDS_EVENTS_MAX, CGFS_PIDS, "pids.events", "pids.events" },
+		{ CGFS_STAT_CPU_WEIGHT, CGFS_CPU, "cpu.shares", "cpu.weight" },
+		{ CGFS_STAT_CPU_QUOTA, CGFS_CPU, "cpu.cfs_quota_us", "cpu.max" },
+	};
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	struct cgfs_stats s;
+
+	memset(&s, 0xff, sizeof(s));
+	read_stats(ctr, CGFS_READ_ALL, &s);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		enum cgfs_version_id v = world_version(w, table[i].ctl);
+		const char *file = v == CGFS_V2 ? table[i].v2 : table[i].v1;
+		bool want = v != CGFS_NONE && *file && world_has_file(w, table[i].ctl, ctr, file);
+
+		CHECK_MSG(s.available[table[i].stat] == want, "%s is %savailable, but %s %s",
+			  cgfs_stat_name(table[i].stat), want ? "not " : "",
+			  *file ? file : "its file", want ? "exists" : "does not");
+	}
+	/* Without a policy nobody counts devices. */
+	CHECK(!s.available[CGFS_STAT_DEVICE_DENIED]);
+}
+
+static void only_what_was_asked_is_there(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	struct cgfs_stats s;
+
+	world_need(w, CGFS_PIDS);
+	read_stats(ctr, CGFS_READ_PIDS, &s);
+	for (int i = 0; i < CGFS_STAT_COUNT; i++) {
+		if (strncmp(cgfs_stat_name(i), "pids.", 5) != 0)
+			CHECK_MSG(!s.available[i], "%s was not asked for", cgfs_stat_name(i));
+	}
+	CHECK(s.available[CGFS_STAT_PIDS_CURRENT]);
+	CHECK_INT(s.value[CGFS_STAT_PIDS_CURRENT], 0);
+	read_stats(ctr, 0, &s);
+	for (int i = 0; i < CGFS_STAT_COUNT; i++)
+		CHECK(!s.available[i]);
+}
+
+static void throttling_is_counted(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *ctr;
+	pid_t pid;
+
+	world_need(w, CGFS_CPU);
+	res.set = CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD;
+	res.cpu_quota_us = 10000;
+	res.cpu_period_us = 100000;
+	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	world_need_file(w, CGFS_CPU, ctr,
+			world_v2(w, CGFS_CPU) ? "cpu.max" : "cpu.cfs_quota_us");
+	OK(cgfs_group_set(ctr, &res, &err));
+	pid = world_spawn_in(w, ctr);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_CPU_THROTTLED_PERIODS), 0);
+	/* 60 ms of work at 10 ms a period has to wait several times. */
+	w->ops->burn(w, pid, 60000);
+	CHECK(world_stat(ctr, CGFS_STAT_CPU_THROTTLED_PERIODS) >= 2);
+	CHECK(world_stat(ctr, CGFS_STAT_CPU_PERIODS) >=
+	      world_stat(ctr, CGFS_STAT_CPU_THROTTLED_PERIODS));
+	CHECK(world_stat(ctr, CGFS_STAT_CPU_THROTTLED) > 0);
+}
+
+static void descriptors_are_kept_not_leaked(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	struct cgfs_stats s;
+	size_t fds;
+
+	read_stats(ctr, CGFS_READ_ALL, &s);
+	fds = world_fds();
+	for (int i = 0; i < 20; i++)
+		read_stats(ctr, CGFS_READ_ALL, &s);
+	CHECK_INT(world_fds(), fds);
+}
+
+const struct world_test stats_tests[] = {
+	{ "stats_not_empty_after_a_workload", not_empty_after_a_workload },
+	{ "stats_peak_outlives_the_memory", peak_outlives_the_memory },
+	{ "stats_two_containers_are_independent", two_containers_are_independent },
+	{ "stats_unavailable_is_not_zero", unavailable_is_not_zero },
+	{ "stats_only_what_was_asked_is_there", only_what_was_asked_is_there },
+	{ "stats_throttling_is_counted", throttling_is_counted },
+	{ "stats_descriptors_are_kept_not_leaked", descriptors_are_kept_not_leaked },
+	{ NULL, NULL },
+};

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world.h - where a conformance test runs: a fake host, or the kernel at hand.
+ *
+ * A test function gets a world and knows nothing else.  Through the world it opens contexts of
+ * the library, makes processes and commands them, and looks at the truth (control files,
+ * /proc/PID/cgroup, directories) by ways that share no code with the library.
+ *
+ * Each test runs in a process of its own.  A failed CHECK ends that process; the runner (run.c)
+ * then removes whatever is left in the kernel.  At the end of a test that passes, world_close()
+ * releases everything in an orderly way and checks that nothing stayed.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <cgfs/cgfs.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../fake/fake.h"
+
+#define KIB ((uint64_t)1024)
+#define MIB (KIB * 1024)
+
+/* The cgroup2 tree itself, where an enum cgfs_controller is asked for. */
+#define UNIFIED CGFS_CONTROLLER_COUNT
+
+/* How long to wait for what must happen.  Long, because it only delays a failure. */
+#define PATIENCE_MS 30000
+
+enum world_policy {
+	WORLD_POLICY, /* device policy and kill attribution, as far as there are any */
+	WORLD_FILES,  /* control files only */
+};
+
+struct shim;
+struct world;
+
+struct world_kind {
+	const char *name;  /* "fake-v2-6.12", "live" */
+	const char *group; /* "fake-v2": what --world takes */
+	enum cgfs_layout layout;
+	struct fake_kernel kernel;
+	bool live;
+};
+
+/* What a fake host and the running kernel do differently.  Processes are named by pid. */
+struct world_ops {
+	void (*open)(struct world *w);
+	void (*close)(struct world *w);
+	void (*restart)(struct world *w); /* no context is open */
+	/* Fills fs, mounts, policy and cgroup2_mount. */
+	void (*options)(struct world *w, enum world_policy policy, struct cgfs_open_opts *opts);
+	/* Lets time pass where it does not by itself. */
+	void (*tick)(struct world *w);
+
+	pid_t (*spawn)(struct world *w);
+	pid_t (*fork)(struct world *w, pid_t pid); /* -EAGAIN when the kernel refuses */
+	bool (*alive)(struct world *w, pid_t pid);
+	bool (*runs)(struct world *w, pid_t pid); /* alive and not frozen, as far as one sees now */
+	void (*exit)(struct world *w, pid_t pid);
+	int (*alloc)(struct world *w, pid_t pid, uint64_t bytes); /* -ENOMEM: it was killed */
+	void (*release)(struct world *w, pid_t pid, uint64_t bytes); /* what one alloc took */
+	void (*burn)(struct world *w, pid_t pid, uint64_t us);
+	int (*device)(struct world *w, pid_t pid, enum cgfs_device_type type, int major,
+		      int minor, uint32_t access); /* 0 or -EPERM */
+	void (*bomb)(struct world *w, pid_t pid); /* forks for ever; set pids.max first */
+	int (*threads)(struct world *w, pid_t pid, unsigned int n); /* -ENOTSUP */
+	/* Killed processes stay for so many ticks; -ENOTSUP. */
+	int (*slow_death)(struct world *w, unsigned int ticks);
+	const char *(*comm)(struct world *w, pid_t pid);
+
+	enum cgfs_version_id (*version)(struct world *w, enum cgfs_controller ctl);
+	const char *(*mount)(struct world *w, enum cgfs_controller ctl);
+	const char *(*cgroup_of)(struct world *w, pid_t pid, enum cgfs_controller ctl);
+	int (*cat)(struct world *w, enum cgfs_controller ctl, const char *path,
+		   const char *file, char *buf, size_t len);
+	bool (*exists)(struct world *w, enum cgfs_controller ctl, const char *path);
+	/* mkdir and rmdir by somebody who is not the library. */
+	int (*mkdir)(struct world *w, enum cgfs_controller ctl, const char *path);
+	int (*rmdir)(struct world *w, enum cgfs_controller ctl, const char *path);
+	/* Moves a process there, likewise. */
+	int (*move)(struct world *w, enum cgfs_controller ctl, const char *path, pid_t pid);
+	/* Hierarchies with a controller the library knows, the cgroup2 tree included. */
+	size_t (*hierarchies)(struct world *w);
+	/* Directories strictly below the pods root, in all of them. */
+	size_t (*directories)(struct world *w);
+};
+
+extern const struct world_ops world_fake_ops, world_live_ops;
+
+#define WORLD_CONTEXTS_MAX 4
+#define WORLD_GROUPS_MAX   256
+#define WORLD_PIDS_MAX     512
+
+struct world {
+	const struct world_kind *kind;
+	const struct world_ops *ops;
+	const char *root; /* "/cgfs-test-1234-7" */
+	const char *scratch; /* a directory for nodes and mounts; live only */
+	const char *pin_dir; /* live only */
+	int report_fd; /* notes and the reason of a skip go to the runner */
+	void *priv; /* of the world's kind */
+	struct shim *shim;
+	struct cgfs *contexts[WORLD_CONTEXTS_MAX];
+	size_t n_contexts;
+	struct cgfs_group *groups[WORLD_GROUPS_MAX]; /* tracked handles, oldest first */
+	size_t n_groups;
+	pid_t pids[WORLD_PIDS_MAX];
+	size_t n_pids;
+	size_t fds_at_start;
+	char policy_missing[256]; /* why WORLD_POLICY has no policy */
+};
+
+/* -- one test ------------------------------------------------------------------------------- */
+
+struct world_test {
+	const char *name;
+	void (*fn)(struct world *w);
+};
+
+/* Each file of tests has one table, ended by a NULL name. */
+extern const struct world_test layout_tests[], pod_tests[], root_tests[], memory_tests[],
+	cpu_tests[], limit_tests[], join_tests[], stats_tests[], freeze_tests[], kill_tests[],
+	remove_tests[], oom_tests[], device_tests[], adopt_tests[], fault_tests[];
+
+/* Ends the test. */
+void world_fail(const char *file, int line, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4), noreturn));
+void world_skip(struct world *w, const char *why, ...)
+	__attribute__((format(printf, 2, 3), noreturn));
+void world_note(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define FAIL(...) world_fail(__FILE__, __LINE__, __VA_ARGS__)
+
+#define CHECK(cond)                          \
+	do {                                 \
+		if (!(cond))                 \
+			FAIL("%s", #cond);   \
+	} while (0)
+
+/* CHECK with words of its own. */
+#define CHECK_MSG(cond, ...)                 \
+	do {                                 \
+		if (!(cond))                 \
+			FAIL(__VA_ARGS__);   \
+	} while (0)
+
+#define CHECK_INT(have, want)                                                                \
+	do {                                                                                 \
+		long long have_ = (have), want_ = (want);                                    \
+		if (have_ != want_)                                                          \
+			FAIL("%s is %lld, not %s (%lld)", #have, have_, #want, want_);       \
+	} while (0)
+
+#define CHECK_STR(have, want)                                                                \
+	do {                                                                                 \
+		const char *have_ = (have), *want_ = (want);                                 \
+		if (strcmp(have_, want_) != 0)                                               \
+			FAIL("%s is \"%s\", not \"%s\"", #have, have_, want_);               \
+	} while (0)
+
+#define CHECK_HAS(text, part)                                                                \
+	do {                                                                                 \
+		const char *text_ = (text), *part_ = (part);                                 \
+		if (!strstr(text_, part_))                                                   \
+			FAIL("%s is \"%s\", without \"%s\"", #text, text_, part_);           \
+	} while (0)
+
+/* @call is an expression that uses &err. */
+#define OK(call)                                                                             \
+	do {                                                                                 \
+		struct cgfs_err err = { 0 };                                                 \
+		int r_ = (call);                                                             \
+		if (r_ != 0)                                                                 \
+			FAIL("%s: %d (%s): %s", #call, r_, strerror(r_ < 0 ? -r_ : 0),       \
+			     err.text);                                                      \
+	} while (0)
+
+/* It fails with @code, and the error agrees and says something. */
+#define REFUSED(call, want)                                                                  \
+	({                                                                                   \
+		static struct cgfs_err err;                                                  \
+		memset(&err, 0, sizeof(err));                                                \
+		int r_ = (call), want_ = (want);                                             \
+		if (r_ != want_)                                                             \
+			FAIL("%s: %d (%s), not %s: %s", #call, r_,                           \
+			     strerror(r_ < 0 ? -r_ : 0), #want, err.text);                   \
+		if (err.code != want_ || !err.text[0])                                       \
+			FAIL("%s: code %d, text \"%s\"", #call, err.code, err.text);         \
+		err.text;                                                                    \
+	})
+
+/* -- what tests use ------------------------------------------------------------------------- */
+
+void world_open(struct world *w);
+/* Releases all that the test made, and checks that nothing stayed. */
+void world_close(struct world *w);
+
+/* A context on the world's root; closed by world_close().  @controllers 0: all. */
+struct cgfs *world_context(struct world *w, enum world_policy policy);
+struct cgfs *world_context_with(struct world *w, enum world_policy policy,
+				uint32_t controllers);
+/* Skips the test when @c would not stop a process from opening a device. */
+void world_need_devices(struct world *w, struct cgfs *c);
+void world_need(struct world *w, enum cgfs_controller ctl);
+void world_need_file(struct world *w, enum cgfs_controller ctl, const struct cgfs_group *g,
+		     const char *file);
+
+/* Make, and track: world_close() destroys and closes them, newest first. */
+struct cgfs_group *world_pod(struct world *w, struct cgfs *c, const char *id,
+			     const struct cgfs_resources *res);
+struct cgfs_group *world_container(struct world *w, struct cgfs_group *pod, struct cgfs *c,
+				   const char *id, const struct cgfs_resources *res);
+struct cgfs_group *world_track(struct world *w, struct cgfs_group *g);
+/* Closes a tracked handle now; what it stands for stays. */
+void world_close_group(struct world *w, struct cgfs_group *g);
+/* Destroys what a tracked handle stands for, and closes it. */
+void world_destroy(struct world *w, struct cgfs_group *g);
+/* Closes all contexts, handles and the policy, as a dying agent would; groups stay. */
+void world_restart(struct world *w);
+
+pid_t world_spawn(struct world *w);
+/* A process in a container. */
+pid_t world_spawn_in(struct world *w, struct cgfs_group *g);
+pid_t world_fork(struct world *w, pid_t pid);
+bool world_alive(struct world *w, pid_t pid);
+/* Waits until it makes progress. */
+void world_runs(struct world *w, pid_t pid);
+/* Waits until it is gone. */
+void world_gone(struct world *w, pid_t pid);
+
+/* A control file of a group, as `cat` shows it; ends the test when it cannot be read.  The text
+ * (without the last newline) is in static storage, one of eight in turn. */
+const char *world_cat(struct world *w, enum cgfs_controller ctl, const struct cgfs_group *g,
+		      const char *file);
+uint64_t world_cat_number(struct world *w, enum cgfs_controller ctl,
+			  const struct cgfs_group *g, const char *file);
+bool world_has_file(struct world *w, enum cgfs_controller ctl, const struct cgfs_group *g,
+		    const char *file);
+static inline enum cgfs_version_id world_version(struct world *w, enum cgfs_controller ctl)
+{
+	return w->ops->version(w, ctl);
+}
+/* Is there a cgroup2 tree, and does @ctl live in it? */
+static inline bool world_v2(struct world *w, enum cgfs_controller ctl)
+{
+	return w->ops->version(w, ctl) == CGFS_V2;
+}
+/* The value of one figure; ends the test when it is not available. */
+uint64_t world_stat(struct cgfs_group *g, enum cgfs_stat stat);
+
+/* Waits for an event of @type; @container NULL: of any group; others are thrown away. */
+void world_event(struct world *w, struct cgfs *c, enum cgfs_event_type type,
+		 const char *container, struct cgfs_event *ret);
+/* Reads what there is now, after a moment of quiet; counts the events of @type. */
+size_t world_count_events(struct world *w, struct cgfs *c, enum cgfs_event_type type);
+/* Directories below the root are those of @n groups, in each hierarchy. */
+void world_check_groups(struct world *w, size_t n);
+/* The process is in the group, in each hierarchy. */
+void world_check_member(struct world *w, pid_t pid, const struct cgfs_group *g);
+size_t world_fds(void);
+/* The fake host itself; NULL on a live world. */
+struct fake *world_fake(struct world *w);
+void world_sleep_ms(unsigned int ms);
+
+/* -- the shim between the library and the door (shim.c) -------------------------------------- */
+
+struct shim *shim_new(struct world *w);
+void shim_free(struct shim *s);
+const struct cgfs_fs *shim_fs(struct shim *s, const struct cgfs_fs *real);
+/* Reads say "not frozen yet", whatever is written. */
+void shim_never_frozen(struct shim *s, bool on);
+/* Neither signals nor cgroup.kill reach anybody. */
+void shim_deaf(struct shim *s, bool on);
+/* Called before each call of the door; NULL: nothing. */
+void shim_before(struct shim *s, void (*fn)(struct world *w));
+
+/* -- the runner ------------------------------------------------------------------------------ */
+
+/* Removes what is left of a live test: processes, cgroups, pins, nodes, mounts.  What it found
+ * is named in @text; true when there was anything. */
+bool live_sweep(const char *root, const char *scratch, const char *pin_dir, char *text,
+		size_t len);
+
+#endif
