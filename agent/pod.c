@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pod.c - pods: one cgroup each, and the containers in it.  A pod goes with its last container
+ * once its sandbox has been deleted, so that nothing is left in the kernel whatever the order.
+ */
+#include "../cgfs/internal.h"
+#include "agent.h"
+
+struct pod *pod_find(struct agent *a, const char *id)
+{
+	struct table_node *node = table_find(&a->pods, id);
+
+	return node ? container_of(node, struct pod, node) : NULL;
+}
+
+int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, struct pod **ret,
+	       struct cgfs_err *err)
+{
+	struct pod *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return cgfs_err_set(err, -ENOMEM, "create pod", id, NULL, NULL);
+	p->a = a;
+	p->id = strdup(id);
+	r = p->id ? cgfs_pod_create(a->cgfs, id, res, &p->group, err)
+		  : cgfs_err_set(err, -ENOMEM, "create pod", id, NULL, NULL);
+	if (r < 0) {
+		pod_free(p);
+		return r;
+	}
+	r = table_add(&a->pods, &p->node, p->id);
+	if (r < 0) {
+		p->node.key = NULL;
+		/* Nobody will hear of the end; the library still sees it through. */
+		(void)!cgfs_group_destroy(p->group, 100, NULL);
+		pod_free(p);
+		return cgfs_err_set(err, r, "create pod", id, NULL, NULL);
+	}
+	log_write(&a->log, LOG_INFO, "pod created", "pod", id, "cgroup", cgfs_group_path(p->group),
+		  NULL);
+	*ret = p;
+	return 0;
+}
+
+void pod_free(struct pod *p)
+{
+	if (p->node.key)
+		table_remove(&p->a->pods, &p->node);
+	reply_all(&p->replies, -ECANCELED, "the agent is stopping");
+	cgfs_group_close(p->group);
+	free(p->id);
+	free(p);
+}
+
+void pod_join(struct pod *p, struct container *c)
+{
+	c->pod = p;
+	c->pod_next = p->containers;
+	p->containers = c;
+	p->n++;
+}
+
+static void begin_removal(struct pod *p)
+{
+	struct cgfs_err err = { 0 };
+	int r;
+
+	if (p->removing)
+		return;
+	p->removing = true;
+	r = cgfs_group_remove(p->group, &err);
+	if (r < 0)
+		pod_removed(p, r, err.text);
+}
+
+void pod_removed(struct pod *p, int error, const char *message)
+{
+	struct agent *a = p->a;
+
+	log_write(&a->log, error ? LOG_ERROR : LOG_INFO, "pod deleted", "pod", p->id, "error",
+		  error ? message : NULL, NULL);
+	table_remove(&a->pods, &p->node);
+	p->node.key = NULL;
+	reply_all(&p->replies, error, message);
+	pod_free(p);
+	agent_emptied(a);
+}
+
+static void move_replies(struct reply **to, struct reply **from)
+{
+	while (*to)
+		to = &(*to)->next;
+	*to = *from;
+	*from = NULL;
+}
+
+void pod_leave(struct pod *p, struct container *c)
+{
+	struct container **at = &p->containers;
+
+	while (*at != c)
+		at = &(*at)->pod_next;
+	*at = c->pod_next;
+	p->n--;
+	c->pod = NULL;
+	if (p->doomed && p->n == 0) {
+		move_replies(&p->replies, &c->replies);
+		begin_removal(p);
+	}
+}
+
+static void delete_pod(struct pod *p)
+{
+	struct container *next;
+
+	p->doomed = true;
+	if (p->n == 0) {
+		begin_removal(p);
+		return;
+	}
+	/* The last one takes the pod with it: p must not be looked at after that. */
+	for (struct container *c = p->containers; c; c = next) {
+		next = c->pod_next;
+		container_end(c, NULL, HR_OK, NULL);
+	}
+}
+
+void pod_delete(struct agent *a, struct request *rq, const char *id)
+{
+	struct table_node *node = table_find(&a->containers, id);
+	struct pod *p = pod_find(a, id);
+
+	if (p) {
+		reply_add(&p->replies, rq, HR_OK, NULL);
+		delete_pod(p);
+	} else if (node && !container_of(node, struct container, node)->pod) {
+		container_end(container_of(node, struct container, node), rq, HR_OK, NULL);
+	} else {
+		foreign_delete(a, rq, id);
+	}
+}
+
+void pod_delete_all(struct agent *a)
+{
+	struct table_node *node, *next;
+
+	/* What ends at once changes the tables: begin anew after each that did. */
+	for (node = table_next(&a->containers, NULL); node; node = next) {
+		struct container *c = container_of(node, struct container, node);
+		size_t before = a->containers.n;
+
+		next = table_next(&a->containers, node);
+		if (c->pod)
+			c->pod->doomed = true;
+		if (c->end == END_NONE)
+			container_end(c, NULL, HR_OK, NULL);
+		if (a->containers.n != before)
+			next = table_next(&a->containers, NULL);
+	}
+	for (node = table_next(&a->pods, NULL); node; node = next) {
+		struct pod *p = container_of(node, struct pod, node);
+		size_t before = a->pods.n;
+
+		next = table_next(&a->pods, node);
+		p->doomed = true;
+		if (p->n == 0)
+			begin_removal(p);
+		if (a->pods.n != before)
+			next = table_next(&a->pods, NULL);
+	}
+}
