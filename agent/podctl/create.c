@@ -11,7 +11,7 @@ static const struct opt options[] = {
 	{ "rootfs", 0, "DIR", opt_string, offsetof(struct args, rootfs),
 	  "root file system of the sandbox container (with an agent)" },
 	{ "bundle-dir", 0, "DIR", opt_string, offsetof(struct args, bundle),
-	  "where the agent keeps the pod's bundles (default: /run/cgfs/bundles)" },
+	  "where the agent keeps the pod's bundles\n(default: /run/cgfs/bundles)" },
 	{ 0 },
 };
 

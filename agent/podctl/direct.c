@@ -289,8 +289,9 @@ int target_parse(const char *op, const char *text, char *ret_pod, char *ret_ctr,
 	int r;
 
 	if (len > CGFS_ID_MAX || (slash && strlen(slash + 1) > CGFS_ID_MAX))
-		return cgfs_err_set(reterr, -ENAMETOOLONG, op, NULL, text,
-				    "an id has at most %d bytes", CGFS_ID_MAX);
+		return cgfs_err_set(reterr, -ENAMETOOLONG, NULL, NULL, NULL,
+				    "%s \"%.64s...\": an id has at most %d bytes", op, text,
+				    CGFS_ID_MAX);
 	memcpy(ret_pod, text, len);
 	ret_pod[len] = '\0';
 	strcpy(ret_ctr, slash ? slash + 1 : "");

@@ -10,10 +10,17 @@
 static int set_memory(const struct opt *opt, const char *value, void *to, struct cgfs_err *reterr)
 {
 	struct limits *l = to;
+	int r;
 
 	(void)opt;
 	l->res.set |= CGFS_SET_MEMORY_MAX;
-	return value_bytes("--memory", value, &l->res.memory_max_bytes, reterr);
+	r = value_bytes("--memory", value, &l->res.memory_max_bytes, reterr);
+	if (r < 0)
+		return r;
+	if (l->res.memory_max_bytes == 0)
+		return cgfs_err_set(reterr, -EINVAL, "--memory", NULL, value,
+				    "not even one process could run");
+	return 0;
 }
 
 static int set_cpus(const struct opt *opt, const char *value, void *to, struct cgfs_err *reterr)

@@ -16,7 +16,7 @@ const struct opt opt_global[] = {
 	{ "no-agent", 0, NULL, opt_flag, AT(no_agent),
 	  "work on cgroups directly, without an agent" },
 	{ "root", 0, "PATH", opt_string, AT(root),
-	  "where pods live in each hierarchy, without an agent (default: /pods)" },
+	  "where pods live in each hierarchy, without an agent\n(default: /pods)" },
 	{ "pin-dir", 0, "PATH", opt_string, AT(pin_dir),
 	  "where eBPF maps and links are pinned, without an agent\n"
 	  "(default: /sys/fs/bpf/cgfs)" },

@@ -16,7 +16,7 @@ static const struct opt options[] = {
 	{ "rootfs", 0, "DIR", opt_string, offsetof(struct args, rootfs),
 	  "root file system (with an agent, and only then)" },
 	{ "bundle-dir", 0, "DIR", opt_string, offsetof(struct args, bundle),
-	  "where the agent keeps the pod's bundles (default: /run/cgfs/bundles)" },
+	  "where the agent keeps the pod's bundles\n(default: /run/cgfs/bundles)" },
 	{ "detach", 0, NULL, opt_flag, offsetof(struct args, detach),
 	  "print the process id and do not wait" },
 	{ "keep", 0, NULL, opt_flag, offsetof(struct args, keep),

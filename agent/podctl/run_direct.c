@@ -110,7 +110,7 @@ static int spawn(struct run *run, int *ret_exec, struct cgfs_err *reterr)
 	return 0;
 }
 
-/* Reads what came since; the handle's events are this container's and its neighbours'. */
+/* What came since.  Events of other pods are passed over. */
 static void take_events(struct run *run)
 {
 	struct cgfs_event event;

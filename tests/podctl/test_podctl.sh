@@ -1,0 +1,442 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016 # what containers expand is not for us to expand
+#
+# test_podctl [--list | NAME...] - podctl as a person or a script meets it: usage, errors, JSON,
+# and, as root, real pods without an agent, in a root and a pin directory of their own.
+set -u
+. "${0%/*}/../tools/tap.sh"
+
+O=${O:-build}
+podctl=$O/podctl
+id=cgfs-test-podctl-$$
+root=/$id
+pins=/sys/fs/bpf/$id
+tmp=$(mktemp -d)
+unset CGFS_AGENT
+
+p() { "$podctl" "$@"; }
+# Without an agent, in our own place.
+d() {
+	local verb=$1
+	shift
+	"$podctl" "$verb" --root "$root" --pin-dir "$pins" "$@"
+}
+
+leftovers() {
+	find /sys/fs/cgroup -depth -type d -path "*$root*" 2>/dev/null
+	find "$pins" 2>/dev/null
+	# A process that is dead but not yet reaped by its new parent is gone for us.
+	for f in $(grep -sl "$root/" /proc/[0-9]*/cgroup); do
+		grep -qs '^State:.[^ZX]' "${f%cgroup}status" && echo "process ${f%/cgroup}"
+	done
+}
+
+cleanup() {
+	trap - EXIT
+	[ "$(id -u)" != 0 ] || [ -z "$(leftovers)" ] || d rm --all > /dev/null 2>&1
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+wrong() { printf '%s\n' "$*"; exit 1; }
+as_root() { [ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }; }
+clean() { [ -z "$(leftovers)" ] || wrong "left behind: $(leftovers)"; }
+
+# expect STATUS COMMAND...: runs it; $out and $err are what it printed
+expect() {
+	local want=$1 got=0
+	shift
+	"$@" > "$tmp/out" 2> "$tmp/err" || got=$?
+	out=$(cat "$tmp/out") err=$(cat "$tmp/err")
+	[ $got = "$want" ] || wrong "$*: status $got, not $want; stdout: $out; stderr: $err"
+}
+says() { [[ $err == *"$1"* ]] || wrong "stderr is \"$err\", and does not say \"$1\""; }
+one_line() { [ "$(wc -l < "$tmp/err")" = 1 ] || wrong "not one line: $err"; }
+# json STATUS FILTER WANT COMMAND...: its stdout is one JSON document of which FILTER is WANT
+json() {
+	local status=$1 filter=$2 want=$3 got
+	shift 3
+	expect "$status" "$@"
+	got=$(python3 -c '
+import json, sys
+doc = json.loads(sys.argv[1])
+print(eval(sys.argv[2], {"doc": doc}))' "$out" "$filter") || wrong "not JSON: $out"
+	[ "$got" = "$want" ] || wrong "$*: $filter is $got, not $want, in $out"
+}
+
+# --- usage: needs no privilege ----------------------------------------------------------------
+
+t_help_of_each_verb() {
+	local verb
+	expect 0 p --help
+	for verb in run create ls stat events rm doctor; do
+		grep -q "^  $verb " "$tmp/out" || wrong "--help does not list $verb"
+	done
+	for verb in run create ls stat events rm doctor; do
+		expect 0 p "$verb" --help
+		[[ $out == "usage: podctl $verb"* ]] || wrong "$out"
+		[ "$(expand "$tmp/out" | awk '{ if (length > n) n = length } END { print n }')" -le 94 ] ||
+			wrong "lines of $verb --help are too long"
+	done
+}
+
+t_man_page_and_completion_know_each_option() {
+	local verb option
+	for verb in run create ls stat events rm doctor; do
+		grep -q "\b$verb\b" docs/completion/podctl || wrong "completion lacks $verb"
+		for option in $("$podctl" $verb --help | grep -oE '^ +(-[a-z], )?--[a-z-]+' |
+			grep -oE -- '--[a-z-]+'); do
+			sed 's/\\-/-/g' docs/man/podctl.1 | grep -qF -- "$option" ||
+				wrong "podctl.1 lacks $option of $verb"
+		done
+	done
+}
+
+t_version() {
+	expect 0 p --version
+	[[ $out =~ ^podctl\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || wrong "$out"
+}
+
+t_wrong_usage_is_2_and_names_the_word() {
+	expect 2 p; says "verb is missing"; one_line
+	expect 2 p fly; says '"fly": unknown verb'; one_line
+	expect 2 p --fly ls; says '"--fly": unknown option'; one_line
+	expect 2 p ls now; says '"now": one word too many'; one_line
+	expect 2 p stat; says "is missing"; one_line
+	expect 2 p rm; says "is missing"
+	expect 2 p rm --all web; says "do not go together"
+	expect 2 p run -- true; says "--pod is missing"
+	expect 2 d run --pod web; says "COMMAND... is missing"
+	expect 2 d run --pod web --rootfs / -- true; says "needs an agent"
+	expect 2 d create web --rootfs /; says "needs an agent"
+	expect 2 p ls --agent tcp:1; says "is not unix:PATH"
+	expect 2 p ls --agent unix:/x --root /y; says "does not go with"
+	CGFS_AGENT=nonsense expect 2 p ls; says "CGFS_AGENT"
+}
+
+t_wrong_values_are_2_and_name_option_and_value() {
+	local option value
+	while read -r option value; do
+		expect 2 d create web "$option" "$value"
+		says "$option"; says "\"$value\""; one_line
+		expect 2 d run --pod web "$option" "$value" -- true
+		says "$option"; says "\"$value\""; one_line
+	done <<- 'end'
+		--memory 64Q
+		--memory 64MB
+		--memory -1
+		--memory 0
+		--memory 99999999999999999999
+		--cpus half
+		--cpus 0
+		--cpus -0.5
+		--cpus 0.000001
+		--cpu-weight 0
+		--cpu-weight 10001
+		--pids -1
+		--pids 0
+		--pids 1.5
+		--device x
+		--device c 1:3
+		--device c 1:3 q
+		--device u 1:3 r
+		--device c 99999:3 r
+	end
+	clean
+}
+
+t_wrong_ids_change_nothing() {
+	local bad long
+	long=$(printf 'a%.0s' {1..300})
+	for bad in a/b .. . ../x /abs 'a b' $'a\nb' -x cgroup.procs "$long"; do
+		[ "$bad" = -x ] || { expect 2 d create "$bad"; says 'create pod'; one_line; }
+		expect 2 d run --pod="$bad" -- true; says 'run --pod'; one_line
+		expect 2 d events --pod="$bad" --timeout 0; says 'events --pod'; one_line
+		expect 2 d run --pod=web --name="$bad" -- true; one_line
+	done
+	for bad in .. a/b/c a/.. web/ /web "$long" "web/$long"; do
+		expect 2 d stat "$bad"; says 'stat "'; one_line
+	done
+	expect 2 d create ''; says 'create pod'; one_line
+	expect 2 d run --pod '' -- true; says '--pod'; one_line
+	expect 2 d stat ''; one_line
+	clean
+}
+
+t_an_agent_that_is_not_there_is_1() {
+	expect 1 p ls --agent "unix:$tmp/none"; says "$tmp/none"; one_line
+	CGFS_AGENT=unix:$tmp/none expect 1 p ls; says "$tmp/none"
+	expect 2 p run --agent "unix:$tmp/none" --pod web -- true; says "--rootfs"
+	expect 125 p run --agent "unix:$tmp/none" --pod web --rootfs / -- true; says "$tmp/none"
+	expect 2 p create --agent "unix:$tmp/none" --no-default-devices web; says "OCI"
+}
+
+t_full_disk_is_reported() {
+	[ -w /dev/full ] || { echo "/dev/full cannot be written"; exit 77; }
+	"$podctl" --help > /dev/full 2> "$tmp/err" && wrong "writing to /dev/full succeeded"
+	err=$(cat "$tmp/err")
+	says "No space left"
+}
+
+# --- without an agent, for real ---------------------------------------------------------------
+
+t_run_exits_as_its_command() {
+	as_root
+	expect 0 d run --pod t -- true
+	expect 7 d run --pod t -- sh -c 'exit 7'
+	expect 137 d run --pod t -- sh -c 'kill -9 $$'
+	expect 127 d run --pod t -- "$tmp/none"; says "No such file"
+	expect 126 d run --pod t -- "$tmp"; says "Permission denied"
+	expect 2 d run --pod t --pids 99999999999 -- true; says pids; says 99999999999
+	expect 5 d run --pod t sh -c 'exit $1' sh 5
+	clean
+}
+
+t_run_puts_the_command_into_every_hierarchy() {
+	as_root
+	expect 0 d run --pod t --name c1 -- cat /proc/self/cgroup
+	grep -v name= "$tmp/out" > "$tmp/lines"
+	[ -s "$tmp/lines" ] || wrong "no lines: $out"
+	grep -v "$root/t/c1$" "$tmp/lines" && wrong "outside of the container"
+	clean
+}
+
+t_run_passes_streams_and_arguments() {
+	as_root
+	out=$(echo in | d run --pod t -- sh -c 'cat; echo "$1|$2" >&2' sh 'a b' '' 2> "$tmp/err")
+	[ "$out" = in ] || wrong "stdout: $out"
+	[ "$(cat "$tmp/err")" = 'a b|' ] || wrong "stderr: $(cat "$tmp/err")"
+	clean
+}
+
+t_run_passes_signals_on() {
+	as_root
+	"$podctl" run --root "$root" --pin-dir "$pins" --pod t -- sh -c 'trap "exit 9" USR1; echo up; while :; do sleep 0.05; done' \
+		> "$tmp/up" &
+	local pid=$! status=0
+	until grep -q up "$tmp/up"; do sleep 0.05; done
+	kill -USR1 $pid
+	wait $pid || status=$?
+	[ $status = 9 ] || wrong "status $status"
+
+	"$podctl" run --root "$root" --pin-dir "$pins" --pod t -- sh -c 'echo up; exec sleep 1000' > "$tmp/up" &
+	pid=$! status=0
+	until grep -q up "$tmp/up"; do sleep 0.05; done
+	kill $pid
+	wait $pid || status=$?
+	[ $status = 143 ] || wrong "status $status"
+	clean
+}
+
+t_run_ends_what_its_command_left() {
+	as_root
+	expect 0 d run --pod t -- sh -c 'setsid sleep 1000 > /dev/null 2>&1 < /dev/null &'
+	clean
+}
+
+t_run_says_that_memory_ran_out() {
+	as_root
+	expect 137 d run --pod t --name c1 --memory 16M -- dd if=/dev/zero of=/dev/null bs=200M count=1
+	says "t/c1: killed for lack of memory: pid "
+	says "(dd), at the container's memory limit of 16.0 MiB"
+	clean
+}
+
+t_run_says_that_a_device_was_denied() {
+	as_root
+	expect 1 d run --pod t --name c1 -- sh -c 'echo x > /dev/null && cat /dev/kmsg'
+	says "Operation not permitted"
+	says "t/c1: device denied: char 1:11 read, pid "
+	says "(cat)"
+	expect 0 d run --pod t --device 'c 1:11 r' -- sh -c 'exec 3< /dev/kmsg'
+	expect 2 d run --pod t --no-default-devices -- sh -c 'echo x > /dev/null'
+	says "device denied: char 1:3 write"
+	clean
+}
+
+t_run_reports_as_json_on_stderr() {
+	as_root
+	expect 3 d run --json --pod t --name c1 -- sh -c 'echo mine; cat /dev/kmsg 2> /dev/null; exit 3'
+	[ "$out" = mine ] || wrong "stdout: $out"
+	python3 - "$err" <<- 'end' || wrong "$err"
+		import json, sys
+		doc = json.loads(sys.argv[1])
+		assert doc["pod"] == "t" and doc["container"] == "c1" and doc["status"] == 3, doc
+		assert doc["oom_kills"] == 0 and doc["device_denied"] >= 1, doc
+		event = doc["events"][0]
+		assert event["type"] == "device_denied" and event["comm"] == "cat", event
+		assert event["device"]["major"] == 1 and event["device"]["minor"] == 11, event
+	end
+	clean
+}
+
+t_limits_are_what_was_asked() {
+	as_root
+	expect 0 d create t --memory 64MiB --cpus 0.29 --cpu-weight 300 --pids 32
+	json 0 'doc["stats"]["memory"]["max"]' 67108864 d stat --json t
+	json 0 'doc["stats"]["cpu"]["quota"]' 29000 d stat --json t
+	json 0 'doc["stats"]["cpu"]["period"]' 100000 d stat --json t
+	json 0 'doc["stats"]["cpu"]["weight"]' 300 d stat --json t
+	json 0 'doc["stats"]["pids"]["max"]' 32 d stat --json t
+	expect 0 d stat t
+	grep -Eq '^memory.max +64.0 MiB$' "$tmp/out" || wrong "$out"
+	expect 1 d create t --memory 1M; says 'create pod "t"'; one_line
+	json 0 'doc["stats"]["memory"]["max"]' 67108864 d stat --json t
+	expect 0 d rm t
+	clean
+}
+
+t_pids_limit_holds() {
+	as_root
+	expect 2 d run --pod t --pids 2 -- sh -c '(sleep 0.2; :) & (sleep 0.2; :) & wait'
+	says "fork"
+	expect 0 d run --pod t --pids 5 -- sh -c '(sleep 0.2; :) & (sleep 0.2; :) & wait'
+	clean
+}
+
+t_ls_shows_pods_and_containers() {
+	as_root
+	json 0 'doc["pods"]' '[]' d ls --json
+	expect 0 d create t --memory 64M
+	expect 0 d run --pod t --name c1 --detach -- sleep 1000
+	[ "$(cat "/proc/$out/comm")" = sleep ] || wrong "no such process: $out"
+	json 0 '[p["id"] for p in doc["pods"]]' "['t']" d ls --json
+	json 0 'doc["pods"][0]["containers"][0]["id"]' c1 d ls --json
+	json 0 'doc["pods"][0]["containers"][0]["state"]' running d ls --json
+	json 0 'doc["pods"][0]["containers"][0]["stats"]["pids"]["current"]' 1 d ls --json
+	expect 0 d ls
+	grep -Eq '^POD +CONTAINER +STATE +PIDS +MEMORY +LIMIT +CPU +DENIED +OOM$' "$tmp/out" || wrong "$out"
+	grep -Eq '^t +running +1 .* 64.0 MiB ' "$tmp/out" || wrong "$out"
+	grep -Eq '^t +c1 +running +1 .* max ' "$tmp/out" || wrong "$out"
+	expect 1 d create t; says 'create pod "t"'
+	expect 125 d run --pod t --name c1 -- true; says 'c1'
+	expect 0 d rm t/c1
+	json 0 'doc["pods"][0]["containers"]' '[]' d ls --json
+	expect 0 d rm t
+	clean
+}
+
+t_run_in_a_pod_leaves_the_pod() {
+	as_root
+	expect 0 d create t
+	expect 0 d run --pod t -- true
+	json 0 'len(doc["pods"])' 1 d ls --json
+	expect 0 d run --pod t --keep --name k -- true
+	json 0 'doc["pods"][0]["containers"][0]["state"]' empty d ls --json
+	expect 0 d rm --all
+	clean
+}
+
+t_rm_does_what_it_can() {
+	as_root
+	expect 0 d create t1
+	expect 0 d create t2
+	expect 1 d rm t1 none t2; says 'remove "none": there is no pod "none"'; one_line
+	[ "$out" = $'removed t1\nremoved t2' ] || wrong "$out"
+	json 1 'doc["failed"][0]["target"]' none d rm --json none
+	json 0 'doc["removed"]' '[]' d rm --json --all
+	clean
+}
+
+t_stat_of_nothing_is_1() {
+	as_root
+	expect 1 d stat none; says 'stat "none": there is no pod "none"'; one_line
+	[ -z "$out" ] || wrong "$out"
+	expect 0 d create t
+	expect 1 d stat t/c9; says 'there is no container "c9" in pod "t"'; one_line
+	expect 0 d rm t
+	clean
+}
+
+t_looking_makes_nothing() {
+	as_root
+	expect 0 d ls
+	[ -z "$(tail -n +2 "$tmp/out")" ] || wrong "$out"
+	expect 0 d events --timeout 0
+	expect 1 d stat none
+	clean
+}
+
+t_events_tells_both() {
+	as_root
+	expect 0 d create t --memory 16M
+	expect 0 d run --pod t --name c1 --detach -- sh -c \
+		'cat /dev/kmsg; dd if=/dev/zero of=/dev/null bs=200M count=1'
+	expect 0 d events --json --pod t --count 2 --timeout 10
+	python3 - "$out" <<- 'end' || wrong "$out"
+		import json, sys
+		denied, killed = sorted((json.loads(l) for l in sys.argv[1].splitlines()),
+					key=lambda e: e["type"])
+		assert denied["type"] == "device_denied" and denied["container"] == "c1", denied
+		assert denied["comm"] == "cat" and denied["pid"] > 1, denied
+		assert denied["device"]["access"] == "r", denied
+		assert killed["type"] == "oom_kill" and killed["pod"] == "t", killed
+	end
+	expect 1 d events --count 1 --timeout 0
+	expect 0 d rm t
+	clean
+}
+
+t_doctor_has_reasons_and_leaves_nothing() {
+	as_root
+	json 0 'all(c["ok"] or c["detail"] for c in doc["capabilities"])' True d doctor --json
+	json 0 'len([c for c in doc["controllers"] if c["version"] and c["mount"]]) > 3' True \
+		d doctor --json
+	expect 0 d doctor
+	grep -Eq '^CONTROLLER +VERSION +MOUNT$' "$tmp/out" || wrong "$out"
+	grep -Eq '^limit.memory +ok +' "$tmp/out" || wrong "$out"
+	clean
+	mountpoint -q /sys/fs/bpf && had=y || had=n
+	expect 0 d doctor
+	[ $had = y ] || ! mountpoint -q /sys/fs/bpf || wrong "bpffs stays mounted"
+}
+
+t_two_at_once_do_not_meet() {
+	as_root
+	local i pids=()
+	for i in 1 2 3 4 5 6; do
+		d run --pod "t$((i % 3))" --name "c$i" -- sh -c "sleep 0.$i" 2> "$tmp/err$i" &
+		pids+=($!)
+	done
+	for i in 1 2 3 4 5 6; do
+		wait "${pids[i - 1]}" || wrong "run $i: $(cat "$tmp/err$i")"
+	done
+	d rm --all > /dev/null
+	clean
+}
+
+t_without_privilege_the_error_names_the_file() {
+	as_root
+	command -v setpriv > /dev/null || { echo "setpriv is not here"; exit 77; }
+	cp "$podctl" "$tmp/podctl" && chmod 755 "$tmp" "$tmp/podctl"
+	expect 1 setpriv --reuid 65534 --regid 65534 --clear-groups "$tmp/podctl" create t --root "$root"
+	says "/"; one_line
+	clean
+}
+
+# ------------------------------------------------------------------------------------------------
+
+all=$(declare -F | sed -n 's/^declare -f t_//p')
+if [ "${1:-}" = --list ]; then
+	printf '%s\n' "$all"
+	exit 0
+fi
+for name in $all; do
+	chosen=$([ $# = 0 ] && echo y)
+	for glob in "$@"; do
+		# shellcheck disable=SC2053 # a glob is meant
+		[[ $name == $glob ]] && chosen=y
+	done
+	[ "$chosen" = y ] || continue
+	status=0
+	text=$(trap - EXIT; "t_$name" 2>&1) || status=$?
+	case $status in
+	0) pass "$name" ;;
+	77) skip "$name" "$text" ;;
+	*) fail "$name" "$text"; [ "$(id -u)" != 0 ] || d rm --all > /dev/null 2>&1 ;;
+	esac
+done
+finish
