@@ -14,6 +14,10 @@ struct oci_result {
 	json_t *root;
 	struct cgfs_device_rule *devices;
 	struct cgfs_unified *unified;
+	struct cgfs_io_device *io_devices;
+	struct cgfs_hugetlb *hugetlb;
+	struct cgfs_rdma *rdma;
+	struct cgfs_net_prio *net_prio;
 	char ignored[512];
 };
 
@@ -39,7 +43,17 @@ CGFS_CHECK int cgfs_oci_integer(struct oci *o, const json_t *value, int64_t *ret
 CGFS_CHECK int cgfs_oci_string(struct oci *o, const json_t *value, const char **ret);
 CGFS_CHECK int cgfs_oci_boolean(struct oci *o, const json_t *value, bool *ret);
 
+/* All fields of the object. */
+CGFS_CHECK int cgfs_oci_fields(struct oci *o, const json_t *root);
+
 /* `devices` (NULL: absent), with the default devices after them. */
 CGFS_CHECK int cgfs_oci_devices(struct oci *o, const json_t *list);
+
+/* `blockIO.weightDevice` (CGFS_IO_WEIGHT) and the throttle lists (one bit of a rate each). */
+CGFS_CHECK int cgfs_oci_io_devices(struct oci *o, const json_t *list, unsigned int bit);
+/* `hugepageLimits`, `rdma`, `network.priorities`. */
+CGFS_CHECK int cgfs_oci_hugepages(struct oci *o, const json_t *list);
+CGFS_CHECK int cgfs_oci_rdma(struct oci *o, const json_t *object);
+CGFS_CHECK int cgfs_oci_priorities(struct oci *o, const json_t *list);
 
 #endif

@@ -12,7 +12,7 @@
 /* Absent and -1 stand for any number; every other negative one is a mistake. */
 static int take_number(struct oci *o, const json_t *value, int32_t max, int32_t *ret)
 {
-	int64_t v;
+	int64_t v = 0;
 	int r;
 
 	r = cgfs_oci_integer(o, value, &v);
@@ -26,7 +26,7 @@ static int take_number(struct oci *o, const json_t *value, int32_t max, int32_t 
 
 static int take_type(struct oci *o, const json_t *value, enum cgfs_device_type *ret)
 {
-	const char *text;
+	const char *text = "";
 	int r;
 
 	r = cgfs_oci_string(o, value, &text);
@@ -40,7 +40,7 @@ static int take_type(struct oci *o, const json_t *value, enum cgfs_device_type *
 
 static int take_access(struct oci *o, const json_t *value, uint32_t *ret)
 {
-	const char *text;
+	const char *text = "";
 	int r;
 
 	r = cgfs_oci_string(o, value, &text);

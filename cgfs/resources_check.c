@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define KNOWN_BITS (((uint64_t)(CGFS_SET_MEMORY_MIN << 1) - 1) | CGFS_SET_ALLOW_OOM_KILL)
+#define KNOWN_BITS ((uint64_t)((CGFS_SET_NET_PRIO << 1) - 1) | CGFS_SET_ALLOW_OOM_KILL)
 
 /* No caller's struct is larger, whatever its version: a larger size is an uninitialized one. */
 #define SZ_MAX 4096
@@ -43,10 +43,24 @@ static const struct cgfs_resource_names own_names = {
 	.pids_max = "pids_max",
 	.devices = "devices",
 	.unified = "unified",
+	.cpu_burst = "cpu_burst_us",
+	.cpu_idle = "cpu_idle",
+	.cpu_rt_runtime = "cpu_rt_runtime_us",
+	.cpu_rt_period = "cpu_rt_period_us",
+	.cpuset_partition = "cpuset_partition",
+	.memory_swappiness = "memory_swappiness",
+	.memory_kernel_tcp = "memory_kernel_tcp_bytes",
+	.memory_zswap_max = "memory_zswap_max_bytes",
+	.io_weight = "io_weight",
+	.io_devices = "io_devices",
+	.hugetlb = "hugetlb",
+	.rdma = "rdma",
+	.misc = "misc",
+	.net_prio = "net_prio",
 };
 
-__attribute__((format(printf, 4, 5))) static int refuse(struct cgfs_err *reterr, const char *name,
-							uint64_t value, const char *why, ...)
+int cgfs_value_refuse(struct cgfs_err *reterr, const char *name, uint64_t value, const char *why,
+		      ...)
 {
 	char number[24], words[256];
 	va_list ap;
@@ -63,8 +77,8 @@ __attribute__((format(printf, 4, 5))) static int refuse(struct cgfs_err *reterr,
 static int check_bytes(uint64_t value, const char *name, struct cgfs_err *reterr)
 {
 	if (value > INT64_MAX && value != CGFS_MAX)
-		return refuse(reterr, name, value, "the largest number of bytes is %" PRId64,
-			      INT64_MAX);
+		return cgfs_value_refuse(reterr, name, value,
+					 "the largest number of bytes is %" PRId64, INT64_MAX);
 	return 0;
 }
 
@@ -80,6 +94,9 @@ static int check_memory(const struct cgfs_resources *res, const struct cgfs_reso
 		{ CGFS_SET_MEMORY_LOW, res->memory_low_bytes, names->memory_low },
 		{ CGFS_SET_MEMORY_HIGH, res->memory_high_bytes, names->memory_high },
 		{ CGFS_SET_MEMORY_MIN, res->memory_min_bytes, names->memory_min },
+		{ CGFS_SET_MEMORY_KERNEL_TCP, res->memory_kernel_tcp_bytes,
+		  names->memory_kernel_tcp },
+		{ CGFS_SET_MEMORY_ZSWAP_MAX, res->memory_zswap_max_bytes, names->memory_zswap_max },
 	};
 	long page = sysconf(_SC_PAGESIZE);
 
@@ -92,8 +109,11 @@ static int check_memory(const struct cgfs_resources *res, const struct cgfs_reso
 	}
 	/* The kernel counts pages and rounds down; a limit of 0 kills whatever is started. */
 	if ((res->set & CGFS_SET_MEMORY_MAX) && page > 0 && res->memory_max_bytes < (uint64_t)page)
-		return refuse(reterr, names->memory_max, res->memory_max_bytes,
-			      "a limit is at least one page (%ld bytes)", page);
+		return cgfs_value_refuse(reterr, names->memory_max, res->memory_max_bytes,
+					 "a limit is at least one page (%ld bytes)", page);
+	if ((res->set & CGFS_SET_MEMORY_SWAPPINESS) && res->memory_swappiness > 100)
+		return cgfs_value_refuse(reterr, names->memory_swappiness, res->memory_swappiness,
+					 "it must be 0 to 100");
 	return 0;
 }
 
@@ -105,16 +125,17 @@ static int check_swap(const struct cgfs_resources *res, const struct cgfs_resour
 	if (!(res->set & CGFS_SET_MEMORY_SWAP) || swap == CGFS_MAX)
 		return 0;
 	if (!(res->set & CGFS_SET_MEMORY_MAX))
-		return refuse(reterr, names->memory_swap, swap,
-			      "it is memory and swap together and needs %s", names->memory_max);
+		return cgfs_value_refuse(reterr, names->memory_swap, swap,
+					 "it is memory and swap together and needs %s",
+					 names->memory_max);
 	if (memory == CGFS_MAX)
-		return refuse(reterr, names->memory_swap, swap,
-			      "it is memory and swap together, but %s is unlimited",
-			      names->memory_max);
+		return cgfs_value_refuse(reterr, names->memory_swap, swap,
+					 "it is memory and swap together, but %s is unlimited",
+					 names->memory_max);
 	if (swap < memory)
-		return refuse(reterr, names->memory_swap, swap,
-			      "it is memory and swap together, but %s is %" PRIu64,
-			      names->memory_max, memory);
+		return cgfs_value_refuse(reterr, names->memory_swap, swap,
+					 "it is memory and swap together, but %s is %" PRIu64,
+					 names->memory_max, memory);
 	return 0;
 }
 
@@ -124,24 +145,63 @@ static int check_cpu(const struct cgfs_resources *res, const struct cgfs_resourc
 	uint64_t set = res->set;
 
 	if ((set & CGFS_SET_CPU_WEIGHT) && (set & CGFS_SET_CPU_SHARES))
-		return refuse(reterr, names->cpu_shares, res->cpu_shares,
-			      "%s is set as well, and both say the same thing", names->cpu_weight);
+		return cgfs_value_refuse(reterr, names->cpu_shares, res->cpu_shares,
+					 "%s is set as well, and both say the same thing",
+					 names->cpu_weight);
 	if ((set & CGFS_SET_CPU_WEIGHT) && (res->cpu_weight < 1 || res->cpu_weight > 10000))
-		return refuse(reterr, names->cpu_weight, res->cpu_weight, "it must be 1 to 10000");
+		return cgfs_value_refuse(reterr, names->cpu_weight, res->cpu_weight,
+					 "it must be 1 to 10000");
 	if ((set & CGFS_SET_CPU_SHARES) && res->cpu_shares == CGFS_MAX)
-		return refuse(reterr, names->cpu_shares, res->cpu_shares,
-			      "shares are relative; there is no unlimited");
+		return cgfs_value_refuse(reterr, names->cpu_shares, res->cpu_shares,
+					 "shares are relative; there is no unlimited");
 	if ((set & CGFS_SET_CPU_QUOTA) && res->cpu_quota_us < CPU_QUOTA_MIN)
-		return refuse(reterr, names->cpu_quota, res->cpu_quota_us,
-			      "the smallest quota is %d microseconds", CPU_QUOTA_MIN);
+		return cgfs_value_refuse(reterr, names->cpu_quota, res->cpu_quota_us,
+					 "the smallest quota is %d microseconds", CPU_QUOTA_MIN);
 	if ((set & CGFS_SET_CPU_QUOTA) && res->cpu_quota_us > CPU_QUOTA_MAX &&
 	    res->cpu_quota_us != CGFS_MAX)
-		return refuse(reterr, names->cpu_quota, res->cpu_quota_us,
-			      "the largest quota is %" PRIu64 " microseconds", CPU_QUOTA_MAX);
+		return cgfs_value_refuse(reterr, names->cpu_quota, res->cpu_quota_us,
+					 "the largest quota is %" PRIu64 " microseconds",
+					 CPU_QUOTA_MAX);
 	if ((set & CGFS_SET_CPU_PERIOD) &&
 	    (res->cpu_period_us < CPU_PERIOD_MIN || res->cpu_period_us > CPU_PERIOD_MAX))
-		return refuse(reterr, names->cpu_period, res->cpu_period_us,
-			      "it must be %d to %d microseconds", CPU_PERIOD_MIN, CPU_PERIOD_MAX);
+		return cgfs_value_refuse(reterr, names->cpu_period, res->cpu_period_us,
+					 "it must be %d to %d microseconds", CPU_PERIOD_MIN,
+					 CPU_PERIOD_MAX);
+	return 0;
+}
+
+/* What goes beyond weight, quota and period. */
+static int check_cpu_more(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
+			  struct cgfs_err *reterr)
+{
+	uint64_t set = res->set, runtime = res->cpu_rt_runtime_us, period = res->cpu_rt_period_us;
+
+	if ((set & CGFS_SET_CPU_BURST) && res->cpu_burst_us > CPU_QUOTA_MAX)
+		return cgfs_value_refuse(reterr, names->cpu_burst, res->cpu_burst_us,
+					 "the largest burst is %" PRIu64 " microseconds",
+					 CPU_QUOTA_MAX);
+	if ((set & CGFS_SET_CPU_BURST) && (set & CGFS_SET_CPU_QUOTA) &&
+	    res->cpu_burst_us > res->cpu_quota_us)
+		return cgfs_value_refuse(reterr, names->cpu_burst, res->cpu_burst_us,
+					 "it must not be above %s, which is %" PRIu64,
+					 names->cpu_quota, res->cpu_quota_us);
+	if ((set & CGFS_SET_CPU_IDLE) && res->cpu_idle &&
+	    (set & (CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_SHARES)))
+		return cgfs_err_set(reterr, -EINVAL, names->cpu_idle, NULL, NULL,
+				    "an idle group has no weight, but %s is set",
+				    set & CGFS_SET_CPU_WEIGHT ? names->cpu_weight
+							      : names->cpu_shares);
+	if ((set & CGFS_SET_CPU_RT_PERIOD) && (!period || period > CPU_QUOTA_MAX))
+		return cgfs_value_refuse(reterr, names->cpu_rt_period, period,
+					 "it must be 1 to %" PRIu64 " microseconds", CPU_QUOTA_MAX);
+	if ((set & CGFS_SET_CPU_RT_RUNTIME) && runtime > CPU_QUOTA_MAX && runtime != CGFS_MAX)
+		return cgfs_value_refuse(reterr, names->cpu_rt_runtime, runtime,
+					 "the largest is %" PRIu64 " microseconds", CPU_QUOTA_MAX);
+	if ((set & CGFS_SET_CPU_RT_RUNTIME) && (set & CGFS_SET_CPU_RT_PERIOD) &&
+	    runtime != CGFS_MAX && runtime > period)
+		return cgfs_value_refuse(reterr, names->cpu_rt_runtime, runtime,
+					 "it must not be above %s, which is %" PRIu64,
+					 names->cpu_rt_period, period);
 	return 0;
 }
 
@@ -191,13 +251,20 @@ static int check_list(const char *list, const char *name, struct cgfs_err *reter
 static int check_lists(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
 		       struct cgfs_err *reterr)
 {
+	const char *partition = res->cpuset_partition;
 	int r = 0;
 
 	if (res->set & CGFS_SET_CPUSET_CPUS)
 		r = check_list(res->cpuset_cpus, names->cpuset_cpus, reterr);
 	if (r == 0 && (res->set & CGFS_SET_CPUSET_MEMS))
 		r = check_list(res->cpuset_mems, names->cpuset_mems, reterr);
-	return r;
+	if (r < 0 || !(res->set & CGFS_SET_CPUSET_PARTITION))
+		return r;
+	if (!partition || (!streq(partition, "member") && !streq(partition, "root") &&
+			   !streq(partition, "isolated")))
+		return cgfs_err_set(reterr, -EINVAL, names->cpuset_partition, NULL, partition,
+				    "it must be member, root or isolated");
+	return 0;
 }
 
 static int check_devices(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
@@ -258,7 +325,7 @@ static int check_version(const struct cgfs_resources *res, struct cgfs_err *rete
 	if (res->set & ~KNOWN_BITS)
 		return cgfs_err_set(reterr, -E2BIG, "resources", NULL, NULL,
 				    "set has bits that this library (%s) does not know: 0x%" PRIx64,
-				    CGFS_VERSION, res->set & ~KNOWN_BITS);
+				    CGFS_VERSION, (uint64_t)(res->set & ~KNOWN_BITS));
 	return 0;
 }
 
@@ -274,14 +341,18 @@ int cgfs_resources_check_named(const struct cgfs_resources *res,
 		r = check_swap(res, names, reterr);
 	if (r == 0)
 		r = check_cpu(res, names, reterr);
+	if (r == 0)
+		r = check_cpu_more(res, names, reterr);
 	if (r == 0 && (res->set & CGFS_SET_PIDS_MAX) && res->pids_max > PIDS_LIMIT_MAX &&
 	    res->pids_max != CGFS_MAX)
-		r = refuse(reterr, names->pids_max, res->pids_max, "the largest limit is %" PRIu64,
-			   PIDS_LIMIT_MAX);
+		r = cgfs_value_refuse(reterr, names->pids_max, res->pids_max,
+				      "the largest limit is %" PRIu64, PIDS_LIMIT_MAX);
 	if (r == 0)
 		r = check_lists(res, names, reterr);
 	if (r == 0)
 		r = check_devices(res, names, reterr);
+	if (r == 0)
+		r = cgfs_resource_lists_check(res, names, reterr);
 	if (r == 0)
 		r = check_unified(res, names, reterr);
 	return r;

@@ -2,6 +2,7 @@
 /*
  * test_convert.c - cpu.shares to cpu.weight and back, over their whole ranges.
  */
+#include "cgfs/convert.h"
 #include "cgfs/internal.h"
 #include "tests/tap.h"
 #include <cgfs/resources.h>
@@ -74,10 +75,23 @@ static void shares_from_weight_every_weight_comes_back(void **state)
 	assert_int_equal(cgfs_shares_from_weight(10000), 262144);
 }
 
+static void io_weight_fixed_points_and_order_hold(void **state)
+{
+	(void)state;
+	assert_int_equal(cgfs_io_weight(10), 1);
+	assert_int_equal(cgfs_io_weight(100), 100);
+	assert_int_equal(cgfs_io_weight(1000), 10000);
+	assert_int_equal(cgfs_io_weight(0), 1);
+	assert_int_equal(cgfs_io_weight(UINT64_MAX), 10000);
+	for (uint64_t weight = 11; weight <= 1000; weight++)
+		assert_true(cgfs_io_weight(weight) > cgfs_io_weight(weight - 1));
+}
+
 static const struct tap_test tests[] = {
 	TAP_TEST(weight_from_shares_known_values_match),
 	TAP_TEST(weight_from_shares_out_of_range_is_clamped),
 	TAP_TEST(weight_from_shares_all_values_match_the_formula),
+	TAP_TEST(io_weight_fixed_points_and_order_hold),
 	TAP_TEST(shares_from_weight_every_weight_comes_back),
 };
 

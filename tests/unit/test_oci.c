@@ -100,7 +100,7 @@ static void oci_zero_empty_and_null_are_unset(void **state)
 	is_unset("{\"memory\":{\"limit\":0,\"swap\":0,\"reservation\":0},\"pids\":{\"limit\":0}}");
 	is_unset("{\"memory\":{\"limit\":null,\"swappiness\":null,\"disableOOMKiller\":null}}");
 	is_unset("{\"cpu\":{\"shares\":0,\"quota\":0,\"period\":0,\"cpus\":\"\",\"mems\":\"\","
-		 "\"burst\":0,\"idle\":0,\"realtimeRuntime\":0,\"realtimePeriod\":0}}");
+		 "\"burst\":null,\"idle\":null,\"realtimeRuntime\":0,\"realtimePeriod\":0}}");
 	cgfs_resources_free(NULL);
 }
 
@@ -259,6 +259,19 @@ static void oci_too_much_is_refused(void **state)
 		at += (size_t)sprintf(json + at, "%s\"memory.x%d\":\"1\"", i ? "," : "", i);
 	sprintf(json + at, "}}");
 	refuse_as(json, -E2BIG, "unified", "257 entries");
+	at = (size_t)sprintf(json, "{\"hugepageLimits\":[");
+	for (int i = 0; i < 257; i++)
+		at += (size_t)sprintf(json + at, "%s{\"pageSize\":\"2MB\",\"limit\":0}",
+				      i ? "," : "");
+	sprintf(json + at, "]}");
+	refuse_as(json, -E2BIG, "hugepageLimits", "257 entries");
+	/* The lists of block devices count together. */
+	at = (size_t)sprintf(json, "{\"blockIO\":{\"weightDevice\":[");
+	for (int i = 0; i < 256; i++)
+		at += (size_t)sprintf(json + at, "%s{\"major\":8,\"minor\":%d,\"weight\":100}",
+				      i ? "," : "", i);
+	sprintf(json + at, "],\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":1}]}}");
+	refuse_as(json, -E2BIG, "blockIO.throttleReadBpsDevice[0]", "256");
 }
 
 static void oci_largest_device_list_is_taken(void **state)
@@ -286,40 +299,205 @@ static void oci_what_changes_behaviour_and_cannot_be_applied_is_refused(void **s
 		const char *json, *field;
 	} cases[] = {
 		{ "{\"memory\":{\"kernel\":33554432}}", "memory.kernel: \"33554432\"" },
-		{ "{\"memory\":{\"kernelTCP\":33554432}}", "memory.kernelTCP" },
-		{ "{\"memory\":{\"swappiness\":0}}", "memory.swappiness: \"0\"" },
-		{ "{\"memory\":{\"swappiness\":100}}", "memory.swappiness" },
-		{ "{\"memory\":{\"disableOOMKiller\":true}}", "memory.disableOOMKiller: \"true\"" },
 		{ "{\"memory\":{\"useHierarchy\":false}}", "memory.useHierarchy: \"false\"" },
-		{ "{\"memory\":{\"checkBeforeUpdate\":true}}", "memory.checkBeforeUpdate" },
-		{ "{\"cpu\":{\"burst\":1000}}", "cpu.burst" },
-		{ "{\"cpu\":{\"idle\":1}}", "cpu.idle" },
-		{ "{\"cpu\":{\"realtimeRuntime\":950000}}", "cpu.realtimeRuntime" },
-		{ "{\"cpu\":{\"realtimePeriod\":1000000}}", "cpu.realtimePeriod" },
-		{ "{\"blockIO\":{\"weight\":100}}", "blockIO.weight" },
 		{ "{\"blockIO\":{\"leafWeight\":100}}", "blockIO.leafWeight" },
-		{ "{\"blockIO\":{\"weightDevice\":[{}]}}", "blockIO.weightDevice" },
-		{ "{\"blockIO\":{\"throttleReadBpsDevice\":[{}]}}",
-		  "blockIO.throttleReadBpsDevice" },
-		{ "{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":0}]}", "hugepageLimits" },
-		{ "{\"rdma\":{\"mlx5_0\":{}}}", "rdma" },
-		{ "{\"network\":{\"classID\":1}}", "network.classID" },
-		{ "{\"network\":{\"priorities\":[{}]}}", "network.priorities" },
+		/* bfq_weight_and_device */
+		{ "{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":100,"
+		  "\"leafWeight\":100}]}}",
+		  "blockIO.weightDevice[0]" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		refuse_as(cases[i].json, -EOPNOTSUPP, cases[i].field, "cannot apply");
-	/* Out of the specification's range on top of it. */
+		refuse_as(cases[i].json, -EOPNOTSUPP, cases[i].field, "");
+}
+
+static void oci_lesser_fields_are_read(void **state)
+{
+	struct cgfs_resources *res;
+
+	(void)state;
+	res = take("{\"memory\":{\"swappiness\":0,\"kernelTCP\":8192,"
+		   "\"disableOOMKiller\":true},\"cpu\":{\"quota\":50000,\"burst\":20000,"
+		   "\"idle\":1,\"realtimeRuntime\":950000,\"realtimePeriod\":1000000},"
+		   "\"blockIO\":{\"weight\":10},\"network\":{\"classID\":1048577}}");
+	assert_int_equal(res->set, CGFS_SET_MEMORY_SWAPPINESS | CGFS_SET_MEMORY_KERNEL_TCP |
+					   CGFS_SET_MEMORY_OOM_DISABLE | CGFS_SET_CPU_QUOTA |
+					   CGFS_SET_CPU_BURST | CGFS_SET_CPU_IDLE |
+					   CGFS_SET_CPU_RT_RUNTIME | CGFS_SET_CPU_RT_PERIOD |
+					   CGFS_SET_IO_WEIGHT | CGFS_SET_NET_CLASSID |
+					   CGFS_SET_DEVICES);
+	assert_int_equal(res->memory_swappiness, 0);
+	assert_int_equal(res->memory_kernel_tcp_bytes, 8192);
+	assert_true(res->memory_oom_disable);
+	assert_int_equal(res->cpu_burst_us, 20000);
+	assert_true(res->cpu_idle);
+	assert_int_equal(res->cpu_rt_runtime_us, 950000);
+	assert_int_equal(res->cpu_rt_period_us, 1000000);
+	assert_int_equal(res->io_weight, 10);
+	assert_int_equal(res->net_classid, 1048577);
+	cgfs_resources_free(res);
+	/* A client can leave these out, so that 0 is 0. */
+	res = take("{\"cpu\":{\"burst\":0,\"idle\":0,\"shares\":1024}}");
+	assert_int_equal(res->set, CGFS_SET_CPU_BURST | CGFS_SET_CPU_IDLE | CGFS_SET_CPU_SHARES |
+					   CGFS_SET_DEVICES);
+	assert_false(res->cpu_idle);
+	cgfs_resources_free(res);
+}
+
+static void oci_lesser_fields_out_of_range_are_refused(void **state)
+{
+	(void)state;
 	refuse("{\"memory\":{\"swappiness\":101}}", "memory.swappiness: \"101\"", "0 to 100");
+	refuse("{\"memory\":{\"swappiness\":-1}}", "memory.swappiness: \"-1\"", "negative");
 	refuse("{\"cpu\":{\"idle\":2}}", "cpu.idle: \"2\"", "0 or 1");
+	refuse("{\"cpu\":{\"idle\":1,\"shares\":512}}", "cpu.idle", "cpu.shares is set");
+	refuse("{\"cpu\":{\"quota\":5000,\"burst\":5001}}", "cpu.burst: \"5001\"", "cpu.quota");
+	refuse("{\"cpu\":{\"realtimeRuntime\":2,\"realtimePeriod\":1}}",
+	       "cpu.realtimeRuntime: \"2\"", "cpu.realtimePeriod");
+	/* blkio_weight_5: 10 is the specification's least */
+	refuse("{\"blockIO\":{\"weight\":5}}", "blockIO.weight: \"5\"", "10 to 1000");
+	refuse("{\"blockIO\":{\"weight\":1001}}", "blockIO.weight: \"1001\"", "10 to 1000");
+	refuse("{\"network\":{\"classID\":4294967296}}", "network.classID", "4294967295");
+	refuse("{\"network\":{\"classID\":-1}}", "network.classID: \"-1\"", "0 to");
+}
+
+static void oci_block_devices_are_read_in_order(void **state)
+{
+	struct cgfs_resources *res;
+
+	(void)state;
+	res = take("{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":500}],"
+		   "\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":16,\"rate\":1048576}],"
+		   "\"throttleWriteBpsDevice\":[{\"major\":8,\"minor\":16,\"rate\":0}],"
+		   "\"throttleReadIOPSDevice\":[{\"major\":8,\"minor\":16,\"rate\":100},"
+		   "{\"major\":8,\"minor\":16,\"rate\":200}],"
+		   "\"throttleWriteIOPSDevice\":[{\"major\":7,\"minor\":0,"
+		   "\"rate\":4294967296}]}}");
+	assert_int_equal(res->set, CGFS_SET_IO_DEVICES | CGFS_SET_DEVICES);
+	assert_int_equal(res->n_io_devices, 6);
+	assert_int_equal(res->io_devices[0].set, CGFS_IO_WEIGHT);
+	assert_int_equal(res->io_devices[0].major, 8);
+	assert_int_equal(res->io_devices[0].minor, 0);
+	assert_int_equal(res->io_devices[0].weight, 500);
+	assert_int_equal(res->io_devices[1].set, CGFS_IO_READ_BPS);
+	assert_int_equal(res->io_devices[1].minor, 16);
+	assert_int_equal(res->io_devices[1].read_bps, 1048576);
+	/* blkio_rate_0: no limit, as v1 has it */
+	assert_int_equal(res->io_devices[2].set, CGFS_IO_WRITE_BPS);
+	assert_int_equal(res->io_devices[2].write_bps, CGFS_MAX);
+	/* blkio_same_device_twice: both, in order */
+	assert_int_equal(res->io_devices[3].set, CGFS_IO_READ_IOPS);
+	assert_int_equal(res->io_devices[3].read_iops, 100);
+	assert_int_equal(res->io_devices[4].read_iops, 200);
+	assert_int_equal(res->io_devices[5].set, CGFS_IO_WRITE_IOPS);
+	assert_int_equal(res->io_devices[5].write_iops, UINT64_C(4294967296));
+	cgfs_resources_free(res);
+}
+
+static void oci_bad_block_devices_are_refused_by_list_and_index(void **state)
+{
+	static const struct {
+		const char *list, *field, *why;
+	} cases[] = {
+		{ "\"throttleReadBpsDevice\":{}", "blockIO.throttleReadBpsDevice", "array" },
+		{ "\"throttleReadBpsDevice\":[5]", "blockIO.throttleReadBpsDevice[0]: \"5\"",
+		  "object" },
+		{ "\"throttleReadBpsDevice\":[{\"minor\":0,\"rate\":1}]",
+		  "blockIO.throttleReadBpsDevice[0]", "\"major\" is missing" },
+		{ "\"throttleReadBpsDevice\":[{\"major\":8,\"rate\":1}]",
+		  "blockIO.throttleReadBpsDevice[0]", "\"minor\" is missing" },
+		{ "\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0}]",
+		  "blockIO.throttleReadBpsDevice[0]", "\"rate\" is missing" },
+		{ "\"throttleWriteIOPSDevice\":[{\"major\":8,\"minor\":0,\"rate\":-1}]",
+		  "blockIO.throttleWriteIOPSDevice[0].rate: \"-1\"", "0 to" },
+		{ "\"throttleWriteIOPSDevice\":[{\"major\":-1,\"minor\":0,\"rate\":1}]",
+		  "blockIO.throttleWriteIOPSDevice[0].major: \"-1\"", "0 to" },
+		{ "\"throttleWriteIOPSDevice\":[{\"major\":4096,\"minor\":0,\"rate\":1}]",
+		  "blockIO.throttleWriteIOPSDevice[0]: \"4096\"", "4095" },
+		{ "\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":5}]",
+		  "blockIO.weightDevice[0]: \"5\"", "10 to 1000" },
+		{ "\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":\"5\"}]",
+		  "blockIO.weightDevice[0].weight: \"5\"", "integer" },
+	};
+	char json[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(json, sizeof(json), "{\"blockIO\":{%s}}", cases[i].list);
+		refuse(json, cases[i].field, cases[i].why);
+	}
+}
+
+static void oci_hugepages_are_read_or_refused_by_name(void **state)
+{
+	static const char *const bad[] = { "2MB/../x", "../2MB", "",	"MB",	"2",
+					   "2mb",      "02MB",	 "2TB", "2MBx", "2 MB" };
+	struct cgfs_resources *res;
+	char json[128];
+
+	(void)state;
+	res = take("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":0},"
+		   "{\"pageSize\":\"1GB\",\"limit\":1073741824}]}");
+	assert_int_equal(res->set, CGFS_SET_HUGETLB | CGFS_SET_DEVICES);
+	assert_int_equal(res->n_hugetlb, 2);
+	assert_string_equal(res->hugetlb[0].page_size, "2MB");
+	assert_int_equal(res->hugetlb[0].max_bytes, 0);
+	assert_string_equal(res->hugetlb[1].page_size, "1GB");
+	assert_int_equal(res->hugetlb[1].max_bytes, 1073741824);
+	cgfs_resources_free(res);
+	/* huge_bad_name: before a path is made of it */
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(json, sizeof(json),
+			 "{\"hugepageLimits\":[{\"pageSize\":\"%s\",\"limit\":0}]}", bad[i]);
+		refuse(json, "hugepageLimits[0]", "such as 2MB");
+	}
+	refuse("{\"hugepageLimits\":[{\"limit\":0}]}", "hugepageLimits[0]", "pageSize");
+	refuse("{\"hugepageLimits\":[{\"pageSize\":\"2MB\"}]}", "hugepageLimits[0]", "limit");
+	refuse("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":-1}]}",
+	       "hugepageLimits[0].limit: \"-1\"", "0 to");
+}
+
+static void oci_rdma_and_priorities_are_read_or_refused(void **state)
+{
+	struct cgfs_resources *res;
+
+	(void)state;
+	res = take("{\"rdma\":{\"mlx5_0\":{\"hcaHandles\":3},\"mlx5_1\":{\"hcaObjects\":9}},"
+		   "\"network\":{\"priorities\":[{\"name\":\"eth0\",\"priority\":500}]}}");
+	assert_int_equal(res->set, CGFS_SET_RDMA | CGFS_SET_NET_PRIO | CGFS_SET_DEVICES);
+	assert_int_equal(res->n_rdma, 2);
+	assert_string_equal(res->rdma[0].device, "mlx5_0");
+	assert_int_equal(res->rdma[0].hca_handles, 3);
+	assert_int_equal(res->rdma[0].hca_objects, CGFS_MAX);
+	assert_string_equal(res->rdma[1].device, "mlx5_1");
+	assert_int_equal(res->rdma[1].hca_objects, 9);
+	assert_int_equal(res->n_net_prio, 1);
+	assert_string_equal(res->net_prio[0].interface, "eth0");
+	assert_int_equal(res->net_prio[0].priority, 500);
+	cgfs_resources_free(res);
+	refuse("{\"rdma\":{\"a b\":{}}}", "rdma.a b", "letters");
+	refuse("{\"rdma\":{\"\":{}}}", "rdma.", "1 to 63");
+	refuse("{\"rdma\":{\"x\":5}}", "rdma.x: \"5\"", "object");
+	refuse("{\"rdma\":{\"x\":{\"hcaHandles\":4294967295}}}", "rdma.x", "2147483647");
+	refuse("{\"rdma\":{\"x\":{\"hcaHandles\":-1}}}", "rdma.x.hcaHandles: \"-1\"", "0 to");
+	refuse("{\"network\":{\"priorities\":[{\"name\":\"eth0\"}]}}", "network.priorities[0]",
+	       "priority");
+	refuse("{\"network\":{\"priorities\":[{\"priority\":1}]}}", "network.priorities[0]",
+	       "name");
+	refuse("{\"network\":{\"priorities\":[{\"name\":\"eth0 1\\neth1\","
+	       "\"priority\":1}]}}",
+	       "network.priorities[0]", "letters");
+	refuse("{\"network\":{\"priorities\":[{\"name\":\"0123456789abcdef\","
+	       "\"priority\":1}]}}",
+	       "network.priorities[0]", "1 to 15");
 }
 
 static void oci_what_is_so_already_is_accepted(void **state)
 {
 	(void)state;
 	is_unset("{\"memory\":{\"useHierarchy\":true,\"disableOOMKiller\":false,"
-		 "\"checkBeforeUpdate\":false,\"kernel\":-1,\"kernelTCP\":0}}");
+		 "\"checkBeforeUpdate\":true,\"kernel\":-1,\"kernelTCP\":0}}");
 	is_unset("{\"blockIO\":{\"weight\":0,\"weightDevice\":[],\"throttleReadBpsDevice\":[]},"
 		 "\"network\":{\"classID\":0,\"priorities\":[]}}");
 }
@@ -486,6 +664,12 @@ static const struct tap_test tests[] = {
 	TAP_TEST(oci_too_much_is_refused),
 	TAP_TEST(oci_largest_device_list_is_taken),
 	TAP_TEST(oci_what_changes_behaviour_and_cannot_be_applied_is_refused),
+	TAP_TEST(oci_lesser_fields_are_read),
+	TAP_TEST(oci_lesser_fields_out_of_range_are_refused),
+	TAP_TEST(oci_block_devices_are_read_in_order),
+	TAP_TEST(oci_bad_block_devices_are_refused_by_list_and_index),
+	TAP_TEST(oci_hugepages_are_read_or_refused_by_name),
+	TAP_TEST(oci_rdma_and_priorities_are_read_or_refused),
 	TAP_TEST(oci_what_is_so_already_is_accepted),
 	TAP_TEST(oci_unknown_members_are_ignored_and_reported),
 	TAP_TEST(oci_many_unknown_members_are_reported_as_far_as_they_fit),

@@ -283,6 +283,124 @@ static void unified_too_much_is_refused(void **state)
 	unified_refused("memory.high", value, "4095");
 }
 
+static void resources_lesser_cpu_and_memory_ranges_are_checked(void **state)
+{
+	const uint64_t burst = CGFS_SET_CPU_BURST, quota = CGFS_SET_CPU_QUOTA;
+	const uint64_t runtime = CGFS_SET_CPU_RT_RUNTIME, period = CGFS_SET_CPU_RT_PERIOD;
+
+	(void)state;
+	take(INIT(.set = burst, .cpu_burst_us = 100000));
+	take(INIT(.set = burst | quota, .cpu_burst_us = 1000, .cpu_quota_us = 1000));
+	take(INIT(.set = burst | quota, .cpu_burst_us = 1000, .cpu_quota_us = CGFS_MAX));
+	refuse(INIT(.set = burst | quota, .cpu_burst_us = 1001, .cpu_quota_us = 1000),
+	       "cpu_burst_us: \"1001\"", "cpu_quota_us");
+	refuse(INIT(.set = burst, .cpu_burst_us = CGFS_MAX), "cpu_burst_us: \"max\"", "largest");
+	take(INIT(.set = CGFS_SET_CPU_IDLE, .cpu_idle = true));
+	take(INIT(.set = CGFS_SET_CPU_IDLE | CGFS_SET_CPU_WEIGHT, .cpu_weight = 5));
+	refuse(INIT(.set = CGFS_SET_CPU_IDLE | CGFS_SET_CPU_WEIGHT, .cpu_weight = 5,
+		    .cpu_idle = true),
+	       "cpu_idle", "cpu_weight is set");
+	refuse(INIT(.set = CGFS_SET_CPU_IDLE | CGFS_SET_CPU_SHARES, .cpu_shares = 5,
+		    .cpu_idle = true),
+	       "cpu_idle", "cpu_shares is set");
+	take(INIT(.set = runtime | period, .cpu_rt_runtime_us = 5, .cpu_rt_period_us = 5));
+	take(INIT(.set = runtime | period, .cpu_rt_runtime_us = CGFS_MAX, .cpu_rt_period_us = 5));
+	refuse(INIT(.set = runtime | period, .cpu_rt_runtime_us = 6, .cpu_rt_period_us = 5),
+	       "cpu_rt_runtime_us: \"6\"", "cpu_rt_period_us");
+	refuse(INIT(.set = runtime, .cpu_rt_runtime_us = CGFS_MAX - 1), "cpu_rt_runtime_us",
+	       "largest");
+	refuse(INIT(.set = period), "cpu_rt_period_us: \"0\"", "1 to");
+	refuse(INIT(.set = period, .cpu_rt_period_us = CGFS_MAX), "cpu_rt_period_us", "1 to");
+	take(INIT(.set = CGFS_SET_MEMORY_SWAPPINESS, .memory_swappiness = 100));
+	refuse(INIT(.set = CGFS_SET_MEMORY_SWAPPINESS, .memory_swappiness = 101),
+	       "memory_swappiness: \"101\"", "0 to 100");
+	refuse(INIT(.set = CGFS_SET_MEMORY_KERNEL_TCP, .memory_kernel_tcp_bytes = CGFS_MAX - 1),
+	       "memory_kernel_tcp_bytes", "largest");
+	refuse(INIT(.set = CGFS_SET_MEMORY_ZSWAP_MAX, .memory_zswap_max_bytes = CGFS_MAX - 1),
+	       "memory_zswap_max_bytes", "largest");
+	take(INIT(.set = CGFS_SET_MEMORY_ZSWAP_MAX, .memory_zswap_max_bytes = 0));
+	take(INIT(.set = CGFS_SET_CPUSET_PARTITION, .cpuset_partition = "isolated"));
+	refuse(INIT(.set = CGFS_SET_CPUSET_PARTITION, .cpuset_partition = "roots"),
+	       "cpuset_partition: \"roots\"", "member, root or isolated");
+	refuse(INIT(.set = CGFS_SET_CPUSET_PARTITION), "cpuset_partition", "member, root");
+}
+
+static void io_taken(struct cgfs_io_device dev)
+{
+	take(INIT(.set = CGFS_SET_IO_DEVICES, .io_devices = &dev, .n_io_devices = 1));
+}
+
+static void io_refused(struct cgfs_io_device dev, const char *why)
+{
+	const struct cgfs_io_device both[] = { { .major = 8, .set = CGFS_IO_WEIGHT, .weight = 100 },
+					       dev };
+
+	refuse(INIT(.set = CGFS_SET_IO_DEVICES, .io_devices = both, .n_io_devices = 2),
+	       "io_devices[1]", why);
+}
+
+static void resources_io_devices_are_checked(void **state)
+{
+	(void)state;
+	take(INIT(.set = CGFS_SET_IO_WEIGHT, .io_weight = 10));
+	take(INIT(.set = CGFS_SET_IO_WEIGHT, .io_weight = 1000));
+	refuse(INIT(.set = CGFS_SET_IO_WEIGHT, .io_weight = 9), "io_weight: \"9\"", "10 to 1000");
+	refuse(INIT(.set = CGFS_SET_IO_WEIGHT, .io_weight = 1001), "io_weight", "10 to 1000");
+	io_taken((struct cgfs_io_device){ .major = 4095,
+					  .minor = 1048575,
+					  .set = CGFS_IO_READ_BPS | CGFS_IO_WRITE_IOPS,
+					  .read_bps = 1,
+					  .write_iops = CGFS_MAX });
+	io_taken((struct cgfs_io_device){ .set = CGFS_IO_LATENCY });
+	io_refused((struct cgfs_io_device){ .set = 0 }, "CGFS_IO_");
+	io_refused((struct cgfs_io_device){ .set = 1u << 6 }, "CGFS_IO_");
+	io_refused((struct cgfs_io_device){ .set = CGFS_IO_LATENCY, .major = 4096 }, "4095");
+	io_refused((struct cgfs_io_device){ .set = CGFS_IO_LATENCY, .minor = 1048576 }, "1048575");
+	io_refused((struct cgfs_io_device){ .set = CGFS_IO_WEIGHT, .weight = 9 }, "10 to 1000");
+	io_refused((struct cgfs_io_device){ .set = CGFS_IO_READ_BPS }, "rate of 0");
+	io_refused((struct cgfs_io_device){ .set = CGFS_IO_WRITE_BPS }, "rate of 0");
+	io_refused((struct cgfs_io_device){ .set = CGFS_IO_READ_IOPS }, "rate of 0");
+	io_refused((struct cgfs_io_device){ .set = CGFS_IO_WRITE_IOPS }, "rate of 0");
+	refuse(INIT(.set = CGFS_SET_IO_DEVICES, .n_io_devices = 1), "io_devices", "no list");
+	refuse_as(INIT(.set = CGFS_SET_IO_DEVICES, .n_io_devices = 257), -E2BIG, "io_devices",
+		  "257");
+}
+
+static void resources_named_lists_are_checked(void **state)
+{
+	struct cgfs_hugetlb huge = { "2MB", CGFS_MAX };
+	struct cgfs_rdma rdma = { "mlx5_0", 1, CGFS_MAX };
+	struct cgfs_misc misc = { "sev_es", 5 };
+	struct cgfs_net_prio prio = { "eth0.100", UINT32_MAX };
+
+	(void)state;
+	take(INIT(.set = CGFS_SET_HUGETLB | CGFS_SET_RDMA | CGFS_SET_MISC | CGFS_SET_NET_PRIO,
+		  .hugetlb = &huge, .n_hugetlb = 1, .rdma = &rdma, .n_rdma = 1, .misc = &misc,
+		  .n_misc = 1, .net_prio = &prio, .n_net_prio = 1));
+	huge.max_bytes = CGFS_MAX - 1;
+	refuse(INIT(.set = CGFS_SET_HUGETLB, .hugetlb = &huge, .n_hugetlb = 1), "hugetlb[0]",
+	       "largest");
+	huge = (struct cgfs_hugetlb){ NULL, 0 };
+	refuse(INIT(.set = CGFS_SET_HUGETLB, .hugetlb = &huge, .n_hugetlb = 1), "hugetlb[0]",
+	       "such as 2MB");
+	rdma.device = "a\nb";
+	refuse(INIT(.set = CGFS_SET_RDMA, .rdma = &rdma, .n_rdma = 1), "rdma[0]", "letters");
+	rdma = (struct cgfs_rdma){ "a", 0, UINT64_C(1) << 31 };
+	refuse(INIT(.set = CGFS_SET_RDMA, .rdma = &rdma, .n_rdma = 1), "rdma[0]", "2147483647");
+	misc.name = "sev 1";
+	refuse(INIT(.set = CGFS_SET_MISC, .misc = &misc, .n_misc = 1), "misc[0]", "letters");
+	misc.name = NULL;
+	refuse(INIT(.set = CGFS_SET_MISC, .misc = &misc, .n_misc = 1), "misc[0]", "1 to 63");
+	prio.interface = "eth0/..";
+	refuse(INIT(.set = CGFS_SET_NET_PRIO, .net_prio = &prio, .n_net_prio = 1), "net_prio[0]",
+	       "letters");
+	refuse(INIT(.set = CGFS_SET_HUGETLB, .n_hugetlb = 1), "hugetlb", "no list");
+	refuse(INIT(.set = CGFS_SET_RDMA, .n_rdma = 1), "rdma", "no list");
+	refuse(INIT(.set = CGFS_SET_MISC, .n_misc = 1), "misc", "no list");
+	refuse(INIT(.set = CGFS_SET_NET_PRIO, .n_net_prio = 1), "net_prio", "no list");
+	refuse_as(INIT(.set = CGFS_SET_MISC, .n_misc = 257), -E2BIG, "misc", "257");
+}
+
 static void resources_of_another_version_are_judged_by_what_they_use(void **state)
 {
 	struct {
@@ -298,10 +416,9 @@ static void resources_of_another_version_are_judged_by_what_they_use(void **stat
 	assert_int_equal(cgfs_resources_check(&newer.res, &err), -E2BIG);
 	assert_non_null(strstr(err.text, CGFS_VERSION));
 	newer.future[1] = 0;
-	newer.res.set = CGFS_SET_MEMORY_MIN << 1;
-	refuse_as(INIT(.set = CGFS_SET_MEMORY_MIN << 1), -E2BIG, "set", "0x4000");
-	refuse_as(INIT(.set = UINT64_C(1) << 63), -E2BIG, "set", "0x8000000000000000");
-	newer.res.set = 0;
+	refuse_as(INIT(.set = UINT64_C(1) << 31), -E2BIG, "set", "0x80000000");
+	refuse_as(INIT(.set = UINT64_C(1) << 62), -E2BIG, "set", "0x4000000000000000");
+	take(INIT(.set = CGFS_SET_ALLOW_OOM_KILL));
 	newer.res.sz = 0;
 	assert_int_equal(cgfs_resources_check(&newer.res, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "CGFS_RESOURCES_INIT"));
@@ -323,6 +440,9 @@ static const struct tap_test tests[] = {
 	TAP_TEST(unified_names_that_are_no_resource_are_refused),
 	TAP_TEST(unified_newline_is_refused_where_a_file_takes_one_line),
 	TAP_TEST(unified_too_much_is_refused),
+	TAP_TEST(resources_lesser_cpu_and_memory_ranges_are_checked),
+	TAP_TEST(resources_io_devices_are_checked),
+	TAP_TEST(resources_named_lists_are_checked),
 	TAP_TEST(resources_of_another_version_are_judged_by_what_they_use),
 };
 
