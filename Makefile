@@ -183,8 +183,10 @@ $(call obj,$(agent_src) $(podctl_src) $(common_src)): extra_cflags := -Os
 
 $(O)/obj/%.a:
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^ $(weaken)
 
+# A test that links a program's archive brings a main() of its own.
+$(libagent) $(libpodctl): weaken = && $(OBJCOPY) --weaken-symbol=main $@
 $(libcgfs): $(call obj,$(lib_src))
 $(libbpf): $(call obj,$(bpf_src))
 $(libagent): $(call obj,$(agent_src) $(common_src))
@@ -193,9 +195,9 @@ $(libfake): $(call obj,$(fake_src))
 $(libtap): $(call obj,$(tap_src))
 
 # One object each, in which only the API is global: internal names cannot clash with a user's.
-# libcgfs-bpf has a copy of its own of what errors are made of, which libcgfs does not offer.
+# libcgfs-bpf has a copy of its own of what libcgfs does not offer: errors, checks of rules.
 $(O)/libcgfs.a: $(call obj,$(lib_src)) $(core_h)
-$(O)/libcgfs-bpf.a: $(call obj,$(bpf_src) cgfs/err.c) include/cgfs/bpf.h
+$(O)/libcgfs-bpf.a: $(call obj,$(bpf_src) cgfs/err.c cgfs/devices.c) include/cgfs/bpf.h
 $(public): tests/tools/api.awk $(O)/flags
 	$(call say,AR,$@)
 	$(Q)$(CC) -r -nostdlib -o $(@:.a=.o) $(filter %.o,$^)
