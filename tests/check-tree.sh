@@ -7,7 +7,7 @@ set -u
 
 files() { git ls-files -co --exclude-standard -- "$@" 2>/dev/null || find "$@" -type f; }
 existing() { while IFS= read -r f; do [ -f "$f" ] && printf '%s\n' "$f"; done; }
-text=$(files . | existing | grep -vE '^(\./)?(build/|\.git/|LICENSE)' |
+text=$(files . | existing | grep -vE '^(\./)?(build/|\.git/|LICENSE|tests/fuzz/corpus/)' |
 	grep -E '\.(c|h|sh|awk|map|in|py)$|(^|/)(Makefile|\.clang-[a-z]*)$|^\.ci/|^tests/.*/[a-z-]+$|^tests/run$')
 c=$(grep -E '\.[ch]$' <<< "$text")
 code=$(grep -v '^tests/' <<< "$c")
