@@ -8,7 +8,8 @@
 
 #include <stdio.h>
 
-#define BUNDLES "/run/cgfs/bundles"
+#define BUNDLES		"/run/cgfs/bundles"
+#define KILL_TIMEOUT_MS 10000
 
 int remote_open(const char *agent, struct client **ret, struct cgfs_err *reterr)
 {
@@ -46,6 +47,8 @@ int remote_call(struct client *c, uint32_t type, const char *id, json_t *members
 	text = why.text;
 	if (client_hresult(c) != HR_OK && strlen(text) > strlen(why.op) + 2)
 		text += strlen(why.op) + 2;
+	if (strncmp(text, "HRESULT:", 8) == 0)
+		text = protocol_hresult_text(client_hresult(c));
 	return cgfs_err_set(reterr, r, NULL, NULL, NULL, "%s", text);
 }
 
@@ -263,6 +266,28 @@ int remote_stat(struct client *c, const char *pod, const char *ctr, json_t **ret
 	return r;
 }
 
+/* Waits for the container's first process, which has been killed. */
+static int await_end(struct client *c, const char *pod, const char *ctr, struct cgfs_err *reterr)
+{
+	json_t *answer, *entry;
+	uint64_t pid;
+	int r;
+
+	r = remote_call(c, MSG_EXT_LIST_PODS, NULL, NULL, NULL, 0, &answer, reterr);
+	if (r < 0)
+		return r;
+	entry = by_id(json_object_get(answer, "Pods"), pod);
+	entry = by_id(json_object_get(entry, "Containers"), ctr);
+	pid = doc_number(entry, "Pid");
+	json_decref(answer);
+	if (!pid)
+		return 0;
+	return remote_call(c, MSG_WAIT_FOR_PROCESS, ctr,
+			   json_pack("{s:I, s:i}", "ProcessId", (json_int_t)pid, "TimeoutInMs",
+				     KILL_TIMEOUT_MS),
+			   NULL, 0, NULL, reterr);
+}
+
 int remote_remove(struct client *c, const char *pod, const char *ctr, struct cgfs_err *reterr)
 {
 	int r;
@@ -271,9 +296,11 @@ int remote_remove(struct client *c, const char *pod, const char *ctr, struct cgf
 		return remote_call(c, MSG_EXT_DELETE_POD, NULL, json_pack("{s:s}", "PodId", pod),
 				   NULL, 0, NULL, reterr);
 
-	/* Not running is what we want; not started cannot be shut down. */
+	/* A refusal means that there is nothing to kill; what else is wrong, delete will say. */
 	r = remote_call(c, MSG_SHUTDOWN_FORCED, ctr, NULL, NULL, 0, NULL, reterr);
-	if (r < 0 && (client_hresult(c) == HR_OK || client_hresult(c) == HR_SYSTEM_NOT_FOUND))
+	if (r == 0)
+		r = await_end(c, pod, ctr, reterr);
+	if (r < 0 && client_hresult(c) == HR_OK)
 		return r;
 	return remote_call(c, MSG_DELETE_STATE, ctr, NULL, NULL, 0, NULL, reterr);
 }

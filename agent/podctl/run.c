@@ -105,9 +105,10 @@ void report_print(const struct args *a, const struct report *r, int status)
 
 	if (a->json) {
 		json_t *doc =
-			json_pack("{s:s, s:s, s:i, s:I, s:I, s:O?}", "pod", r->pod, "container",
+			json_pack("{s:s, s:s, s:i, s:I, s:I, s:o}", "pod", r->pod, "container",
 				  r->ctr, "status", status, "oom_kills", (json_int_t)r->oom_kills,
-				  "device_denied", (json_int_t)r->denials, "events", r->events);
+				  "device_denied", (json_int_t)r->denials, "events",
+				  r->events ? json_incref(r->events) : json_array());
 
 		json_dumpf(doc, stderr, JSON_COMPACT | JSON_ENSURE_ASCII);
 		fputc('\n', stderr);
