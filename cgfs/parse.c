@@ -136,7 +136,8 @@ int cgfs_keys_find(const struct cgfs_keys *keys, const char *name, size_t len)
 	for (unsigned int i = keys->first[bucket(name, len)]; i; i = keys->next[i - 1]) {
 		const struct cgfs_key *k = &keys->key[i - 1];
 
-		if (strncmp(k->name, name, len) == 0 && !k->name[len])
+		/* Not strncmp(): a NUL in @name would end it before @len. */
+		if (strnlen(k->name, len + 1) == len && memcmp(k->name, name, len) == 0)
 			return k->index;
 	}
 	return -ENOENT;

@@ -211,13 +211,15 @@ static void keys_of_one_bucket_are_all_found(void **state)
 
 static void keys_find_does_not_take_a_beginning_for_the_key(void **state)
 {
-	/* Both fall into one bucket: 7 for the length is 3 times 19 for the last letter. */
-	static const struct cgfs_key table[] = { { "xat", 1 } };
+	/* All fall into one bucket: 7 for the length is 3 times 19 for the last letter. */
+	static const char stored[8] = "xat";
+	static const struct cgfs_key table[] = { { stored, 1 } };
 	struct cgfs_keys keys;
 
 	(void)state;
 	cgfs_keys_init(&keys, table, 1);
 	assert_int_equal(cgfs_keys_find(&keys, "xa", 2), -ENOENT);
+	assert_int_equal(cgfs_keys_find(&keys, "xat\0-m", 6), -ENOENT);
 	assert_int_equal(cgfs_keys_find(&keys, "xat", 3), 1);
 }
 
