@@ -364,8 +364,11 @@ fuzz-built: $(fuzz_prog)
 		name=$${f##*/}; mkdir -p $(O)/corpus/$$name; \
 		seeds=tests/fuzz/corpus/$$name; [ -d $$seeds ] || seeds=; \
 		echo "fuzz $$name: $(SECONDS) s"; \
-		$$f -max_total_time=$(SECONDS) -print_final_stats=1 -verbosity=0 \
-			-artifact_prefix=$(O)/corpus/$$name- $(O)/corpus/$$name $$seeds || exit 1; \
+		$$f -max_total_time=$(SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$(O)/corpus/$$name- $(O)/corpus/$$name $$seeds \
+			> $(O)/corpus/$$name.log 2>&1 < /dev/null || \
+			{ tail -n 80 $(O)/corpus/$$name.log; exit 1; }; \
+		grep 'executed_units' $(O)/corpus/$$name.log; \
 	done
 
 ## lint: clang-format and clang-tidy
