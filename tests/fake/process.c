@@ -258,6 +258,45 @@ int fake_list_pids(const struct open_file *file, FILE *out)
 	return 0;
 }
 
+/* -- /proc/PID/cgroup ------------------------------------------------------------------------- */
+
+int fake_proc_path(const struct fake *f, const char *path)
+{
+	int pid = 0, used = 0;
+
+	if (strcmp(path, "/proc/self/cgroup") == 0)
+		return getpid();
+	if (sscanf(path, "/proc/%d/cgroup%n", &pid, &used) != 1 || !used || path[used] || pid <= 0)
+		return -ENOENT;
+	if (!fake_process(f, pid) && (pid >= FAKE_PID_FIRST || !real_exists(pid)))
+		return -ENOENT;
+	return pid;
+}
+
+/* A process of the machine that never joined is in the roots. */
+static int show_cgroups(const struct open_file *file, FILE *out)
+{
+	const struct fake *f = file->node->host;
+	const struct process *p = fake_process(f, file->pid);
+	char path[4096];
+
+	if (!p && (file->pid >= FAKE_PID_FIRST || !real_exists(file->pid)))
+		return -ESRCH;
+	for (size_t i = f->n_h; i-- > 0;) {
+		const struct hierarchy *h = &f->h[i];
+
+		fake_node_path(p ? p->in[i] : h->root, path, sizeof(path));
+		if (h->version == CGFS_V2)
+			fprintf(out, "0::%s\n", path);
+		else
+			fprintf(out, "%zu:%s:%s\n", i + 1,
+				fake_controllers[__builtin_ctz(h->controllers)]->v1_name, path);
+	}
+	return 0;
+}
+
+const struct ctl_file fake_proc_cgroup = { .name = "cgroup", .read = show_cgroups };
+
 /* -- what tests make happen ------------------------------------------------------------------- */
 
 pid_t fake_spawn(struct fake *f)
@@ -320,8 +359,9 @@ int fake_device(struct fake *f, pid_t pid, enum cgfs_device_type type, int32_t m
 
 	if (!p)
 		return -ESRCH;
-	v1 = fake_node_of(p, fake_hierarchy(f, CGFS_DEVICES));
-	if (v1 && !fake_dev_allowed(v1, type, major, minor, access))
+	/* As devcgroup_check_permission(): the program first, so that it sees every denial. */
+	if (!fake_policy_allows(f, p, type, major, minor, access))
 		return -EPERM;
-	return fake_policy_allows(f, p, type, major, minor, access) ? 0 : -EPERM;
+	v1 = fake_node_of(p, fake_hierarchy(f, CGFS_DEVICES));
+	return !v1 || fake_dev_allowed(v1, type, major, minor, access) ? 0 : -EPERM;
 }
