@@ -105,7 +105,6 @@ static void cpus_is_exact_to_the_microsecond(void **state)
 	(void)state;
 	cpus_ok("0.5", 50000);
 	cpus_ok("1", 100000);
-	cpus_ok("1.", 0 + 100000);
 	cpus_ok("0.29", 29000); /* 28999.999... in binary floating point */
 	cpus_ok("0.01", 1000);
 	cpus_ok("2.00001", 200001);
@@ -122,6 +121,7 @@ static void cpus_refuses_what_cannot_be_kept(void **state)
 	cpus_refused("-1", "negative");
 	cpus_refused("half", "not a number");
 	cpus_refused(".5", "not a number");
+	cpus_refused("1.", "not a number");
 	cpus_refused("0.5x", "not a number");
 	cpus_refused("1e3", "not a number");
 	cpus_refused("99999999999999999999", "too large");
