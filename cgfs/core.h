@@ -64,7 +64,8 @@ struct cgfs_group {
 	int *kept;			/* descriptors of statistics files, see KEPT_* */
 	struct cgfs_device_rule *rules; /* the list in force, as far as this handle knows */
 	size_t n_rules;
-	struct oom_watch *oom; /* NULL when nothing is watched through control files */
+	struct oom_watch *oom;	 /* NULL when nothing is watched through control files */
+	struct watch_set *watch; /* NULL when nobody asked; see watch.c */
 	struct removal *removal;
 };
 
@@ -169,7 +170,13 @@ int events_wait(struct cgfs *c, uint64_t deadline_ns);
 /* Calls removal_step() for the group once @file of its cgroup2 directory changes. */
 int events_watch(struct cgfs_group *g, const char *file, void (*fn)(struct cgfs_group *g),
 		 int *ret_wd);
-void events_unwatch(struct cgfs *c, int *wd);
+void events_unwatch(struct cgfs *c, void (*fn)(struct cgfs_group *g), int *wd);
+/* Calls @fn when @fd is ready for @poll_events (EPOLLIN: an eventfd, read before the call). */
+int events_add_fd(struct cgfs_group *g, int fd, uint32_t poll_events,
+		  void (*fn)(struct cgfs_group *g));
+void events_drop_fd(struct cgfs *c, int fd);
+/* What poll(2) says of it now, EPOLLERR included. */
+uint32_t events_fd_poll(int fd, uint32_t poll_events);
 /* An eventfd in the epoll set; calls @fn when it counts. */
 int events_add_counter(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), int *ret_fd);
 void events_drop_counter(struct cgfs *c, int *fd);
@@ -183,6 +190,10 @@ void removal_free(struct cgfs_group *g);
 bool group_populated(struct cgfs_group *g);
 /* Removes the group's directories, with what is below them: 0, or why one is left. */
 int group_rmdir(struct cgfs_group *g, char *left, size_t len);
+
+/* watch.c: thresholds, pressure, emptiness */
+void watch_step(struct cgfs_group *g);
+void watch_free(struct cgfs_group *g);
 
 /* oom.c */
 int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr);

@@ -5,6 +5,7 @@
  * of events.  Knows neither control files nor why somebody watches them.
  */
 #include "core.h"
+#include "watches.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -13,19 +14,6 @@
 #include <sys/inotify.h>
 #include <sys/timerfd.h>
 #include <time.h>
-
-/* A watch descriptor of inotify, or an eventfd, and whom to tell. */
-struct watch {
-	struct watch *next;
-	int id; /* wd, or the eventfd */
-	struct cgfs_group *g;
-	void (*fn)(struct cgfs_group *g);
-};
-
-struct watches {
-	struct watch **bucket;
-	size_t n, size; /* size is a power of two, or 0 */
-};
 
 struct queued {
 	struct queued *next;
@@ -37,7 +25,7 @@ struct events {
 	int queue_fd; /* readable while the queue is not empty */
 	int notify;   /* -EBADF until somebody watches a file */
 	int policy;   /* borrowed from the policy; -EBADF without one */
-	struct watches files, counters;
+	struct watches files, fds;
 	struct queued *first, **last;
 	uint64_t timer_at; /* CLOCK_MONOTONIC; 0: not armed */
 };
@@ -48,83 +36,6 @@ uint64_t now_ns(int clock)
 
 	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-/* -- watches by number ---------------------------------------------------------------------- */
-
-static struct watch **slot(const struct watches *w, int id)
-{
-	struct watch **p = &w->bucket[(unsigned int)id & (w->size - 1)];
-
-	while (*p && (*p)->id != id)
-		p = &(*p)->next;
-	return p;
-}
-
-static int watches_grow(struct watches *w)
-{
-	struct watches bigger = { .size = w->size ? w->size * 2 : 64 };
-
-	bigger.bucket = calloc(bigger.size, sizeof(*bigger.bucket));
-	if (!bigger.bucket)
-		return -ENOMEM;
-	for (size_t i = 0; i < w->size; i++) {
-		for (struct watch *e = w->bucket[i], *next; e; e = next) {
-			struct watch **p = slot(&bigger, e->id);
-
-			next = e->next;
-			e->next = NULL;
-			*p = e;
-		}
-	}
-	bigger.n = w->n;
-	free(w->bucket);
-	*w = bigger;
-	return 0;
-}
-
-static int watches_add(struct watches *w, int id, struct cgfs_group *g,
-		       void (*fn)(struct cgfs_group *g))
-{
-	struct watch *e;
-
-	if (w->n == w->size && watches_grow(w) < 0)
-		return -ENOMEM;
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return -ENOMEM;
-	e->id = id;
-	e->g = g;
-	e->fn = fn;
-	*slot(w, id) = e;
-	w->n++;
-	return 0;
-}
-
-static struct watch *watches_find(const struct watches *w, int id)
-{
-	return w->size ? *slot(w, id) : NULL;
-}
-
-static void watches_remove(struct watches *w, int id)
-{
-	struct watch **p = w->size ? slot(w, id) : NULL;
-	struct watch *e = p ? *p : NULL;
-
-	if (!e)
-		return;
-	*p = e->next;
-	free(e);
-	w->n--;
-}
-
-static void watches_free(struct watches *w)
-{
-	for (size_t i = 0; i < w->size; i++) {
-		while (w->bucket[i])
-			watches_remove(w, w->bucket[i]->id);
-	}
-	free(w->bucket);
 }
 
 /* -- the set --------------------------------------------------------------------------------- */
@@ -195,7 +106,7 @@ void events_free(struct cgfs *c)
 		free(q);
 	}
 	watches_free(&e->files);
-	watches_free(&e->counters);
+	watches_free(&e->fds);
 	close_fd(e->notify);
 	close_fd(e->queue_fd);
 	close_fd(e->timer);
@@ -287,53 +198,70 @@ int events_watch(struct cgfs_group *g, const char *file, void (*fn)(struct cgfs_
 	wd = c->fs->ops->notify_add(c->fs->ctx, c->events->notify, fd, file);
 	if (wd < 0)
 		return wd;
-	/* The same file again, under its old number. */
-	if (watches_find(&c->events->files, wd))
-		watches_remove(&c->events->files, wd);
-	r = watches_add(&c->events->files, wd, g, fn);
+	/* Asked for twice by the same function: still one watch. */
+	r = watches_find(&c->events->files, wd, fn) ? 0 : watches_add(&c->events->files, wd, g, fn);
 	if (r < 0) {
-		(void)!c->fs->ops->notify_remove(c->fs->ctx, c->events->notify, wd);
+		if (!watches_find(&c->events->files, wd, NULL))
+			(void)!c->fs->ops->notify_remove(c->fs->ctx, c->events->notify, wd);
 		return r;
 	}
 	*ret_wd = wd;
 	return 0;
 }
 
-void events_unwatch(struct cgfs *c, int *wd)
+void events_unwatch(struct cgfs *c, void (*fn)(struct cgfs_group *g), int *wd)
 {
 	if (*wd < 0)
 		return;
-	watches_remove(&c->events->files, *wd);
+	watches_remove(&c->events->files, *wd, fn);
 	/* Fails when the directory, and with it the watch, is gone already. */
-	(void)!c->fs->ops->notify_remove(c->fs->ctx, c->events->notify, *wd);
+	if (!watches_find(&c->events->files, *wd, NULL))
+		(void)!c->fs->ops->notify_remove(c->fs->ctx, c->events->notify, *wd);
 	*wd = -EBADF;
+}
+
+int events_add_fd(struct cgfs_group *g, int fd, uint32_t poll_events,
+		  void (*fn)(struct cgfs_group *g))
+{
+	struct epoll_event ev = { .events = poll_events, .data.fd = fd };
+	struct events *e = g->c->events;
+	int r = watches_add(&e->fds, fd, g, fn);
+
+	if (r == 0 && epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
+		r = -errno;
+		watches_remove(&e->fds, fd, NULL);
+	}
+	return r;
+}
+
+uint32_t events_fd_poll(int fd, uint32_t poll_events)
+{
+	struct pollfd pfd = { .fd = fd, .events = (short)poll_events };
+
+	return poll(&pfd, 1, 0) == 1 ? (uint32_t)pfd.revents : 0;
+}
+
+void events_drop_fd(struct cgfs *c, int fd)
+{
+	watches_remove(&c->events->fds, fd, NULL);
+	epoll_ctl(c->events->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
 int events_add_counter(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), int *ret_fd)
 {
-	struct events *e = g->c->events;
 	auto_fd int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int r;
+	int r = fd < 0 ? -errno : events_add_fd(g, fd, EPOLLIN, fn);
 
-	if (fd < 0)
-		return -errno;
-	r = watches_add(&e->counters, fd, g, fn);
-	if (r < 0)
-		return r;
-	r = poll_add(e, fd);
-	if (r < 0) {
-		watches_remove(&e->counters, fd);
-		return r;
-	}
-	*ret_fd = take_fd(&fd);
-	return 0;
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
+	return r;
 }
 
 void events_drop_counter(struct cgfs *c, int *fd)
 {
 	if (*fd < 0)
 		return;
-	watches_remove(&c->events->counters, *fd);
+	events_drop_fd(c, *fd);
 	close(*fd);
 	*fd = -EBADF;
 }
@@ -362,11 +290,9 @@ static int read_notify(struct events *e)
 	while ((n = read(e->notify, buf, sizeof(buf))) > 0) {
 		for (char *p = buf; p < buf + n;) {
 			const struct inotify_event *ie = (const struct inotify_event *)p;
-			struct watch *w = watches_find(&e->files, ie->wd);
 
 			p += sizeof(*ie) + ie->len;
-			if (w)
-				w->fn(w->g);
+			watches_call(&e->files, ie->wd);
 		}
 	}
 	return n < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
@@ -395,13 +321,14 @@ static void timer_round(struct cgfs *c)
 			removal_step(g);
 		if (g->oom)
 			oom_step(g);
+		if (g->watch)
+			watch_step(g);
 	}
 }
 
-static int ready(struct cgfs *c, int fd, struct cgfs_err *reterr)
+static int ready(struct cgfs *c, int fd, uint32_t what, struct cgfs_err *reterr)
 {
 	struct events *e = c->events;
-	struct watch *w;
 	uint64_t count;
 	int r = 0;
 
@@ -416,10 +343,9 @@ static int ready(struct cgfs *c, int fd, struct cgfs_err *reterr)
 	} else if (fd == e->policy) {
 		r = read_policy(c, reterr);
 	} else {
-		(void)!read(fd, &count, sizeof(count));
-		w = watches_find(&e->counters, fd);
-		if (w)
-			w->fn(w->g);
+		if (what & EPOLLIN)
+			(void)!read(fd, &count, sizeof(count)); /* an eventfd */
+		watches_call(&e->fds, fd);
 	}
 	return r;
 }
@@ -435,7 +361,7 @@ int events_dispatch(struct cgfs *c, struct cgfs_err *reterr)
 			       ? 0
 			       : cgfs_err_set(reterr, -errno, "epoll_wait", NULL, NULL, NULL);
 	for (int i = 0; i < n; i++) {
-		r = ready(c, evs[i].data.fd, reterr);
+		r = ready(c, evs[i].data.fd, evs[i].events, reterr);
 		if (r < 0 && result == 0)
 			result = r;
 	}

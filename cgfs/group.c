@@ -45,6 +45,7 @@ static void group_free(struct cgfs_group *g)
 	struct cgfs *c = g->c;
 
 	oom_unwatch(g);
+	watch_free(g);
 	removal_free(g);
 	for (int i = 0; i < c->n; i++)
 		fs_close(c, &g->dir[i]);

@@ -19,8 +19,17 @@ static const char *const event_names[] = {
 	[CGFS_EVENT_DEVICE_DENIED] = "device_denied",
 	[CGFS_EVENT_REMOVED] = "removed",
 	[CGFS_EVENT_LOST] = "lost",
+	[CGFS_EVENT_MEMORY_THRESHOLD] = "memory_threshold",
+	[CGFS_EVENT_PRESSURE] = "pressure",
+	[CGFS_EVENT_EMPTY] = "empty",
 };
-_Static_assert(ARRAY_SIZE(event_names) == CGFS_EVENT_LOST + 1, "a name for each event");
+_Static_assert(ARRAY_SIZE(event_names) == CGFS_EVENT_EMPTY + 1, "a name for each event");
+
+static const char *const pressure_names[] = {
+	[CGFS_PRESSURE_CPU] = "cpu",
+	[CGFS_PRESSURE_MEMORY] = "memory",
+	[CGFS_PRESSURE_IO] = "io",
+};
 
 #define STAT_NAME(name, json, unit) json,
 #define STAT_UNIT(name, json, unit) unit,
@@ -139,7 +148,20 @@ static void put_event(FILE *f, const struct cgfs_event *e)
 	case CGFS_EVENT_LOST:
 		fprintf(f, ",\"count\":%" PRIu64, e->count);
 		break;
+	case CGFS_EVENT_MEMORY_THRESHOLD:
+		fprintf(f, ",\"threshold_bytes\":%" PRIu64 ",\"usage_bytes\":%" PRIu64,
+			e->threshold, e->value);
+		break;
+	case CGFS_EVENT_PRESSURE:
+		fprintf(f, ",\"resource\":\"%s\"",
+			(size_t)e->pressure < ARRAY_SIZE(pressure_names)
+				? pressure_names[e->pressure]
+				: "unknown");
+		fprintf(f, ",\"stall_us\":%" PRIu64 ",\"window_us\":%" PRIu64, e->threshold,
+			e->value);
+		break;
 	case CGFS_EVENT_NONE:
+	case CGFS_EVENT_EMPTY:
 		break;
 	}
 	putc('}', f);

@@ -133,7 +133,7 @@ void oom_unwatch(struct cgfs_group *g)
 {
 	if (!g->oom)
 		return;
-	events_unwatch(g->c, &g->oom->wd);
+	events_unwatch(g->c, oom_step, &g->oom->wd);
 	events_drop_counter(g->c, &g->oom->counter);
 	fs_close(g->c, &g->oom->control.fd);
 	free(g->oom);

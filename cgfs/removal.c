@@ -30,7 +30,7 @@ void removal_free(struct cgfs_group *g)
 {
 	if (!g->removal)
 		return;
-	events_unwatch(g->c, &g->removal->wd);
+	events_unwatch(g->c, removal_step, &g->removal->wd);
 	free(g->removal);
 	g->removal = NULL;
 }
@@ -186,7 +186,7 @@ static void finish(struct cgfs_group *g, int error)
 		snprintf(ev.message, sizeof(ev.message), "%s", rm->left);
 	rm->done = true;
 	rm->error = error;
-	events_unwatch(g->c, &rm->wd);
+	events_unwatch(g->c, removal_step, &rm->wd);
 	g->state = error ? GROUP_LIVE : GROUP_REMOVED;
 	if (!rm->quiet)
 		events_push(g->c, &ev);
@@ -203,12 +203,16 @@ static void gone(struct cgfs_group *g)
 		(void)!c->policy->ops->remove(c->policy->ctx, &p, NULL);
 	}
 	oom_unwatch(g);
+	watch_free(g);
 	for (int i = 0; i < c->n; i++)
 		fs_close(c, &g->dir[i]);
 	/* Handles of what was below it are as dead as this one. */
 	for (struct cgfs_group *o = c->groups; o; o = o->next) {
-		if (o->pod == g && !o->removal)
-			o->state = GROUP_REMOVED;
+		if (o->pod != g || o->removal)
+			continue;
+		o->state = GROUP_REMOVED;
+		oom_unwatch(o);
+		watch_free(o);
 	}
 	finish(g, 0);
 }

@@ -17,19 +17,25 @@
 /* CGFS_DEVICE_RULES_MAX lines of at most 24 bytes. */
 #define V1_LIST_MAX (CGFS_DEVICE_RULES_MAX * 24)
 
-static bool same_pattern(const struct cgfs_device_rule *a, const struct cgfs_device_rule *b)
+/* The order in which a compiled set is sorted. */
+static int compare(const void *x, const void *y)
 {
-	return a->type == b->type && a->major == b->major && a->minor == b->minor;
+	const struct cgfs_device_rule *a = x, *b = y;
+
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	if (a->major != b->major)
+		return a->major < b->major ? -1 : 1;
+	return a->minor < b->minor ? -1 : a->minor > b->minor;
 }
 
-/* The bits of @rule that the set @in has for exactly this pattern. */
+/* The bits that the set @in has for exactly the pattern of @rule. */
 static uint32_t bits_in(const struct cgfs_devices_v1 *in, const struct cgfs_device_rule *rule)
 {
-	for (size_t i = 0; i < in->n; i++) {
-		if (same_pattern(&in->exceptions[i], rule))
-			return in->exceptions[i].access;
-	}
-	return 0;
+	const struct cgfs_device_rule *found =
+		in->n ? bsearch(rule, in->exceptions, in->n, sizeof(*rule), compare) : NULL;
+
+	return found ? found->access : 0;
 }
 
 /* Writes to @file each exception of @from, less the bits that @except has already. */
@@ -91,8 +97,15 @@ static int v1_replace(const struct cgfs_dir *d, const struct cgfs_devices_v1 *ol
 	const char *shrink = set->allow ? V1_ALLOW : V1_DENY;
 	int r;
 
-	if (old->allow != set->allow)
-		return v1_fresh(d, set, reterr);
+	if (old->allow != set->allow) {
+		r = v1_fresh(d, set, reterr);
+		if (r == -EINVAL)
+			return cgfs_err_set(
+				reterr, -EOPNOTSUPP, "set", "devices", NULL,
+				"cgroup v1 cannot change between \"allow by default\" and "
+				"\"deny by default\" once the group has containers");
+		return r;
+	}
 	r = v1_write(d, grow, set, old, reterr);
 	return r < 0 ? r : v1_write(d, shrink, old, set, reterr);
 }

@@ -18,6 +18,7 @@ extern "C" {
 #endif
 
 struct cgfs;
+struct cgfs_group;
 
 enum cgfs_event_type {
 	CGFS_EVENT_NONE = 0,
@@ -25,7 +26,13 @@ enum cgfs_event_type {
 	CGFS_EVENT_DEVICE_DENIED, /* the device policy refused an open or mknod */
 	CGFS_EVENT_REMOVED,	  /* cgfs_group_remove() is complete; `error` says how it went */
 	CGFS_EVENT_LOST,	  /* `count` events could not be recorded and are missing here */
+	CGFS_EVENT_MEMORY_THRESHOLD, /* usage went over a line; see cgfs_group_watch_memory() */
+	CGFS_EVENT_PRESSURE, /* processes stalled; see cgfs_group_watch_pressure() */
+	CGFS_EVENT_EMPTY, /* the last process is gone; see cgfs_group_watch_empty() */
 };
+
+/* What processes wait for, as in the names of the *.pressure files. */
+enum cgfs_pressure { CGFS_PRESSURE_CPU, CGFS_PRESSURE_MEMORY, CGFS_PRESSURE_IO };
 
 struct cgfs_event {
 	enum cgfs_event_type type;
@@ -42,6 +49,11 @@ struct cgfs_event {
 	uint32_t rule;	 /* 1-based position of the rule that decided; 0: no rule matched */
 	/* OOM_KILL without a pid: how many kills this event stands for.  LOST: how many. */
 	uint64_t count;
+	/* MEMORY_THRESHOLD: what was watched for, and the usage when it was noticed.  PRESSURE:
+	 * the stall in microseconds that was watched for, and the window. */
+	uint64_t threshold, value;
+	/* PRESSURE: which. */
+	enum cgfs_pressure pressure;
 	/* REMOVED: 0, or the negative errno; `message` then says what could not be removed. */
 	int error;
 	char message[256];
@@ -72,6 +84,63 @@ CGFS_API int cgfs_event_fd(struct cgfs *c);
  */
 CGFS_API CGFS_CHECK int cgfs_event_read(struct cgfs *c, struct cgfs_event *ret_event,
 					struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_watch_memory() - an event when memory usage goes over a threshold
+ * @g:                borrowed; a pod or container
+ * @threshold_bytes:  0 ends the watch
+ * @hysteresis_bytes: usage has to fall so far below the threshold before it can fire again
+ * @reterr:           may be NULL
+ *
+ * v1: the kernel's own threshold notification.  v2 has none, so memory.high stands in for it:
+ * it is set to the threshold, its event is awaited, and what memory.high was before is put
+ * back at once; processes that allocate in that moment are slowed down by a little reclaim.
+ * While usage stays above, v2 is looked at four times a second to see it fall.
+ *
+ * Errors:  -EINVAL  the hysteresis is not below the threshold
+ *          -ENODEV  no memory controller on this host
+ *          -EBUSY   v2: the group has a memory.high of its own at or below the threshold
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t threshold_bytes,
+						uint64_t hysteresis_bytes, struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_watch_pressure() - an event when processes stall (PSI)
+ * @g:         borrowed; a pod or container
+ * @what:      which of the pressure files
+ * @full:      all processes at once, not some
+ * @stall_us:  how long within the window; 0 ends the watch
+ * @window_us: 500000..10000000; a multiple of 2 s without CAP_SYS_RESOURCE
+ * @reterr:    may be NULL
+ *
+ * At most one event for each window.  Works wherever there is a cgroup2 tree.
+ * Kernel: Documentation/accounting/psi.rst
+ *
+ * Errors:  -EOPNOTSUPP  no cgroup2 tree, or a kernel without PSI
+ *          other        the kernel's
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_watch_pressure(struct cgfs_group *g, enum cgfs_pressure what,
+						  bool full, uint64_t stall_us, uint64_t window_us,
+						  struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_watch_empty() - an event when the last process is gone
+ * @g:      borrowed; a pod or container
+ * @on:     false ends the watch
+ * @reterr: may be NULL
+ *
+ * A group that is empty now fires after it has had a process.
+ *
+ * Errors:  -EOPNOTSUPP  no cgroup2 tree: v1 has no such event
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_watch_empty(struct cgfs_group *g, bool on,
+					       struct cgfs_err *reterr);
 
 /**
  * cgfs_event_json() - one event as one line of JSON

@@ -86,6 +86,26 @@ static void event_json_other_types_have_their_members(void **state)
 		     "\"cgroup_id\":1,\"pid\":null,\"comm\":null}");
 }
 
+static void event_json_watches_carry_what_was_watched_for(void **state)
+{
+	struct cgfs_event e = {
+		.type = CGFS_EVENT_MEMORY_THRESHOLD, .pod = "p", .threshold = 1000, .value = 1024
+	};
+
+	(void)state;
+	event_is(&e, "{\"type\":\"memory_threshold\",\"time_ns\":0,\"pod\":\"p\","
+		     "\"container\":null,\"cgroup_id\":null,\"pid\":null,\"comm\":null,"
+		     "\"threshold_bytes\":1000,\"usage_bytes\":1024}");
+	e.type = CGFS_EVENT_PRESSURE;
+	e.pressure = CGFS_PRESSURE_IO;
+	event_is(&e, "{\"type\":\"pressure\",\"time_ns\":0,\"pod\":\"p\","
+		     "\"container\":null,\"cgroup_id\":null,\"pid\":null,\"comm\":null,"
+		     "\"resource\":\"io\",\"stall_us\":1000,\"window_us\":1024}");
+	e.type = CGFS_EVENT_EMPTY;
+	event_is(&e, "{\"type\":\"empty\",\"time_ns\":0,\"pod\":\"p\",\"container\":null,"
+		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null}");
+}
+
 static void event_json_hostile_comm_stays_json(void **state)
 {
 	static const struct {
@@ -124,6 +144,9 @@ static void event_name_every_type_has_its_own(void **state)
 	assert_string_equal(cgfs_event_name(CGFS_EVENT_DEVICE_DENIED), "device_denied");
 	assert_string_equal(cgfs_event_name(CGFS_EVENT_REMOVED), "removed");
 	assert_string_equal(cgfs_event_name(CGFS_EVENT_LOST), "lost");
+	assert_string_equal(cgfs_event_name(CGFS_EVENT_MEMORY_THRESHOLD), "memory_threshold");
+	assert_string_equal(cgfs_event_name(CGFS_EVENT_PRESSURE), "pressure");
+	assert_string_equal(cgfs_event_name(CGFS_EVENT_EMPTY), "empty");
 	assert_string_equal(cgfs_event_name((enum cgfs_event_type)99), "unknown");
 	assert_string_equal(cgfs_event_name((enum cgfs_event_type) - 1), "unknown");
 }
@@ -219,6 +242,7 @@ static const struct tap_test tests[] = {
 	TAP_TEST(event_json_denial_names_device_and_rule),
 	TAP_TEST(event_json_unknown_members_are_null),
 	TAP_TEST(event_json_other_types_have_their_members),
+	TAP_TEST(event_json_watches_carry_what_was_watched_for),
 	TAP_TEST(event_json_hostile_comm_stays_json),
 	TAP_TEST(event_name_every_type_has_its_own),
 	TAP_TEST(stats_json_only_available_figures_are_there),

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threshold.h - a line that memory usage may cross, on either version; see threshold.c.
+ */
+#ifndef CGFS_CONTROLLER_THRESHOLD_H
+#define CGFS_CONTROLLER_THRESHOLD_H
+
+#include "../core.h"
+
+struct threshold_wire {
+	int counter;			  /* v1: eventfd */
+	struct door_fd usage;		  /* v1: open as long as the eventfd is registered */
+	int wd;				  /* v2: of memory.events */
+	void (*fn)(struct cgfs_group *g); /* v2: whom it calls */
+	bool armed;			  /* v2: memory.high is ours */
+	uint64_t set;			  /* v2: what we set it to */
+	char before[32];		  /* v2: what it was */
+};
+
+struct threshold_ops {
+	int (*usage)(struct cgfs_group *g, uint64_t *ret);
+	/* From now on @fn is called when usage goes over @high (v1: also at @low). */
+	int (*arm)(struct cgfs_group *g, struct threshold_wire *w, uint64_t high, uint64_t low,
+		   void (*fn)(struct cgfs_group *g));
+	/* It has fired; the kernel's state goes back to what it was. */
+	void (*fired)(struct cgfs_group *g, struct threshold_wire *w);
+	void (*disarm)(struct cgfs_group *g, struct threshold_wire *w);
+	bool once; /* has to be armed again, and does not tell when usage falls */
+};
+
+/* NULL without a memory controller. */
+const struct threshold_ops *threshold_ops(const struct cgfs *c);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watches.h - who is to be called for a descriptor: inotify's watch descriptors, or eventfds.
+ */
+#ifndef CGFS_WATCHES_H
+#define CGFS_WATCHES_H
+
+#include "core.h"
+
+typedef void watch_fn(struct cgfs_group *g);
+
+struct watch {
+	struct watch *next;
+	int id;
+	struct cgfs_group *g;
+	watch_fn *fn;
+};
+
+struct watches {
+	struct watch **bucket;
+	size_t n, size; /* size is a power of two, or 0 */
+};
+
+/* inotify has one watch descriptor per file: several functions may wait for the same number. */
+int watches_add(struct watches *w, int id, struct cgfs_group *g, watch_fn *fn);
+/* @fn NULL: any of them. */
+struct watch **watches_find(const struct watches *w, int id, watch_fn *fn);
+void watches_remove(struct watches *w, int id, watch_fn *fn);
+/* Calls everybody who waits for @id.  A call may add and remove watches, its own included. */
+void watches_call(struct watches *w, int id);
+void watches_free(struct watches *w);
+
+#endif
