@@ -25,6 +25,10 @@ static const struct pin maps[] = {
 	{ "state", FD(state_fd), BPF_MAP_TYPE_ARRAY, 4, sizeof(struct cgfs_state) },
 	{ "groups", FD(groups_fd), BPF_MAP_TYPE_HASH, sizeof(struct cgfs_group_key),
 	  sizeof(struct cgfs_group) },
+	{ "policy", FD(policy_fd), BPF_MAP_TYPE_CGROUP_STORAGE,
+	  sizeof(struct bpf_cgroup_storage_key), sizeof(struct cgfs_policy_val) },
+	{ "counts", FD(counts_fd), BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
+	  sizeof(struct bpf_cgroup_storage_key), sizeof(struct cgfs_counts) },
 	{ "rules", FD(rules_fd), BPF_MAP_TYPE_HASH, sizeof(struct cgfs_rule_key),
 	  sizeof(struct cgfs_rule) },
 	{ "events/denials", FD(denials_fd), BPF_MAP_TYPE_RINGBUF, 0, 0 },
@@ -130,8 +134,9 @@ static int keep(int fd, int *ret)
 static int pin_all(struct cgfs_bpf *b, struct cgfs_dev *obj, struct cgfs_err *reterr)
 {
 	struct bpf_map *const from[ARRAY_SIZE(maps)] = {
-		obj->maps.cgfs_state,	obj->maps.cgfs_groups, obj->maps.cgfs_rules,
-		obj->maps.cgfs_denials, obj->maps.cgfs_kills,
+		obj->maps.cgfs_state, obj->maps.cgfs_groups,  obj->maps.cgfs_policy,
+		obj->maps.cgfs_counts, obj->maps.cgfs_rules, obj->maps.cgfs_denials,
+		obj->maps.cgfs_kills,
 	};
 	struct cgfs_state state = { .abi = CGFS_POLICY_ABI };
 	uint32_t zero = 0;

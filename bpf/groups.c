@@ -7,17 +7,12 @@
 #include "loader.h"
 
 #include <bpf/bpf.h>
-#include <inttypes.h>
+#include <bpf/libbpf.h>
 #include <stdio.h>
 
 static const char *label(const struct cgfs_policy_group *group)
 {
 	return group->container[0] ? group->container : group->pod;
-}
-
-static bool is_pod(const struct cgfs_policy_group *group)
-{
-	return group->cgroup_id == group->pod_cgroup_id;
 }
 
 int cgfs_bpf_group_read(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_group *ret)
@@ -27,18 +22,53 @@ int cgfs_bpf_group_read(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_grou
 	return bpf_map_lookup_elem(b->groups_fd, &key, ret) < 0 ? -errno : 0;
 }
 
-static int put_group(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
-		     uint32_t generation, struct cgfs_err *reterr)
+static struct bpf_cgroup_storage_key storage_key(uint64_t cgroup_id)
 {
-	struct cgfs_group_key key = { .cgroup_id = group->cgroup_id };
-	struct cgfs_group g = {
-		.pod_cgroup_id = group->pod_cgroup_id,
+	struct bpf_cgroup_storage_key key;
+
+	memset(&key, 0, sizeof(key)); /* the padding, too */
+	key.cgroup_inode_id = cgroup_id;
+	key.attach_type = BPF_CGROUP_DEVICE;
+	return key;
+}
+
+int cgfs_bpf_policy_read(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_policy_val *ret)
+{
+	struct bpf_cgroup_storage_key key = storage_key(cgroup_id);
+
+	return bpf_map_lookup_elem(b->policy_fd, &key, ret) < 0 ? -errno : 0;
+}
+
+/*
+ * Puts a list in force, or none: the kernel replaces the element as a whole, so each request is
+ * judged by what was or by what comes, the verdicts remembered from before going with the former.
+ */
+static int enforce(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
+		   const struct cgfs_bpf_list *list, uint32_t generation, struct cgfs_err *reterr)
+{
+	struct bpf_cgroup_storage_key key = storage_key(group->cgroup_id);
+	bool is_pod = group->cgroup_id == group->pod_cgroup_id;
+	struct cgfs_policy_val policy = {
+		.cgroup_id = group->cgroup_id,
+		.mode = list ? CGFS_LIST : is_pod ? CGFS_NOTHING : CGFS_POD,
 		.generation = generation,
+		.is_pod = is_pod,
 	};
 
-	snprintf(g.pod, sizeof(g.pod), "%s", group->pod);
-	snprintf(g.container, sizeof(g.container), "%s", group->container);
-	if (bpf_map_update_elem(b->groups_fd, &key, &g, BPF_NOEXIST) < 0) {
+	if (bpf_map_update_elem(b->policy_fd, &key, &policy, BPF_ANY) < 0)
+		return cgfs_err_set(reterr, -errno, "write", "policy", label(group), NULL);
+	return 0;
+}
+
+static int put_group(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
+		     struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	struct cgfs_group_key key = { .cgroup_id = group->cgroup_id };
+
+	*g = (struct cgfs_group){ .pod_cgroup_id = group->pod_cgroup_id };
+	snprintf(g->pod, sizeof(g->pod), "%s", group->pod);
+	snprintf(g->container, sizeof(g->container), "%s", group->container);
+	if (bpf_map_update_elem(b->groups_fd, &key, g, BPF_NOEXIST) < 0) {
 		if (errno == E2BIG)
 			return cgfs_err_set(reterr, -E2BIG, "write", "groups", label(group),
 					    "the table of groups is full");
@@ -58,81 +88,97 @@ static void note_foreign(struct cgfs_bpf *b, int cgroup_fd, const char *name)
 	snprintf(b->foreign_pod, sizeof(b->foreign_pod), "%s", name);
 }
 
-/* Idempotent: the pin says that the program is attached. */
-static int attach(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
-		  struct cgfs_err *reterr)
+/*
+ * The pin says that the program is attached; then nothing is done.  Until enforce() the new
+ * element is all zeros, which denies.
+ */
+static int attach(struct cgfs_bpf *b, const struct cgfs_policy_group *group, const char *pin,
+		  int *ret_link, struct cgfs_err *reterr)
 {
-	const char *name = group->pod[0] ? group->pod : group->container;
-	char pin[300], path[CGFS_BPF_PATH];
-	auto_fd int link = -EBADF;
-
-	cgfs_bpf_link_name(name, group->cgroup_id, pin, sizeof(pin));
 	if (faccessat(b->pin_fd, pin, F_OK, 0) == 0)
 		return 0;
-	link = bpf_link_create(b->device_fd, group->cgroup_fd, BPF_CGROUP_DEVICE, NULL);
-	if (link < 0 && errno == EPERM)
-		return cgfs_err_set(reterr, -EPERM, "attach device policy to", name, NULL,
+	*ret_link = bpf_link_create(b->device_fd, group->cgroup_fd, BPF_CGROUP_DEVICE, NULL);
+	if (*ret_link >= 0)
+		return 0;
+	if (errno == EPERM)
+		return cgfs_err_set(reterr, -EPERM, "attach device policy to", label(group), NULL,
 				    "not permitted; needs CAP_NET_ADMIN or CAP_SYS_ADMIN, and no "
 				    "ancestor with a program that forbids others");
-	if (link < 0)
-		return cgfs_err_set(reterr, -errno, "attach device policy to", name, NULL, NULL);
-	if (bpf_obj_pin(link, cgfs_bpf_path(b, pin, path)) < 0)
-		return cgfs_err_set(reterr, -errno, "pin", path, NULL, NULL);
-	note_foreign(b, group->cgroup_fd, name);
-	return 0;
+	return cgfs_err_set(reterr, -errno, "attach device policy to", label(group), NULL, NULL);
 }
 
-/* Switches a group that is known to @list, or to none. */
-static int switch_rules(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_bpf_list *list,
-			struct cgfs_err *reterr)
+/* Puts a list in under a new generation and in force, and the one before out of it. */
+static int switch_rules(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
+			struct cgfs_bpf_list *list, struct cgfs_err *reterr)
 {
-	struct cgfs_control_args args = { .op = CGFS_CONTROL_SWITCH, .cgroup_id = cgroup_id };
+	struct cgfs_policy_val before = { 0 };
 	uint32_t generation = 0;
 	int r;
 
-	if (list) {
-		r = cgfs_bpf_rules_put(b, cgroup_id, list, &generation, reterr);
-		if (r < 0)
-			return r;
-	}
-	args.generation = generation;
-	r = cgfs_bpf_control(b, &args);
-	if (r < 0) {
-		b->scanned = false; /* what was put in is garbage */
-		return cgfs_err_set(reterr, r, "switch device rules", NULL, NULL, NULL);
-	}
-	cgfs_bpf_rules_retire(b, cgroup_id, args.generation, false);
-	/* Without memory of it the next scan learns it again. */
-	if (list && cgfs_bpf_rules_remember(b, cgroup_id, generation, list) < 0)
-		b->scanned = false;
-	return 0;
-}
-
-static int add_new(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
-		   struct cgfs_bpf_list *list, struct cgfs_err *reterr)
-{
-	uint32_t generation = 0;
-	int r;
-
+	r = cgfs_bpf_policy_read(b, group->cgroup_id, &before);
+	if (r < 0)
+		return cgfs_err_set(reterr, r, "device rules of", label(group), NULL,
+				    "no device policy is attached to it");
 	if (list) {
 		r = cgfs_bpf_rules_put(b, group->cgroup_id, list, &generation, reterr);
 		if (r < 0)
 			return r;
-		if (cgfs_bpf_rules_remember(b, group->cgroup_id, generation, list) < 0)
-			b->scanned = false;
 	}
-	r = put_group(b, group, generation, reterr);
-	if (r < 0)
-		cgfs_bpf_rules_retire(b, group->cgroup_id, generation, true);
-	return r;
+	r = enforce(b, group, list, generation, reterr);
+	if (r < 0) {
+		b->scanned = false; /* what was put in is garbage */
+		return r;
+	}
+	cgfs_bpf_rules_retire(b, group->cgroup_id, before.generation);
+	/* Without memory of it the next scan learns it again. */
+	if (list && cgfs_bpf_rules_remember(b, group->cgroup_id, generation, list) < 0)
+		b->scanned = false;
+	return 0;
 }
 
-static void drop_group(struct cgfs_bpf *b, uint64_t cgroup_id)
+/* Attached, bound by a list, and only then pinned: a process killed on the way leaves nothing. */
+static int bind(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
+		const struct cgfs_group *g, struct cgfs_bpf_list *list, struct cgfs_err *reterr)
+{
+	char pin[CGFS_BPF_LINK], path[CGFS_BPF_PATH];
+	struct cgfs_policy_val policy;
+	auto_fd int link = -EBADF;
+	int r;
+
+	cgfs_bpf_link_name(g, group->cgroup_id, pin);
+	r = attach(b, group, pin, &link, reterr);
+	if (r < 0)
+		return r;
+	/* The kernel keeps a cgroup's element when a link goes: a list may be there already. */
+	r = cgfs_bpf_policy_read(b, group->cgroup_id, &policy);
+	if (list || r < 0 || !policy.cgroup_id)
+		r = switch_rules(b, group, list, reterr);
+	if (r < 0 || link < 0)
+		return r;
+	if (bpf_obj_pin(link, cgfs_bpf_path(b, pin, path)) < 0)
+		return cgfs_err_set(reterr, -errno, "pin", path, NULL, NULL);
+	note_foreign(b, group->cgroup_fd, label(group));
+	return 0;
+}
+
+/* A process that should not be there any more is denied everything. */
+static void deny_all(struct cgfs_bpf *b, uint64_t cgroup_id)
+{
+	struct bpf_cgroup_storage_key key = storage_key(cgroup_id);
+	struct cgfs_policy_val policy = { 0 };
+
+	bpf_map_update_elem(b->policy_fd, &key, &policy, BPF_ANY);
+}
+
+static int drop_group(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_err *reterr)
 {
 	struct cgfs_control_args args = { .op = CGFS_CONTROL_LOST, .cgroup_id = cgroup_id };
 	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
+	struct cgfs_policy_val policy;
+	char pin[CGFS_BPF_LINK];
 	struct cgfs_bpf_known *k;
 	struct cgfs_group g;
+	int r;
 
 	if (cgfs_bpf_group_read(b, cgroup_id, &g) == 0) {
 		if (b->events_fd >= 0) {
@@ -141,41 +187,17 @@ static void drop_group(struct cgfs_bpf *b, uint64_t cgroup_id)
 				cgfs_bpf_known_names(k, g.pod, g.container);
 			cgfs_bpf_control(b, &args);
 		}
+		r = cgfs_bpf_policy_read(b, cgroup_id, &policy);
+		deny_all(b, cgroup_id);
+		cgfs_bpf_rules_drop(b, cgroup_id, r < 0 ? 0 : policy.generation);
+		cgfs_bpf_link_name(&g, cgroup_id, pin);
+		r = cgfs_bpf_unpin_name(b, pin, reterr);
+		if (r < 0)
+			return r;
 		bpf_map_delete_elem(b->groups_fd, &key);
-		cgfs_bpf_rules_retire(b, cgroup_id, g.generation, true);
 	}
 	cgfs_bpf_known_drop(b, cgroup_id, args.lost);
-}
-
-static int drop_member(struct cgfs_bpf *b, uint64_t cgroup_id, const struct cgfs_group *g,
-		       void *arg)
-{
-	if (g->pod_cgroup_id == *(uint64_t *)arg)
-		drop_group(b, cgroup_id);
 	return 0;
-}
-
-/* Calls @fn for each group; @fn may delete it. */
-static int each_group(struct cgfs_bpf *b,
-		      int (*fn)(struct cgfs_bpf *b, uint64_t cgroup_id, const struct cgfs_group *g,
-				void *arg),
-		      void *arg)
-{
-	struct cgfs_group_key key, next;
-	struct cgfs_group g;
-	bool first = true;
-	int r = 0;
-
-	while (r == 0 && bpf_map_get_next_key(b->groups_fd, first ? NULL : &key, &next) == 0) {
-		if (bpf_map_lookup_elem(b->groups_fd, &next, &g) == 0)
-			r = fn(b, next.cgroup_id, &g, arg);
-		/* Go on from a key that exists; from another one the kernel begins anew. */
-		if (bpf_map_lookup_elem(b->groups_fd, &next, &g) < 0)
-			continue;
-		key = next;
-		first = false;
-	}
-	return r;
 }
 
 /* A link whose cgroup is gone shows the cgroup id 0. */
@@ -190,7 +212,8 @@ static int sweep_link(struct cgfs_bpf *b, const char *name, uint64_t cgroup_id, 
 	fd = bpf_obj_get(cgfs_bpf_path(b, name, path));
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.cgroup.cgroup_id)
 		return 0;
-	each_group(b, drop_member, &cgroup_id);
+	if (drop_group(b, cgroup_id, NULL) < 0)
+		return 0;
 	return cgfs_bpf_unpin_name(b, name, NULL);
 }
 
@@ -237,42 +260,45 @@ static void end(struct cgfs_bpf *b, struct cgfs_bpf_list *list)
 	cgfs_bpf_list_free(list);
 }
 
+/* The kernel keeps a cgroup's counts, too, should the group have been removed and come again. */
+static void count_from_zero(struct cgfs_bpf *b, uint64_t cgroup_id)
+{
+	struct bpf_cgroup_storage_key key = storage_key(cgroup_id);
+	int n = libbpf_num_possible_cpus();
+	auto_free struct cgfs_counts *zeros = calloc(n > 0 ? (size_t)n : 1, sizeof(*zeros));
+
+	if (zeros && n > 0)
+		bpf_map_update_elem(b->counts_fd, &key, zeros, BPF_ANY);
+}
+
 int cgfs_bpf_add(void *ctx, const struct cgfs_policy_group *group,
 		 const struct cgfs_device_rule *rules, size_t n, struct cgfs_err *reterr)
 {
 	struct cgfs_bpf_known *k;
 	struct cgfs_bpf *b = ctx;
 	struct cgfs_bpf_list list = { 0 };
-	struct cgfs_group there;
+	struct cgfs_group g;
 	bool made = false;
 	int r;
 
 	r = begin(b, rules, n, &list, reterr);
 	if (r < 0)
 		return r;
-	if (cgfs_bpf_group_read(b, group->cgroup_id, &there) < 0) {
-		r = add_new(b, group, rules ? &list : NULL, reterr);
+	if (cgfs_bpf_group_read(b, group->cgroup_id, &g) < 0) {
+		r = put_group(b, group, &g, reterr);
 		made = r == 0;
-	} else if (rules) {
-		r = switch_rules(b, group->cgroup_id, &list, reterr);
 	}
-	if (r == 0 && is_pod(group))
-		r = attach(b, group, reterr);
+	if (r == 0 && made)
+		count_from_zero(b, group->cgroup_id);
+	if (r == 0)
+		r = bind(b, group, &g, rules ? &list : NULL, reterr);
 	if (r == 0) {
 		k = cgfs_bpf_known_get(b, group->cgroup_id);
 		if (!k || cgfs_bpf_known_names(k, group->pod, group->container) < 0)
 			r = cgfs_err_set(reterr, -ENOMEM, "remember", label(group), NULL, NULL);
 	}
-	if (r < 0 && made) {
-		char pin[300];
-
-		drop_group(b, group->cgroup_id);
-		if (is_pod(group)) {
-			cgfs_bpf_link_name(group->pod[0] ? group->pod : group->container,
-					   group->cgroup_id, pin, sizeof(pin));
-			cgfs_bpf_unpin_name(b, pin, NULL);
-		}
-	}
+	if (r < 0 && made)
+		(void)!drop_group(b, group->cgroup_id, NULL);
 	end(b, &list);
 	if (r < 0)
 		return cgfs_err_context(reterr, r, "device policy of %s", label(group));
@@ -295,20 +321,15 @@ int cgfs_bpf_set_rules(void *ctx, const struct cgfs_policy_group *group,
 		r = cgfs_err_set(reterr, r, "device rules of", label(group), NULL,
 				 "the device policy does not know it");
 	else
-		r = switch_rules(b, group->cgroup_id, rules ? &list : NULL, reterr);
+		r = switch_rules(b, group, rules ? &list : NULL, reterr);
 	end(b, &list);
 	return r;
 }
 
-/*
- * First the group, then the link: between the two, a process that should not be there any more
- * is denied everything.
- */
+/* The group is found by its number alone: names may be unknown to who calls this. */
 int cgfs_bpf_remove(void *ctx, const struct cgfs_policy_group *group, struct cgfs_err *reterr)
 {
-	uint64_t cgroup_id = group->cgroup_id;
 	struct cgfs_bpf *b = ctx;
-	char pin[300];
 	int r;
 
 	r = cgfs_bpf_lock(b, reterr);
@@ -317,12 +338,7 @@ int cgfs_bpf_remove(void *ctx, const struct cgfs_policy_group *group, struct cgf
 	r = look_around(b, reterr);
 	if (r == 0) {
 		cgfs_bpf_rules_sweep(b, false);
-		drop_group(b, cgroup_id);
-		if (is_pod(group)) {
-			cgfs_bpf_link_name(group->pod[0] ? group->pod : group->container, cgroup_id,
-					   pin, sizeof(pin));
-			r = cgfs_bpf_unpin_name(b, pin, reterr);
-		}
+		r = drop_group(b, group->cgroup_id, reterr);
 	}
 	cgfs_bpf_unlock(b);
 	return r;
@@ -330,19 +346,37 @@ int cgfs_bpf_remove(void *ctx, const struct cgfs_policy_group *group, struct cgf
 
 int cgfs_bpf_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters *ret)
 {
+	struct bpf_cgroup_storage_key key = storage_key(cgroup_id);
+	auto_free struct cgfs_counts *counts = NULL;
+	struct cgfs_policy_counters c = { 0 };
 	struct cgfs_bpf *b = ctx;
+	int n = libbpf_num_possible_cpus();
 	struct cgfs_group g;
 	int r;
 
 	r = cgfs_bpf_group_read(b, cgroup_id, &g);
 	if (r < 0)
 		return r;
-	*ret = (struct cgfs_policy_counters){
-		.device_allowed = g.device_allowed,
-		.device_denied = g.device_denied,
-		.oom_kills = g.oom_kills,
-		.events_lost = g.events_lost,
-	};
+	if (n < 0)
+		return n;
+	counts = calloc((size_t)n, sizeof(*counts));
+	if (!counts)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(b->counts_fd, &key, counts) < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		c.device_allowed += counts[i].device_allowed;
+		c.device_denied += counts[i].device_denied;
+	}
+	/* A request of this moment may be in one of the two and not in the other yet. */
+	if (c.device_allowed > g.denied_elsewhere)
+		c.device_allowed -= g.denied_elsewhere;
+	else
+		c.device_allowed = 0;
+	c.device_denied += g.denied_elsewhere;
+	c.oom_kills = g.oom_kills;
+	c.events_lost = g.events_lost;
+	*ret = c;
 	return 0;
 }
 

@@ -58,7 +58,8 @@ static struct cgfs_bpf *handle_new(const char *pin_dir)
 	b->policy = (struct cgfs_policy){ .ops = &ops, .ctx = b };
 	b->garbage_end = &b->garbage;
 	b->pin_fd = b->device_fd = b->control_fd = -EBADF;
-	b->groups_fd = b->rules_fd = b->state_fd = b->denials_fd = b->kills_fd = -EBADF;
+	b->policy_fd = b->counts_fd = b->groups_fd = b->rules_fd = b->state_fd = -EBADF;
+	b->denials_fd = b->kills_fd = -EBADF;
 	b->events_fd = b->epoll_fd = b->timer_fd = -EBADF;
 	b->pin_dir = strdup(pin_dir);
 	if (!b->pin_dir) {
@@ -148,8 +149,9 @@ void cgfs_bpf_close(struct cgfs_bpf *bpf)
 		return;
 
 	int *const fds[] = {
-		&bpf->pin_fd,	&bpf->device_fd, &bpf->control_fd, &bpf->groups_fd,
-		&bpf->rules_fd, &bpf->state_fd,	 &bpf->denials_fd, &bpf->kills_fd,
+		&bpf->pin_fd,	 &bpf->device_fd, &bpf->control_fd, &bpf->policy_fd,
+		&bpf->counts_fd, &bpf->groups_fd, &bpf->rules_fd,   &bpf->state_fd,
+		&bpf->denials_fd, &bpf->kills_fd,
 	};
 
 	sweep(bpf);

@@ -55,7 +55,7 @@ struct cgfs_bpf {
 	char *pin_dir;
 	int pin_fd; /* locked around changes */
 	int device_fd, control_fd; /* programs */
-	int groups_fd, rules_fd, state_fd, denials_fd, kills_fd; /* maps */
+	int policy_fd, counts_fd, groups_fd, rules_fd, state_fd, denials_fd, kills_fd; /* maps */
 	bool oom; /* kill attribution is attached */
 	char oom_why[160]; /* how, or why not */
 	unsigned int foreign; /* device programs of others that were met on pods' cgroups */
@@ -98,8 +98,9 @@ static inline void cgfs_bpf_unlock_scope(struct cgfs_bpf **b)
 /* "PIN_DIR/NAME" in a static-size buffer. */
 #define CGFS_BPF_PATH 768
 const char *cgfs_bpf_path(const struct cgfs_bpf *b, const char *name, char buf[CGFS_BPF_PATH]);
-/* Name of a group's link, "links/POD:CGROUP_ID". */
-void cgfs_bpf_link_name(const char *pod, uint64_t cgroup_id, char *buf, size_t len);
+/* Name of a group's link, "links/POD:CGROUP_ID" or "links/POD,CONTAINER:CGROUP_ID". */
+#define CGFS_BPF_LINK 220
+void cgfs_bpf_link_name(const struct cgfs_group *g, uint64_t cgroup_id, char buf[CGFS_BPF_LINK]);
 int cgfs_bpf_unpin_name(struct cgfs_bpf *b, const char *name, struct cgfs_err *reterr);
 /* Calls @fn for each pinned link. */
 int cgfs_bpf_links(struct cgfs_bpf *b,
@@ -150,8 +151,10 @@ int cgfs_bpf_rules_put(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_bpf_l
 /* Remembers which patterns are in force; takes them out of @list. */
 int cgfs_bpf_rules_remember(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generation,
 			    const struct cgfs_bpf_list *list);
-/* The group's @generation is not in force any more: clear it away, at once when @now. */
-void cgfs_bpf_rules_retire(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generation, bool now);
+/* The group's @generation is not in force any more: clear it away when nobody reads it. */
+void cgfs_bpf_rules_retire(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generation);
+/* The group is gone: clear its rules away at once.  @generation 0: the kernel cannot tell. */
+void cgfs_bpf_rules_drop(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generation);
 /* Clears away what is old enough; with @all everything, after waiting for readers. */
 void cgfs_bpf_rules_sweep(struct cgfs_bpf *b, bool all);
 
@@ -163,6 +166,8 @@ int cgfs_bpf_set_rules(void *ctx, const struct cgfs_policy_group *group,
 int cgfs_bpf_remove(void *ctx, const struct cgfs_policy_group *group, struct cgfs_err *reterr);
 int cgfs_bpf_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters *ret);
 int cgfs_bpf_group_read(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_group *ret);
+/* -ENOENT when the cgroup is gone, or has no link. */
+int cgfs_bpf_policy_read(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_policy_val *ret);
 /* 1 when there is a group whose cgroup lives, 0 when there is none; the caller holds the lock. */
 int cgfs_bpf_groups_left(struct cgfs_bpf *b, struct cgfs_err *reterr);
 

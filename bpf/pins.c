@@ -147,18 +147,16 @@ void cgfs_bpf_unlock(struct cgfs_bpf *b)
 }
 
 /*
- * bpffs refuses names with a dot; ids never contain '=' or ':'.  The cgroup's number makes the
- * name unique: two pods roots may share a pin directory, and long ids are cut.
+ * bpffs refuses names with a dot; ids contain none of "=,:".  The cgroup's number makes the name
+ * unique: two pods roots may share a pin directory, and long ids are cut in the map.
  */
-void cgfs_bpf_link_name(const char *pod, uint64_t cgroup_id, char *buf, size_t len)
+void cgfs_bpf_link_name(const struct cgfs_group *g, uint64_t cgroup_id, char buf[CGFS_BPF_LINK])
 {
-	char name[201];
-	size_t i;
-
-	for (i = 0; pod[i] && i + 1 < sizeof(name); i++)
-		name[i] = pod[i] == '.' ? '=' : pod[i];
-	name[i] = '\0';
-	snprintf(buf, len, "links/%s:%llu", name, (unsigned long long)cgroup_id);
+	snprintf(buf, CGFS_BPF_LINK, "links/%.*s%s%.*s:%llu", CGFS_POLICY_NAME, g->pod,
+		 g->pod[0] && g->container[0] ? "," : "", CGFS_POLICY_NAME, g->container,
+		 (unsigned long long)cgroup_id);
+	for (char *dot = buf; (dot = strchr(dot, '.'));)
+		*dot = '=';
 }
 
 int cgfs_bpf_unpin_name(struct cgfs_bpf *b, const char *name, struct cgfs_err *reterr)

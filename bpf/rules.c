@@ -3,7 +3,7 @@
  * rules.c - elements of cgfs_rules: put a list in, and clear away lists that are out of force.
  *
  * A list is put in under a generation that was never used before, so nobody sees a part of it;
- * groups.c then switches the group over.  The old list stays until no processor can be in the
+ * groups.c then puts it in force.  The old list stays until no processor can be in the
  * middle of reading it: a second later, or after membarrier(2), which waits for exactly that.
  * All callers hold the lock of the pins.
  */
@@ -156,43 +156,43 @@ static int append(struct cgfs_bpf_known *k, const struct cgfs_rule_key *key)
 	return 0;
 }
 
+static void forget_patterns(struct cgfs_bpf_known *k)
+{
+	free(k->patterns);
+	k->patterns = NULL;
+	k->n_patterns = 0;
+	k->generation = 0;
+}
+
 static int scan_one(struct cgfs_bpf *b, const struct cgfs_rule_key *key, void *arg)
 {
 	struct cgfs_bpf_known *k;
-	struct cgfs_group g;
+	struct cgfs_policy_val policy;
 
 	(void)arg;
 	k = cgfs_bpf_known_find(b, key->cgroup_id);
 	if (!k || k->generation != key->generation) {
 		struct cgfs_bpf_pattern p = { key->kind, key->major, key->minor };
 
-		if (cgfs_bpf_group_read(b, key->cgroup_id, &g) < 0 ||
-		    g.generation != key->generation) {
+		if (cgfs_bpf_policy_read(b, key->cgroup_id, &policy) < 0 ||
+		    policy.generation != key->generation) {
 			put_garbage(b, key->cgroup_id, key->generation, &p, 1);
 			return 0;
 		}
 		k = cgfs_bpf_known_get(b, key->cgroup_id);
 		if (!k)
 			return -ENOMEM;
+		forget_patterns(k);
 		k->generation = key->generation;
-		k->n_patterns = 0;
-		free(k->patterns);
-		k->patterns = NULL;
 	}
 	return append(k, key);
 }
 
 static void forget(const void *node, VISIT which, int depth)
 {
-	struct cgfs_bpf_known *k = *(struct cgfs_bpf_known *const *)node;
-
 	(void)depth;
-	if (which != postorder && which != leaf)
-		return;
-	free(k->patterns);
-	k->patterns = NULL;
-	k->n_patterns = 0;
-	k->generation = 0;
+	if (which == postorder || which == leaf)
+		forget_patterns(*(struct cgfs_bpf_known *const *)node);
 }
 
 /* Learns what is in force, and finds what was left by processes that were killed. */
@@ -266,9 +266,7 @@ int cgfs_bpf_rules_remember(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t gen
 
 	if (!k)
 		return -ENOMEM;
-	free(k->patterns);
-	k->patterns = NULL;
-	k->n_patterns = 0;
+	forget_patterns(k);
 	k->generation = generation;
 	for (size_t i = 0; i < list->n; i++)
 		if (append(k, &list->keys[i]) < 0)
@@ -278,7 +276,7 @@ int cgfs_bpf_rules_remember(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t gen
 
 struct find {
 	uint64_t cgroup_id;
-	uint32_t generation;
+	uint32_t generation; /* 0: any */
 };
 
 static int find_one(struct cgfs_bpf *b, const struct cgfs_rule_key *key, void *arg)
@@ -286,30 +284,39 @@ static int find_one(struct cgfs_bpf *b, const struct cgfs_rule_key *key, void *a
 	const struct find *f = arg;
 	struct cgfs_bpf_pattern p = { key->kind, key->major, key->minor };
 
-	if (key->cgroup_id == f->cgroup_id && key->generation == f->generation)
+	if (key->cgroup_id == f->cgroup_id && (!f->generation || key->generation == f->generation))
 		put_garbage(b, key->cgroup_id, key->generation, &p, 1);
 	return 0;
 }
 
-void cgfs_bpf_rules_retire(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generation, bool now)
+void cgfs_bpf_rules_retire(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generation)
 {
 	struct cgfs_bpf_known *k = cgfs_bpf_known_find(b, cgroup_id);
 	struct find f = { cgroup_id, generation };
 
 	if (!generation)
 		return;
-	if (!k || k->generation != generation) {
-		/* Another process put these in. */
-		if (walk(b, find_one, &f, NULL) < 0)
-			b->scanned = false;
+	if (k && k->generation == generation) {
+		put_garbage(b, cgroup_id, generation, k->patterns, k->n_patterns);
+		forget_patterns(k);
 		return;
 	}
-	if (now)
-		delete_patterns(b, cgroup_id, generation, k->patterns, k->n_patterns);
-	else
-		put_garbage(b, cgroup_id, generation, k->patterns, k->n_patterns);
-	free(k->patterns);
-	k->patterns = NULL;
-	k->n_patterns = 0;
-	k->generation = 0;
+	/* Another process put these in. */
+	if (walk(b, find_one, &f, NULL) < 0)
+		b->scanned = false;
+}
+
+void cgfs_bpf_rules_drop(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generation)
+{
+	struct cgfs_bpf_known *k = cgfs_bpf_known_find(b, cgroup_id);
+	struct find f = { cgroup_id, 0 };
+
+	/* When the cgroup went first, what this process remembers is the best there is. */
+	if (k && (!generation || k->generation == generation)) {
+		delete_patterns(b, cgroup_id, k->generation, k->patterns, k->n_patterns);
+		forget_patterns(k);
+		return;
+	}
+	if (generation && walk(b, find_one, &f, NULL) < 0)
+		b->scanned = false;
 }

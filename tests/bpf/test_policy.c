@@ -322,7 +322,7 @@ static void nested_cgroup_is_bound_by_its_container(void **state)
 	assert_true(world_can_open(w, path[0], 'c', 1, 3, O_RDWR));
 	assert_false(world_can_open(w, path[0], 'c', 1, 5, O_RDWR));
 	assert_false(world_can_open(w, path[0], 'c', 1, 8, O_RDWR));
-	/* Deeper than the program looks: the container is found from above. */
+	/* Deeper than the program looks for names. */
 	len = (size_t)snprintf(deep, sizeof(deep), "%s", path[0]);
 	for (int i = 0; i < 40; i++) {
 		len += (size_t)snprintf(deep + len, sizeof(deep) - len, "/n");
@@ -394,11 +394,20 @@ static void counters_count_container_and_pod(void **state)
 	c = world_counters(w, c2);
 	assert_int_equal(c.device_allowed, 1);
 	assert_int_equal(c.device_denied, 1);
+	/* Refused by both lists: one denial. */
+	world_set(w, c2, "c 1:3 r");
+	assert_false(world_can_open(w, c2->path, 'c', 1, 5, O_RDONLY));
+	c = world_counters(w, c2);
+	assert_int_equal(c.device_allowed, 1);
+	assert_int_equal(c.device_denied, 2);
+	c = world_counters(w, pod);
+	assert_int_equal(c.device_allowed, 4);
+	assert_int_equal(c.device_denied, 3);
 	/* The counters live on when the rules change. */
 	world_set(w, pod, "c 1:3 r");
 	c = world_counters(w, pod);
 	assert_int_equal(c.device_allowed, 4);
-	assert_int_equal(c.device_denied, 2);
+	assert_int_equal(c.device_denied, 3);
 	assert_int_equal(w->policy->ops->counters(w->policy->ctx, 1, &c), -ENOENT);
 }
 

@@ -199,8 +199,8 @@ static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
 	static struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX];
 	struct world *w = *state;
 	struct group *pod, *last;
-	struct cgfs_policy_group g;
-	int r = 0;
+	struct group many[80];
+	int r = 0, n = 0;
 
 	world_open(w, false);
 	pod = world_pod(w, "web");
@@ -210,12 +210,15 @@ static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
 	for (size_t i = 0; i < CGFS_DEVICE_RULES_MAX; i++)
 		rules[i] = (struct cgfs_device_rule){ CGFS_DEVICE_CHAR, 241, (int32_t)i,
 						      CGFS_ACCESS_ALL, true };
-	/* Containers that exist in the table only. */
-	g = pod->g;
-	g.container = "many";
-	for (uint64_t i = 1; r == 0 && i < 1000; i++) {
-		g.cgroup_id = UINT64_MAX - i;
-		r = w->policy->ops->add(w->policy->ctx, &g, rules, CGFS_DEVICE_RULES_MAX, &w->err);
+	while (r == 0 && n < 80) {
+		char id[16];
+
+		/* Its place in the world is for the next one; the directory stays. */
+		snprintf(id, sizeof(id), "many-%d", n);
+		many[n] = *world_container(w, pod, id);
+		w->n_groups--;
+		r = w->policy->ops->add(w->policy->ctx, &many[n++].g, rules,
+					CGFS_DEVICE_RULES_MAX, &w->err);
 	}
 	assert_int_equal(r, -E2BIG);
 	assert_non_null(strstr(w->err.text, "full"));
@@ -224,11 +227,12 @@ static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
 	assert_int_equal(r, -E2BIG);
 	assert_true(world_can_open(w, last->path, 'c', 1, 3, O_RDWR));
 	assert_false(world_can_open(w, last->path, 'c', 241, 1, O_RDWR));
-	for (uint64_t i = 1; i < 1000; i++) {
-		g.cgroup_id = UINT64_MAX - i;
-		assert_int_equal(w->policy->ops->remove(w->policy->ctx, &g, &w->err), 0);
+	while (n-- > 0) {
+		assert_int_equal(w->policy->ops->remove(w->policy->ctx, &many[n].g, &w->err), 0);
+		close(many[n].g.cgroup_fd);
 	}
 	assert_int_equal(world_map_count(w, "rules"), 2);
+	assert_int_equal(world_map_count(w, "groups"), 2);
 }
 
 static const struct tap_test tests[] = {
