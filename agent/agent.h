@@ -239,6 +239,8 @@ void files_remove_flat(const char *dir);
 /* --- main.c
  * ---------------------------------------------------------------------------------------- */
 
+/* The program: its exit status. */
+int agent_main(int argc, char **argv);
 /* The last pod or container is gone; matters to --delete-on-exit. */
 void agent_emptied(struct agent *a);
 

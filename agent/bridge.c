@@ -67,12 +67,11 @@ static void conn_free(struct conn *c)
 }
 
 /* Not here and now: whoever called may hold the connection.  Its own callback frees it. */
-static void conn_kill(struct conn *c, const char *why)
+static void conn_kill(struct conn *c, enum log_level level, const char *why)
 {
 	if (c->dead)
 		return;
-	log_write(c->b->log, LOG_WARNING, "closing connection", "conn", LOG_NUM(c->id), "why", why,
-		  NULL);
+	log_write(c->b->log, level, "closing connection", "conn", LOG_NUM(c->id), "why", why, NULL);
 	c->dead = true;
 	conn_arm(c);
 }
@@ -108,7 +107,7 @@ static void flush_out(struct conn *c)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {
-			conn_kill(c, strerror(errno));
+			conn_kill(c, LOG_INFO, strerror(errno));
 			return;
 		}
 		c->ooff += (size_t)n;
@@ -159,7 +158,7 @@ int conn_send(struct conn *c, uint32_t type, uint64_t id, const char *body, size
 	if (droppable && waiting + h.size > OUT_DROP)
 		return -EAGAIN;
 	if (waiting + h.size > OUT_MAX || out_room(c, h.size) < 0) {
-		conn_kill(c, "it does not read its answers");
+		conn_kill(c, LOG_WARNING, "it does not read its answers");
 		return -ENOBUFS;
 	}
 	frame_encode(&h, c->obuf + c->ohave);
@@ -215,7 +214,7 @@ static void take_control(struct conn *c, struct msghdr *msg)
 		}
 	}
 	if (full)
-		conn_kill(c, "it sent more descriptors than anybody took");
+		conn_kill(c, LOG_WARNING, "it sent more descriptors than anybody took");
 }
 
 /* One read.  The number of bytes, 0 at the end, or a negative errno. */
@@ -259,7 +258,7 @@ static void parse(struct conn *c)
 
 			snprintf(why, sizeof(why), "a message of type %#x has size %u", h.type,
 				 h.size);
-			conn_kill(c, why);
+			conn_kill(c, LOG_WARNING, why);
 			break;
 		}
 		if (left < h.size)
@@ -283,14 +282,14 @@ static void on_readable(struct conn *c)
 	ssize_t n;
 
 	if (in_room(c) < 0) {
-		conn_kill(c, "out of memory");
+		conn_kill(c, LOG_WARNING, "out of memory");
 		return;
 	}
 	n = read_some(c);
 	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n < 0) {
-		conn_kill(c, strerror((int)-n));
+		conn_kill(c, LOG_INFO, strerror((int)-n));
 		return;
 	}
 	if (n == 0) {

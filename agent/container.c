@@ -237,29 +237,26 @@ static uint32_t join_pod(struct container *c, const struct oci_place *place,
 	uint32_t hr = HR_FAIL;
 	int r = 0;
 
-	if (place->kind == OCI_STANDALONE && pod_find(c->a, c->id)) {
+	if (place->kind == OCI_STANDALONE) {
+		if (!pod_find(c->a, c->id))
+			return HR_OK;
 		cgfs_err_set(err, -EEXIST, NULL, NULL, NULL, "pod %s already exists", c->id);
 		return HR_FAIL;
 	}
-	if (place->kind == OCI_STANDALONE)
-		return HR_OK;
-	if (place->kind == OCI_SANDBOX) {
-		r = pod ? cgfs_err_set(err, -EEXIST, NULL, NULL, NULL, "pod %s already exists",
-				       place->pod)
-			: pod_create(c->a, place->pod, res, &pod, err);
-		hr = pod || r == -EEXIST ? HR_FAIL : protocol_hresult_from_errno(r);
+	if (place->kind == OCI_SANDBOX && pod) {
+		r = cgfs_err_set(err, -EEXIST, NULL, NULL, NULL, "pod %s already exists",
+				 place->pod);
+	} else if (place->kind == OCI_SANDBOX) {
+		r = pod_create(c->a, place->pod, res, &pod, err);
+		hr = protocol_hresult_from_errno(r);
 	} else if (!pod) {
 		r = cgfs_err_set(err, -ENOENT, NULL, NULL, NULL,
 				 "pod %s does not exist for workload container %s", place->pod,
 				 c->id);
-	} else if (pod->doomed) {
+	} else if (pod->doomed || pod->sandbox_exited) {
 		hr = HR_INVALID_STATE;
-		r = cgfs_err_set(err, -EBUSY, NULL, NULL, NULL, "pod %s is being deleted",
-				 place->pod);
-	} else if (pod->sandbox_exited) {
-		hr = HR_INVALID_STATE;
-		r = cgfs_err_set(err, -EBUSY, NULL, NULL, NULL, "the sandbox of pod %s has exited",
-				 place->pod);
+		r = cgfs_err_set(err, -EBUSY, NULL, NULL, NULL, "the sandbox of pod %s %s",
+				 place->pod, pod->doomed ? "was deleted" : "has exited");
 	}
 	if (r < 0)
 		return hr;

@@ -292,7 +292,7 @@ static void forget_unclaimed(struct agent *a)
 static void run_external(struct agent *a, struct request *rq, struct external *e, int fds[3])
 {
 	struct process *p;
-	pid_t pid;
+	pid_t pid = -1;
 	int r;
 
 	r = start_external(e, fds, &pid);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent.c - puts the parts together, runs the loop, takes the parts apart.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "../cgfs/internal.h"
+#include "agent.h"
+
+/* How long --delete-on-exit may take. */
+#define DELETE_MAX_MS 30000
+
+struct whole {
+	struct agent a;
+	struct options opt;
+	struct loop_timer give_up;
+	bool incomplete;
+};
+
+static int open_log(struct log *log, const struct options *o, struct cgfs_err *err)
+{
+	log->json = streq(o->log_format, "json");
+	if (log_level_parse(o->log_level, &log->level) < 0)
+		return -EINVAL; /* checked with the options */
+	/* A copy: the original may be closed by whoever started us in a strange way. */
+	log->fd = o->log_file ? open(o->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)
+			      : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (log->fd < 0 && o->log_file)
+		return cgfs_err_set(err, -errno, "open log", o->log_file, NULL, NULL);
+	return 0;
+}
+
+static int open_bpf(struct agent *a, struct cgfs_err *err)
+{
+#if CGFS_WITH_BPF
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	int r;
+
+	if (a->opt->no_bpf)
+		return 0;
+	opts.pin_dir = a->opt->pin_dir;
+	opts.events = true;
+	r = cgfs_bpf_open(&opts, &a->bpf, err);
+	if (r == -EOPNOTSUPP) {
+		log_write(&a->log, LOG_WARNING, "no eBPF device policy", "error", err->text, NULL);
+		*err = (struct cgfs_err){ 0 };
+		return 0;
+	}
+	return r;
+#else
+	(void)err;
+	if (!a->opt->no_bpf)
+		log_write(&a->log, LOG_WARNING, "built without eBPF: no device policy on cgroup2",
+			  NULL);
+	return 0;
+#endif
+}
+
+static int open_cgfs(struct agent *a, struct cgfs_err *err)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	int r = open_bpf(a, err);
+
+	if (r < 0)
+		return r;
+	opts.root = a->opt->root;
+#if CGFS_WITH_BPF
+	if (a->bpf)
+		opts.policy = cgfs_bpf_policy(a->bpf);
+#endif
+	r = cgfs_open(&opts, &a->cgfs, err);
+	return r < 0 ? r : event_watch(a);
+}
+
+static int make_state_dir(struct agent *a, struct cgfs_err *err)
+{
+	static const char *const names[] = { "", "/containers", "/runtime" };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++) {
+		auto_free char *path = NULL;
+
+		if (asprintf(&path, "%s%s", a->opt->state_dir, names[i]) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		r = files_make_dirs(a, path);
+		if (r < 0)
+			cgfs_err_set(err, r, "make state directory", path, NULL, NULL);
+	}
+	return r;
+}
+
+static void hangup(void *ctx)
+{
+	struct agent *a = ctx;
+
+	if (a->opt->listen || a->stopping)
+		return;
+	log_write(&a->log, LOG_INFO, "stdin has ended", NULL);
+	loop_stop(a->loop);
+}
+
+static int open_bridge(struct agent *a, struct cgfs_err *err)
+{
+	static const struct bridge_ops ops = { message_dispatch, message_closed, hangup };
+	int in, out, r;
+
+	r = bridge_new(a->loop, &a->log, &ops, a, &a->bridge);
+	if (r == 0 && a->opt->listen)
+		r = bridge_listen(a->bridge, a->opt->listen + strlen("unix:"), err);
+	if (r < 0 || !a->opt->use_inouterr)
+		return r;
+
+	in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (in < 0 || out < 0)
+		return cgfs_err_set(err, -errno, "serve stdin and stdout", NULL, NULL, NULL);
+	return bridge_add(a->bridge, in, out, true, err);
+}
+
+static void log_ignored(void *ctx, const char *name)
+{
+	struct agent *a = ctx;
+
+	log_write(&a->log, LOG_INFO, "option has no effect here", "option", name, NULL);
+}
+
+static void say_hello(struct agent *a)
+{
+	log_write(&a->log, LOG_INFO, "cgfs-agent", "version", cgfs_version(), "layout",
+		  cgfs_layout_name(cgfs_layout(a->cgfs)), "root", cgfs_root(a->cgfs), "runtime",
+		  runtime_path(a->runtime), "bpf", a->bpf ? "yes" : "no", NULL);
+	options_ignored(a->opt, log_ignored, a);
+	if (!a->opt->v4)
+		log_write(&a->log, LOG_WARNING, "without -v4 every request is refused", NULL);
+	foreign_report(a);
+}
+
+static void give_up(void *ctx)
+{
+	struct whole *m = ctx;
+
+	log_write(&m->a.log, LOG_ERROR, "not everything could be deleted in time", NULL);
+	m->incomplete = true;
+	loop_stop(m->a.loop);
+}
+
+void agent_emptied(struct agent *a)
+{
+	if (a->stopping && a->containers.n == 0 && a->pods.n == 0)
+		loop_stop(a->loop);
+}
+
+static void on_signal(void *ctx, int sig)
+{
+	struct whole *m = ctx;
+	struct agent *a = &m->a;
+
+	log_write(&a->log, LOG_INFO, "stopping", "signal", LOG_NUM(sig), "pods", LOG_NUM(a->pods.n),
+		  "then", a->opt->delete_on_exit ? "deleted" : "left running", NULL);
+	if (!a->opt->delete_on_exit || a->stopping) {
+		loop_stop(a->loop);
+		return;
+	}
+	a->stopping = true;
+	if (loop_timer_set(a->loop, &m->give_up, DELETE_MAX_MS) < 0)
+		loop_stop(a->loop);
+	pod_delete_all(a);
+	agent_emptied(a);
+}
+
+static int open_all(struct whole *m, struct cgfs_err *err)
+{
+	struct agent *a = &m->a;
+	int r;
+
+	m->give_up = (struct loop_timer){ .fn = give_up, .ctx = m };
+	r = open_log(&a->log, &m->opt, err);
+	if (r == 0)
+		r = loop_new(&a->loop);
+	if (r == 0)
+		r = make_state_dir(a, err);
+	if (r == 0)
+		r = open_cgfs(a, err);
+	if (r == 0)
+		r = runtime_new(a->loop, &a->log, a->cgfs, m->opt.runtime, m->opt.state_dir,
+				&a->runtime, err);
+	if (r == 0)
+		r = open_bridge(a, err);
+	if (r < 0)
+		return r;
+	loop_on_signal(a->loop, on_signal, m);
+	say_hello(a);
+	return 0;
+}
+
+/* Pods are left as they are; what --delete-on-exit wanted gone is gone. */
+static void close_all(struct whole *m)
+{
+	struct agent *a = &m->a;
+	struct table_node *n;
+
+	if (a->bridge)
+		bridge_flush(a->bridge, 200);
+	while ((n = table_next(&a->containers, NULL)))
+		container_free(container_of(n, struct container, node));
+	while ((n = table_next(&a->pods, NULL)))
+		pod_free(container_of(n, struct pod, node));
+	while (a->externals)
+		process_free(a->externals);
+	bridge_free(a->bridge);
+	runtime_free(a->runtime);
+	if (m->opt.delete_on_exit && a->cgfs && !m->incomplete) {
+		struct cgfs_err err = { 0 };
+
+		if (cgfs_root_remove(a->cgfs, &err) < 0)
+			log_write(&a->log, LOG_INFO, "the pods root stays", "why", err.text, NULL);
+	}
+	cgfs_close(a->cgfs);
+#if CGFS_WITH_BPF
+	/* -EBUSY when other groups use the pins: then they stay. */
+	if (m->opt.delete_on_exit && a->bpf && !m->incomplete)
+		(void)!cgfs_bpf_unpin(a->bpf, NULL);
+	cgfs_bpf_close(a->bpf);
+#endif
+	files_forget(a, m->opt.delete_on_exit && !m->incomplete);
+	table_free(&a->containers);
+	table_free(&a->pods);
+	table_free(&a->foreign);
+	loop_free(a->loop);
+	if (a->log.fd >= 0)
+		close(a->log.fd);
+}
+
+int agent_main(int argc, char **argv)
+{
+	struct whole m = { .a = { .log.fd = -EBADF } };
+	struct cgfs_err err = { 0 };
+	char why[OPTIONS_WHY_MAX];
+	int r;
+
+	if (options_parse(&m.opt, argc, argv, why) < 0) {
+		fprintf(stderr, "cgfs-agent: %s (--help lists the options)\n", why);
+		return 2;
+	}
+	if (m.opt.help) {
+		options_help(stdout);
+		return 0;
+	}
+	if (m.opt.version) {
+		printf("cgfs-agent %s\n", cgfs_version());
+		return 0;
+	}
+
+	m.a.opt = &m.opt;
+	signal(SIGPIPE, SIG_IGN);
+	r = open_all(&m, &err);
+	if (r < 0)
+		fprintf(stderr, "cgfs-agent: %s\n", err.code ? err.text : strerror(-r));
+	else
+		r = loop_run(m.a.loop);
+	close_all(&m);
+	return r < 0 || m.incomplete ? 1 : 0;
+}

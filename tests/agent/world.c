@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world.c - starts and stops an agent for each test, and cleans up after it whatever happened.
+ */
+#include "world.h"
+
+#include <cgfs/bpf.h>
+#include <cgfs/cgfs.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../../agent/agent.h"
+#include "../../cgfs/internal.h"
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static bool copy_file(const char *from, const char *to)
+{
+	auto_fd int in = open(from, O_RDONLY | O_CLOEXEC);
+	auto_fd int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	char buf[65536];
+	ssize_t n;
+
+	if (in < 0 || out < 0)
+		return false;
+	while ((n = read(in, buf, sizeof(buf))) > 0) {
+		if (write(out, buf, (size_t)n) != n)
+			return false;
+	}
+	return n == 0;
+}
+
+static void write_script(const char *path, const char *text)
+{
+	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+/* Busybox, and /pause, which ends well at SIGTERM. */
+static void make_rootfs(const struct world *w)
+{
+	static const char *const dirs[] = { "", "/bin", "/proc", "/dev", "/sys", "/tmp" };
+	static const char *const names[] = { "sh", "sleep", "true", "cat", "kill", "dd", "echo" };
+	char path[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		snprintf(path, sizeof(path), "%s/rootfs%s", w->dir, dirs[i]);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	snprintf(path, sizeof(path), "%s/rootfs/bin/busybox", w->dir);
+	if (!copy_file("/bin/busybox", path) && !copy_file("/usr/bin/busybox", path))
+		tap_skip("no busybox to make a root file system of");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/rootfs/bin/%s", w->dir, names[i]);
+		assert_int_equal(symlink("busybox", path), 0);
+	}
+	snprintf(path, sizeof(path), "%s/rootfs/pause", w->dir);
+	write_script(path,
+		     "#!/bin/sh\ntrap 'exit 0' TERM INT\nwhile :; do sleep 1000 & wait; done\n");
+}
+
+/* --- cgroups -----------------------------------------------------------------------------------
+ */
+
+size_t world_leftovers(const struct world *w)
+{
+	struct cgfs_mounts m;
+	size_t n = 0;
+
+	if (cgfs_discover(&m, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < m.n; i++) {
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s%s", m.mount[i].path, w->root);
+		if (access(path, F_OK) == 0) {
+			printf("left: %s\n", path);
+			n++;
+		}
+	}
+	if (access(w->pins, F_OK) == 0) {
+		printf("left: %s\n", w->pins);
+		n++;
+	}
+	return n;
+}
+
+bool world_group_exists(const struct world *w, const char *path)
+{
+	struct cgfs_mounts m;
+
+	if (cgfs_discover(&m, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < m.n; i++) {
+		char full[512];
+
+		snprintf(full, sizeof(full), "%s%s/%s", m.mount[i].path, w->root, path);
+		if (access(full, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int destroy_pod(void *arg, const char *id)
+{
+	struct cgfs_group *g;
+
+	if (cgfs_pod_open(arg, id, &g, NULL) == 0) {
+		(void)!cgfs_group_destroy(g, 5000, NULL);
+		cgfs_group_close(g);
+	}
+	return 0;
+}
+
+static void sweep_cgroups(const struct world *w, const struct cgfs_policy *policy)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct cgfs *c;
+
+	opts.root = w->root;
+	opts.policy = policy;
+	if (cgfs_open(&opts, &c, NULL) < 0)
+		return;
+	(void)!cgfs_pod_list(c, destroy_pod, c, NULL);
+	(void)!cgfs_root_remove(c, NULL);
+	cgfs_close(c);
+}
+
+/* For what an agent that failed has left. */
+static void sweep(const struct world *w)
+{
+#if CGFS_WITH_BPF
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_bpf *b;
+
+	opts.pin_dir = w->pins;
+	if (access(w->pins, F_OK) == 0 && cgfs_bpf_open(&opts, &b, NULL) == 0) {
+		sweep_cgroups(w, cgfs_bpf_policy(b));
+		(void)!cgfs_bpf_unpin(b, NULL);
+		cgfs_bpf_close(b);
+		return;
+	}
+#endif
+	sweep_cgroups(w, NULL);
+}
+
+/* --- the agent ---------------------------------------------------------------------------------
+ */
+
+static void exec_agent(struct world *w, const char *const *args)
+{
+	const char *argv[32] = { "cgfs-agent", "-v4", "--listen", w->socket, "--root", w->root };
+	char state[96];
+	int n = 6;
+
+	snprintf(state, sizeof(state), "%s/state", w->dir);
+	argv[n++] = "--state-dir";
+	argv[n++] = state;
+	argv[n++] = "--pin-dir";
+	argv[n++] = w->pins;
+	argv[n++] = "-loglevel=debug";
+	argv[n++] = "--delete-on-exit";
+	if (!w->kernel) {
+		argv[n++] = "--no-bpf";
+		argv[n++] = "--runtime=/bin/false";
+	}
+	for (; args && *args; args++)
+		argv[n++] = *args;
+	exit(agent_main(n, (char **)argv));
+}
+
+void world_start_agent(struct world *w, const char *const *args)
+{
+	fflush(stdout);
+	w->agent = fork();
+	assert_true(w->agent >= 0);
+	if (w->agent == 0)
+		exec_agent(w, args);
+}
+
+struct client *world_connect(struct world *w, bool negotiate)
+{
+	struct cgfs_err err = { 0 };
+	struct client *c = NULL;
+	int r = -ENOENT;
+
+	for (int i = 0; i < WORLD_MS / 5; i++) {
+		r = client_open(w->socket, &c, &err);
+		if (r == 0 || waitpid(w->agent, NULL, WNOHANG) == w->agent)
+			break;
+		nap();
+	}
+	if (r == 0 && negotiate)
+		r = client_negotiate(c, WORLD_MS, &err);
+	if (r < 0) {
+		printf("connect: %s\n", err.text);
+		w->agent = r == 0 ? w->agent : -1;
+		fail();
+	}
+	return c;
+}
+
+static bool runs_containers(void)
+{
+	return access("/usr/bin/crun", X_OK) == 0 || access("/usr/sbin/runc", X_OK) == 0 ||
+	       access("/usr/bin/runc", X_OK) == 0;
+}
+
+static int start(void **state, bool kernel)
+{
+	struct world *w;
+	struct cgfs_mounts m;
+
+	if (cgfs_discover(&m, NULL) < 0)
+		tap_skip("no cgroup hierarchy is mounted");
+	if (kernel && geteuid() != 0)
+		tap_skip("containers need root");
+	if (kernel && !runs_containers())
+		tap_skip("neither crun nor runc is installed");
+	w = calloc(1, sizeof(*w));
+	assert_non_null(w);
+	*state = w;
+	w->kernel = kernel;
+	w->agent = -1;
+	strcpy(w->dir, "/tmp/cgfs-test-agent-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->socket, sizeof(w->socket), "unix:%s/socket", w->dir);
+	snprintf(w->root, sizeof(w->root), "/%s", strrchr(w->dir, '/') + 1);
+	snprintf(w->pins, sizeof(w->pins), "/sys/fs/bpf/%s", strrchr(w->dir, '/') + 1);
+	if (kernel)
+		make_rootfs(w);
+	world_start_agent(w, NULL);
+	w->c = world_connect(w, true);
+	return 0;
+}
+
+int world_plain(void **state)
+{
+	return start(state, false);
+}
+
+int world_kernel(void **state)
+{
+	return start(state, true);
+}
+
+/* The exit status, as the shell says it; -1 when it had to be killed. */
+static int stop_agent(struct world *w)
+{
+	int status;
+
+	if (w->agent <= 0)
+		return -1;
+	kill(w->agent, SIGTERM);
+	for (int i = 0; i < 2 * WORLD_MS / 5; i++) {
+		if (waitpid(w->agent, &status, WNOHANG) == w->agent)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		nap();
+	}
+	kill(w->agent, SIGKILL);
+	waitpid(w->agent, NULL, 0);
+	return -1;
+}
+
+int world_stop(void **state)
+{
+	struct world *w = *state;
+	int code;
+	size_t left;
+
+	client_close(w->c);
+	code = stop_agent(w);
+	left = world_leftovers(w);
+	if (w->kernel && left > 0)
+		sweep(w);
+	nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (code != 0)
+		printf("the agent exited with %d\n", code);
+	free(w);
+	return code != 0 || left > 0;
+}
+
+/* --- requests ----------------------------------------------------------------------------------
+ */
+
+json_t *world_call(struct world *w, uint32_t type, json_t *body)
+{
+	struct cgfs_err err = { 0 };
+	json_t *answer = NULL;
+	int r = client_call(w->c, type, body, NULL, 0, WORLD_MS, &answer, &err);
+
+	json_decref(body);
+	if (r < 0) {
+		printf("%s\n", err.text);
+		fail();
+	}
+	return answer;
+}
+
+void world_do(struct world *w, uint32_t type, json_t *body)
+{
+	json_decref(world_call(w, type, body));
+}
+
+void world_refuse(struct world *w, uint32_t type, json_t *body, uint32_t hr)
+{
+	struct cgfs_err err = { 0 };
+	int r = client_call(w->c, type, body, NULL, 0, WORLD_MS, NULL, &err);
+
+	json_decref(body);
+	if (r == 0 || client_hresult(w->c) != hr) {
+		printf("expected %#x, got %#x: %s\n", hr, client_hresult(w->c), err.text);
+		fail();
+	}
+}
+
+json_t *world_spec(const struct world *w, const char *id, const char *pod, const char *script,
+		   json_t *resources)
+{
+	char rootfs[96];
+	json_t *args = script ? json_pack("[s, s, s]", "/bin/sh", "-c", script)
+			      : json_pack("[s]", "/pause");
+	json_t *annotations = json_object();
+
+	snprintf(rootfs, sizeof(rootfs), "%s/rootfs", w->dir);
+	if (pod) {
+		json_object_set_new(annotations, "io.kubernetes.cri.container-type",
+				    json_string(streq(id, pod) ? "sandbox" : "container"));
+		json_object_set_new(annotations, "io.kubernetes.cri.sandbox-id", json_string(pod));
+	}
+	return json_pack("{s:s, s:{s:s}, s:{s:o, s:s, s:[s], s:{s:[s], s:[s], s:[s]}}, s:o, "
+			 "s:[{s:s, s:s, s:s}, "
+			 "{s:s, s:s, s:s}], s:{s:[{s:s}, {s:s}, {s:s}], s:o}}",
+			 "ociVersion", "1.0.2", "root", "path", rootfs, "process", "args", args,
+			 "cwd", "/", "env", "PATH=/bin", "capabilities", "bounding", "CAP_MKNOD",
+			 "effective", "CAP_MKNOD", "permitted", "CAP_MKNOD", "annotations",
+			 annotations, "mounts", "destination", "/proc", "source", "proc", "type",
+			 "proc", "destination", "/dev", "source", "tmpfs", "type", "tmpfs", "linux",
+			 "namespaces", "type", "pid", "type", "mount", "type", "ipc", "resources",
+			 resources ? resources : json_object());
+}
+
+json_t *world_create_body(const struct world *w, const char *id, json_t *spec)
+{
+	char bundle[160];
+	auto_free char *text = NULL;
+	json_t *config;
+
+	snprintf(bundle, sizeof(bundle), "%s/bundles/%.40s", w->dir, id);
+	config = json_pack("{s:{s:i, s:i}, s:s, s:o}", "SchemaVersion", "Major", 2, "Minor", 1,
+			   "OciBundlePath", bundle, "OciSpecification", spec);
+	assert_non_null(config);
+	text = json_dumps(config, 0);
+	json_decref(config);
+	return json_pack("{s:s, s:s, s:s}", "ContainerId", id, "ActivityId", "activity",
+			 "ContainerConfig", text);
+}
+
+void world_create(struct world *w, const char *id, const char *pod, const char *script)
+{
+	world_do(w, MSG_CREATE, world_create_body(w, id, world_spec(w, id, pod, script, NULL)));
+}
+
+pid_t world_start(struct world *w, const char *id)
+{
+	json_t *answer = world_call(w, MSG_EXECUTE_PROCESS,
+				    json_pack("{s:s, s:{s:s}}", "ContainerId", id, "Settings",
+					      "ProcessParameters", "{}"));
+	pid_t pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
+
+	json_decref(answer);
+	assert_true(pid > 0);
+	return pid;
+}
+
+uint32_t world_wait(struct world *w, const char *id, pid_t pid)
+{
+	json_t *answer = world_call(w, MSG_WAIT_FOR_PROCESS,
+				    json_pack("{s:s, s:i, s:i}", "ContainerId", id, "ProcessId",
+					      (int)pid, "TimeoutInMs", WORLD_MS));
+	uint32_t code = (uint32_t)json_integer_value(json_object_get(answer, "ExitCode"));
+
+	json_decref(answer);
+	return code;
+}
+
+void world_delete(struct world *w, const char *id)
+{
+	world_do(w, MSG_DELETE_STATE, json_pack("{s:s}", "ContainerId", id));
+}
+
+void world_exit_type(struct world *w, const char *id, const char *type)
+{
+	struct cgfs_err err = { 0 };
+	json_t *body = NULL;
+	uint32_t got;
+
+	assert_int_equal(client_notification(w->c, WORLD_MS, &got, &body, &err), 0);
+	assert_int_equal(got, MSG_NOTIFICATION);
+	assert_string_equal(json_string_value(json_object_get(body, "ContainerId")), id);
+	assert_string_equal(json_string_value(json_object_get(body, "Type")), type);
+	assert_string_equal(json_string_value(json_object_get(body, "Operation")), "None");
+	assert_string_equal(json_string_value(json_object_get(body, "ActivityId")), "activity");
+	assert_int_equal(json_integer_value(json_object_get(body, "Result")), 0);
+	json_decref(body);
+}

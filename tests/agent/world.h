@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world.h - an agent of our own: its socket, pods root, pins, state and a root file system; and
+ * the requests that tests make of it.  The agent is agent_main() in a child, so that a sanitizer
+ * sees it too.
+ */
+#ifndef TESTS_AGENT_WORLD_H
+#define TESTS_AGENT_WORLD_H
+
+#include "../../agent/common/client.h"
+#include "../tap.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* No wait of a test is longer; none is a measurement. */
+#define WORLD_MS 20000
+
+struct world {
+	pid_t agent;
+	char dir[64];	 /* all our files */
+	char socket[96]; /* "unix:..." */
+	char root[64];	 /* of the pods, in each hierarchy */
+	char pins[96];
+	bool kernel;	  /* makes cgroups and containers: root only */
+	struct client *c; /* negotiated */
+};
+
+/* Setups: an agent that needs no privilege (no eBPF, and no container may be made), and a
+ * whole one, which skips where a container cannot be run.  *state becomes the world. */
+int world_plain(void **state);
+int world_kernel(void **state);
+/* SIGTERM; checks that the agent exits with 0 and that nothing is left anywhere. */
+int world_stop(void **state);
+
+/* The parts of the above.  @args: more options, NULL-terminated. */
+void world_start_agent(struct world *w, const char *const *args);
+struct client *world_connect(struct world *w, bool negotiate);
+/* Directories of ours below any hierarchy, counted; prints them. */
+size_t world_leftovers(const struct world *w);
+bool world_group_exists(const struct world *w, const char *path);
+
+/* One request that must succeed; its answer, or NULL where nobody wants it. */
+json_t *world_call(struct world *w, uint32_t type, json_t *body);
+void world_do(struct world *w, uint32_t type, json_t *body);
+/* One request that must be refused with @hr. */
+void world_refuse(struct world *w, uint32_t type, json_t *body, uint32_t hr);
+
+/* Create: a container's OCI specification.  @pod NULL: standalone; equal to @id: sandbox.
+ * @script: for /bin/sh -c; NULL: wait until SIGTERM. */
+json_t *world_spec(const struct world *w, const char *id, const char *pod, const char *script,
+		   json_t *resources);
+json_t *world_create_body(const struct world *w, const char *id, json_t *spec);
+void world_create(struct world *w, const char *id, const char *pod, const char *script);
+pid_t world_start(struct world *w, const char *id);
+uint32_t world_wait(struct world *w, const char *id, pid_t pid);
+void world_delete(struct world *w, const char *id);
+/* The exit notification of a container, which must be the next one. */
+void world_exit_type(struct world *w, const char *id, const char *type);
+
+#endif
