@@ -5,67 +5,7 @@
 # test_podctl [--list | NAME...] - podctl as a person or a script meets it: usage, errors, JSON,
 # and, as root, real pods without an agent, in a root and a pin directory of their own.
 set -u
-. "${0%/*}/../tools/tap.sh"
-
-O=${O:-build}
-podctl=$O/podctl
-id=cgfs-test-podctl-$$
-root=/$id
-pins=/sys/fs/bpf/$id
-tmp=$(mktemp -d)
-unset CGFS_AGENT
-
-p() { "$podctl" "$@"; }
-# Without an agent, in our own place.
-d() {
-	local verb=$1
-	shift
-	"$podctl" "$verb" --root "$root" --pin-dir "$pins" "$@"
-}
-
-leftovers() {
-	find /sys/fs/cgroup -depth -type d -path "*$root*" 2>/dev/null
-	find "$pins" 2>/dev/null
-	# A process that is dead but not yet reaped by its new parent is gone for us.
-	for f in $(grep -sl "$root/" /proc/[0-9]*/cgroup); do
-		grep -qs '^State:.[^ZX]' "${f%cgroup}status" && echo "process ${f%/cgroup}"
-	done
-}
-
-cleanup() {
-	trap - EXIT
-	[ "$(id -u)" != 0 ] || [ -z "$(leftovers)" ] || d rm --all > /dev/null 2>&1
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-wrong() { printf '%s\n' "$*"; exit 1; }
-as_root() { [ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }; }
-clean() { [ -z "$(leftovers)" ] || wrong "left behind: $(leftovers)"; }
-
-# expect STATUS COMMAND...: runs it; $out and $err are what it printed
-expect() {
-	local want=$1 got=0
-	shift
-	"$@" > "$tmp/out" 2> "$tmp/err" || got=$?
-	out=$(cat "$tmp/out") err=$(cat "$tmp/err")
-	[ $got = "$want" ] || wrong "$*: status $got, not $want; stdout: $out; stderr: $err"
-}
-says() { [[ $err == *"$1"* ]] || wrong "stderr is \"$err\", and does not say \"$1\""; }
-one_line() { [ "$(wc -l < "$tmp/err")" = 1 ] || wrong "not one line: $err"; }
-# json STATUS FILTER WANT COMMAND...: its stdout is one JSON document of which FILTER is WANT
-json() {
-	local status=$1 filter=$2 want=$3 got
-	shift 3
-	expect "$status" "$@"
-	got=$(python3 -c '
-import json, sys
-doc = json.loads(sys.argv[1])
-print(eval(sys.argv[2], {"doc": doc}))' "$out" "$filter") || wrong "not JSON: $out"
-	[ "$got" = "$want" ] || wrong "$*: $filter is $got, not $want, in $out"
-}
+. "${0%/*}/lib.sh"
 
 # --- usage: needs no privilege ----------------------------------------------------------------
 
@@ -417,26 +357,4 @@ t_without_privilege_the_error_names_the_file() {
 	clean
 }
 
-# ------------------------------------------------------------------------------------------------
-
-all=$(declare -F | sed -n 's/^declare -f t_//p')
-if [ "${1:-}" = --list ]; then
-	printf '%s\n' "$all"
-	exit 0
-fi
-for name in $all; do
-	chosen=$([ $# = 0 ] && echo y)
-	for glob in "$@"; do
-		# shellcheck disable=SC2053 # a glob is meant
-		[[ $name == $glob ]] && chosen=y
-	done
-	[ "$chosen" = y ] || continue
-	status=0
-	text=$(trap - EXIT; "t_$name" 2>&1) || status=$?
-	case $status in
-	0) pass "$name" ;;
-	77) skip "$name" "$text" ;;
-	*) fail "$name" "$text"; [ "$(id -u)" != 0 ] || d rm --all > /dev/null 2>&1 ;;
-	esac
-done
-finish
+run_tests "$@"
