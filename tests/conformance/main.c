@@ -176,14 +176,21 @@ static bool known_world(const char *name)
 static char *expand(const char *glob)
 {
 	const char *not = *glob == '!' ? "!" : "", *name = glob + strlen(not);
-	const char *slash = strchr(name, '/');
+	const char *slash = strchr(name, '/'), *kernels = "";
 	char *out = NULL;
 	int r;
 
+	for (size_t i = 0; slash && i < N_KINDS; i++) {
+		size_t n = strlen(kinds[i].group);
+
+		if (!kinds[i].live && (size_t)(slash - name) == n &&
+		    strncmp(name, kinds[i].group, n) == 0)
+			kernels = "-*";
+	}
 	if (!slash)
 		r = asprintf(&out, "%s*/%s", not, name);
 	else
-		r = asprintf(&out, "%s%.*s*%s", not, (int)(slash - name), name, slash);
+		r = asprintf(&out, "%s%.*s%s%s", not, (int)(slash - name), name, kernels, slash);
 	if (r < 0)
 		abort();
 	return out;

@@ -160,26 +160,33 @@ static void high_and_min_are_v2s(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_MEMORY, pod, "memory.high"), "max");
 }
 
-/* What cannot be reclaimed cannot be limited away: v1 says EBUSY and keeps the old limit. */
-static void below_usage_is_refused_on_v1(struct world *w)
+/* What cannot be reclaimed cannot be limited away, unless the caller agrees to a kill. */
+static void below_usage_is_refused(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = memory(128 * MIB);
-	struct cgfs_err err = { 0 };
+	struct cgfs_err e = { 0 };
 	struct cgfs_group *ctr;
 	pid_t pid;
 
 	world_need(w, CGFS_MEMORY);
-	if (world_v2(w, CGFS_MEMORY))
-		world_skip(w, "cgroup2 accepts such a limit, and kills");
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", &res);
 	pid = world_spawn_in(w, ctr);
 	CHECK_INT(w->ops->alloc(w, pid, 32 * MIB), 0);
 	res = memory(8 * MIB);
-	CHECK_INT(cgfs_group_set(ctr, &res, &err), -EBUSY);
-	CHECK_HAS(err.path, "memory.limit_in_bytes");
+	CHECK_INT(cgfs_group_set(ctr, &res, &e), -EBUSY);
+	CHECK_HAS(e.path, max_file(w));
+	CHECK_HAS(e.text, "c1");
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, max_file(w)), 128 * MIB);
-	CHECK(world_alive(w, pid));
+	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_MAX) == 128 * MIB);
+	if (world_v2(w, CGFS_MEMORY))
+		CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
+	world_runs(w, pid);
+	/* Down to what is in use it goes. */
+	res = memory(64 * MIB);
+	OK(cgfs_group_set(ctr, &res, &err));
+	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 64 * MIB);
+	world_runs(w, pid);
 }
 
 static void update_leaves_the_rest(struct world *w)
@@ -233,7 +240,7 @@ const struct world_test memory_tests[] = {
 	{ "memory_swap_is_the_sum", swap_is_the_sum },
 	{ "memory_low_is_v1s_soft_limit", low_is_v1s_soft_limit },
 	{ "memory_high_and_min_are_v2s", high_and_min_are_v2s },
-	{ "memory_below_usage_is_refused_on_v1", below_usage_is_refused_on_v1 },
+	{ "memory_below_usage_is_refused", below_usage_is_refused },
 	{ "memory_update_leaves_the_rest", update_leaves_the_rest },
 	{ "memory_refused_update_is_rolled_back", refused_update_is_rolled_back },
 	{ NULL, NULL },
