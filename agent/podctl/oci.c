@@ -94,9 +94,8 @@ static json_t *all_mounts(bool pause)
 
 static json_t *process(char *const *argv)
 {
-	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-					   "/sbin:/bin",
-					   "HOME=/root", "TERM=xterm" };
+	static const char *const env[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+					   "TERM=xterm" };
 	json_t *args = json_array(), *caps = strings(capabilities, ARRAY_SIZE(capabilities)), *o;
 
 	for (size_t i = 0; argv[i]; i++)
