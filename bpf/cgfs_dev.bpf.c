@@ -278,6 +278,7 @@ int cgfs_dev(struct bpf_cgroup_dev_ctx *ctx)
 {
 	__u32 access_type = ctx->access_type, major = ctx->major, minor = ctx->minor;
 	struct cgfs_policy_val *policy = bpf_get_local_storage(&cgfs_policy, 0);
+	/* Atomic even so: a process may be preempted here by another one of its cgroup. */
 	struct cgfs_counts *counts = bpf_get_local_storage(&cgfs_counts, 0);
 	__u32 want = access_type >> 16;
 
@@ -287,10 +288,10 @@ int cgfs_dev(struct bpf_cgroup_dev_ctx *ctx)
 
 	if (policy->mode == CGFS_POD ||
 	    (granted(policy, access_type, major, minor) & want) == want) {
-		counts->device_allowed++;
+		__sync_fetch_and_add(&counts->device_allowed, 1);
 		return 1;
 	}
-	counts->device_denied++;
+	__sync_fetch_and_add(&counts->device_denied, 1);
 	denied(policy, access_type, major, minor);
 	return 0;
 }

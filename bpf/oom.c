@@ -75,8 +75,8 @@ static void load(struct cgfs_bpf *b)
 		if (r == 0)
 			snprintf(b->oom_why, sizeof(b->oom_why), "fentry/mark_oom_victim");
 		else
-			snprintf(b->oom_why, sizeof(b->oom_why), "%.100s: %s", cgfs_bpf_log_end(l),
-				 strerror(-r));
+			snprintf(b->oom_why, sizeof(b->oom_why), "%s%s%.100s", strerror(-r),
+				 l->log[0] ? ": " : "", cgfs_bpf_log_end(l));
 	}
 	cgfs_bpf_loud(l);
 	b->oom = r == 0;

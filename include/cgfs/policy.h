@@ -23,7 +23,7 @@ struct cgfs_policy_group {
 	int cgroup_fd;		/* its directory in the cgroup2 tree, as struct cgfs_fs gave it */
 	uint64_t cgroup_id;	/* inode of that directory */
 	uint64_t pod_cgroup_id; /* the same of its pod; equal to cgroup_id for a pod and for a
-				   standalone container: there the program is attached */
+				   standalone container */
 	const char *pod;	/* id; "" for a standalone container */
 	const char *container;	/* id; "" for a pod */
 };
