@@ -175,10 +175,19 @@ static int door_open(void *ctx, int dirfd, const char *name, int flags)
 	const struct ctl_file *type;
 	char last[NAME_MAX + 1];
 	struct node *n, *dir;
-	int ctl, r = enter(f, FAKE_OPEN);
+	int ctl, pid, r = enter(f, FAKE_OPEN);
 
-	if (r == 0)
-		r = walk(f, dirfd, name, &n, last);
+	if (r < 0)
+		return r;
+	if (strncmp(name, "/proc/", 6) == 0) {
+		pid = fake_proc_path(f, name);
+		if (pid < 0)
+			return pid;
+		r = new_fd(f, f->h[0].root, &fake_proc_cgroup, FAKE_CORE, flags);
+		slot(f, r)->pid = pid;
+		return r;
+	}
+	r = walk(f, dirfd, name, &n, last);
 	if (r < 0)
 		return r;
 	dir = !*last || strcmp(last, ".") == 0 ? n

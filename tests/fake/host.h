@@ -159,6 +159,7 @@ struct open_file {
 	int ctl; /* the controller whose file it is, or FAKE_CORE */
 	uint32_t serial;
 	uint64_t *peak; /* memory.peak after a reset through this descriptor */
+	pid_t pid;	/* of /proc/PID/cgroup, which stands beside the tree */
 };
 
 struct watch {
@@ -255,6 +256,9 @@ struct process *fake_process(const struct fake *f, pid_t pid); /* NULL: not (or 
 /* What cgroup.procs does; @vet has the last word. */
 int fake_join(struct node *n, pid_t pid, int (*vet)(const struct node *n));
 int fake_list_pids(const struct open_file *file, FILE *out);
+/* Is @path "/proc/PID/cgroup" of a process that there is?  Its pid, or a negative errno. */
+int fake_proc_path(const struct fake *f, const char *path);
+extern const struct ctl_file fake_proc_cgroup;
 void fake_kill_process(struct fake *f, struct process *p);
 void fake_kill_subtree(struct node *n);
 int fake_signal(struct fake *f, pid_t pid, int sig);
