@@ -3,9 +3,11 @@
  * agent.c - puts the parts together, runs the loop, takes the parts apart.
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "../cgfs/internal.h"
 #include "agent.h"
@@ -59,13 +61,58 @@ static int open_bpf(struct agent *a, struct cgfs_err *err)
 #endif
 }
 
+struct discovery {
+	int r;
+	struct cgfs_err err;
+	struct cgfs_mounts mounts;
+};
+
+/* libcgroup's static tables come to 800 KiB once they are filled, a third of all that an idle
+ * agent has.  A child fills them, and takes them along. */
+static int discover(struct cgfs_mounts *ret, struct cgfs_err *err)
+{
+	struct discovery d = { .r = -EPIPE };
+	size_t have = 0;
+	int pipefd[2];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		d.r = cgfs_discover(&d.mounts, &d.err);
+		_exit(write(pipefd[1], &d, sizeof(d)) != (ssize_t)sizeof(d));
+	}
+	close(pipefd[1]);
+	while (pid > 0 && have < sizeof(d)) {
+		n = read(pipefd[0], (char *)&d + have, sizeof(d) - have);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			break;
+		have += n > 0 ? (size_t)n : 0;
+	}
+	close(pipefd[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	if (have < sizeof(d))
+		return cgfs_err_set(err, -EIO, "find cgroup hierarchies", NULL, NULL,
+				    "the child that looks for them failed");
+	*err = d.err;
+	*ret = d.mounts;
+	return d.r;
+}
+
 static int open_cgfs(struct agent *a, struct cgfs_err *err)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
-	int r = open_bpf(a, err);
+	struct cgfs_mounts mounts;
+	int r = discover(&mounts, err);
 
+	if (r == 0)
+		r = open_bpf(a, err);
 	if (r < 0)
 		return r;
+	opts.mounts = &mounts;
 	opts.root = a->opt->root;
 #if CGFS_WITH_BPF
 	if (a->bpf)
@@ -194,6 +241,8 @@ static int open_all(struct whole *m, struct cgfs_err *err)
 	if (r < 0)
 		return r;
 	loop_on_signal(a->loop, on_signal, m);
+	/* Opening eBPF programs takes megabytes for a moment. */
+	malloc_trim(0);
 	say_hello(a);
 	return 0;
 }

@@ -201,8 +201,9 @@ static void child_arguments(struct runtime *rt, const struct runtime_job *job, c
 	static const char *const verbs[] = { "create", "start", "exec", "delete" };
 
 	*argv++ = rt->path;
-	if (rt->crun)
-		*argv++ = "--cgroup-manager=disabled";
+	/* runc: go on when cgroups refuse something, as the pod's device policy refuses what runc
+	 * allows each container beyond OCI's list. */
+	*argv++ = rt->crun ? "--cgroup-manager=disabled" : "--rootless=true";
 	*argv++ = "--root";
 	*argv++ = rt->root;
 	*argv++ = "--log";
