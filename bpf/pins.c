@@ -96,6 +96,7 @@ int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr)
 	char path[CGFS_BPF_PATH];
 	int r;
 
+	(void)mount_lock;
 	if (below_bpffs(b->pin_dir) && !is_bpffs(BPFFS)) {
 		r = mount_bpffs(reterr);
 		if (r < 0)
@@ -249,6 +250,7 @@ int cgfs_bpf_pins_remove(struct cgfs_bpf *b, struct cgfs_err *reterr)
 	char path[CGFS_BPF_PATH];
 	int r;
 
+	(void)mount_lock;
 	for (size_t i = ARRAY_SIZE(directories); i-- > 0;) {
 		r = remove_files(b, directories[i], reterr);
 		if (r < 0)

@@ -100,7 +100,8 @@ static void put_garbage(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generat
 		.generation = generation,
 		.n = n,
 	};
-	memcpy(g->patterns, patterns, n * sizeof(*patterns));
+	for (size_t i = 0; i < n; i++)
+		g->patterns[i] = patterns[i];
 	*b->garbage_end = g;
 	b->garbage_end = &g->next;
 	b->garbage_rules += n;

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <mntent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -209,7 +208,6 @@ static void quiet_descriptor_is_not_readable(void **state)
 	assert_int_equal(poll(&p, 1, 0), 0);
 }
 
-/* A cgroup of ours with a memory limit, in whichever hierarchy has the controller. */
 static void write_file(const char *dir, const char *file, const char *value)
 {
 	char path[700];
@@ -222,30 +220,12 @@ static void write_file(const char *dir, const char *file, const char *value)
 	close(fd);
 }
 
-static bool find_v1_memory(struct world *w)
-{
-	bool found = false;
-	struct mntent *m;
-	FILE *f;
-
-	f = setmntent("/proc/self/mounts", "re");
-	assert_non_null(f);
-	while (!found && (m = getmntent(f)))
-		if (strcmp(m->mnt_type, "cgroup") == 0 && hasmntopt(m, "memory")) {
-			snprintf(w->memory, sizeof(w->memory), "%s/cgfs-test-%d", m->mnt_dir,
-				 getpid());
-			found = true;
-		}
-	endmntent(f);
-	return found;
-}
-
-/* Limits the processes of @g to 16 MiB. */
+/* Limits memory to 16 MiB, in whichever hierarchy has the controller. */
 static void limit_memory(struct world *w, struct group *pod, struct group *ctr)
 {
 	char path[700];
 
-	if (find_v1_memory(w)) {
+	if (w->memory[0]) {
 		assert_int_equal(mkdir(w->memory, 0755), 0);
 		write_file(w->memory, "memory.limit_in_bytes", "16777216");
 		return;

@@ -211,7 +211,7 @@ static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
 		rules[i] = (struct cgfs_device_rule){ CGFS_DEVICE_CHAR, 241, (int32_t)i,
 						      CGFS_ACCESS_ALL, true };
 	while (r == 0 && n < 80) {
-		char id[16];
+		char id[24];
 
 		/* Its place in the world is for the next one; the directory stays. */
 		snprintf(id, sizeof(id), "many-%d", n);

@@ -16,13 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static bool find_cgroup2(char *path, size_t len)
+/* Where a hierarchy is mounted; @option: of a v1 hierarchy, or NULL. */
+static bool find_mount(const char *type, const char *option, char *path, size_t len)
 {
 	struct mntent *m;
 	bool found = false;
@@ -32,10 +34,35 @@ static bool find_cgroup2(char *path, size_t len)
 	if (!f)
 		return false;
 	while (!found && (m = getmntent(f)))
-		if (strcmp(m->mnt_type, "cgroup2") == 0)
+		if (strcmp(m->mnt_type, type) == 0 && (!option || hasmntopt(m, option)))
 			found = (size_t)snprintf(path, len, "%s", m->mnt_dir) < len;
 	endmntent(f);
 	return found;
+}
+
+static void clean(struct world *w);
+
+/* Cleans up when the test's process dies instead of coming to its teardown. */
+static void start_janitor(struct world *w)
+{
+	int p[2], null;
+	char done;
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return;
+	w->janitor_pid = fork();
+	if (w->janitor_pid == 0) {
+		setsid();
+		close(p[1]);
+		null = open("/dev/null", O_RDWR);
+		for (int fd = 0; fd < 3; fd++)
+			dup2(null, fd);
+		if (read(p[0], &done, 1) == 0)
+			clean(w);
+		_exit(0);
+	}
+	close(p[0]);
+	w->janitor = p[1];
 }
 
 int world_setup(void **state)
@@ -50,16 +77,20 @@ int world_setup(void **state)
 	if (!w)
 		return -1;
 	number++;
-	if (!find_cgroup2(mount_point, sizeof(mount_point))) {
-		snprintf(w->mounted, sizeof(w->mounted), "/tmp/cgfs-test-cgroup2-%d", getpid());
+	if (!find_mount("cgroup2", NULL, mount_point, sizeof(mount_point))) {
+		snprintf(w->mounted, sizeof(w->mounted), "/tmp/cgfs-bpf-test-cgroup2-%d", getpid());
 		snprintf(mount_point, sizeof(mount_point), "%s", w->mounted);
 		if (mkdir(w->mounted, 0700) < 0 ||
 		    mount("cgroup2", w->mounted, "cgroup2", 0, NULL) < 0)
 			tap_skip("no cgroup2: %s", strerror(errno));
 	}
-	snprintf(w->root, sizeof(w->root), "%s/cgfs-test-%d-%d", mount_point, getpid(), number);
-	snprintf(w->pin, sizeof(w->pin), "/sys/fs/bpf/cgfs-test-%d-%d", getpid(), number);
-	snprintf(w->dev, sizeof(w->dev), "/tmp/cgfs-test-dev-%d-%d", getpid(), number);
+	snprintf(w->root, sizeof(w->root), "%s/cgfs-bpf-test-%d-%d", mount_point, getpid(), number);
+	snprintf(w->pin, sizeof(w->pin), "/sys/fs/bpf/cgfs-bpf-test-%d-%d", getpid(), number);
+	snprintf(w->dev, sizeof(w->dev), "/tmp/cgfs-bpf-test-dev-%d-%d", getpid(), number);
+	if (find_mount("cgroup", "memory", mount_point, sizeof(mount_point)))
+		snprintf(w->memory, sizeof(w->memory), "%s/cgfs-bpf-test-%d-%d", mount_point,
+			 getpid(), number);
+	start_janitor(w);
 	*state = w;
 	return mkdir(w->root, 0755) < 0 || mkdir(w->dev, 0700) < 0 ? -1 : 0;
 }
@@ -121,6 +152,21 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
+/* The hard way; what the library should have done is gone already. */
+static void clean(struct world *w)
+{
+	remove_cgroup(w->root);
+	if (w->memory[0])
+		remove_cgroup(w->memory);
+	if (access(w->pin, F_OK) == 0)
+		nftw(w->pin, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	nftw(w->dev, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	if (w->mounted[0]) {
+		umount(w->mounted);
+		rmdir(w->mounted);
+	}
+}
+
 int world_teardown(void **state)
 {
 	struct world *w = *state;
@@ -134,11 +180,9 @@ int world_teardown(void **state)
 		close(w->group[i].g.cgroup_fd);
 	}
 	remove_cgroup(w->root);
-	if (w->memory[0])
-		remove_cgroup(w->memory);
 	world_close(w);
 
-	/* The library's own way of leaving nothing; and where a test broke that, the hard way. */
+	/* The library's own way of leaving nothing. */
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
 
 	opts.pin_dir = w->pin;
@@ -147,14 +191,14 @@ int world_teardown(void **state)
 		cgfs_bpf_close(bpf);
 	}
 	if (access(w->pin, F_OK) == 0)
-		nftw(w->pin, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	nftw(w->dev, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	if (w->mounted[0]) {
-		umount(w->mounted);
-		rmdir(w->mounted);
-	}
-	if (access(w->root, F_OK) == 0 || access(w->pin, F_OK) == 0)
 		left = -EBUSY;
+	clean(w);
+	if (access(w->root, F_OK) == 0)
+		left = -EBUSY;
+	if (write(w->janitor, "", 1) < 0)
+		left = -errno;
+	close(w->janitor);
+	waitpid(w->janitor_pid, NULL, 0);
 	free(w);
 	return left;
 }
@@ -270,6 +314,7 @@ pid_t world_spawn(const char *path, int (*fn)(void *arg), void *arg)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		fd = open(file, O_WRONLY | O_CLOEXEC);
 		if (fd < 0 || write(fd, "0", 1) != 1)
 			_exit(126);

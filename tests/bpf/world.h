@@ -26,7 +26,9 @@ struct world {
 	char root[256]; /* our directory in the cgroup2 tree */
 	char mounted[64]; /* cgroup2 mounted by us, or "" */
 	char dev[64]; /* device nodes */
-	char memory[300]; /* our cgroup with a memory limit, or "" */
+	char memory[300]; /* our place for a cgroup in a v1 memory hierarchy, or "" */
+	int janitor; /* pipe to it: told when there is nothing left to clean */
+	pid_t janitor_pid;
 	struct group group[WORLD_GROUPS];
 	size_t n_groups;
 	struct cgfs_bpf *bpf;
