@@ -147,7 +147,7 @@ void container_end_step(struct container *c);
 void container_removed(struct container *c, int error, const char *message);
 void container_free(struct container *c);
 
-/* --- pod.c ------------------------------------------------------------------------------------ */
+/* --- pod.c ---------------------------------------------------------------------------------- */
 
 struct pod {
 	struct table_node node;
@@ -177,7 +177,7 @@ void pod_delete_all(struct agent *a);
 void pod_removed(struct pod *p, int error, const char *message);
 void pod_free(struct pod *p);
 
-/* --- foreign.c: pods in the kernel that this agent did not make ------------------------------- */
+/* --- foreign.c: pods in the kernel that this agent did not make ----------------------------- */
 
 void foreign_report(struct agent *a);
 /* Answers @rq when it is gone. */
@@ -185,13 +185,24 @@ void foreign_delete(struct agent *a, struct request *rq, const char *id);
 /* false: there is no such removal. */
 bool foreign_removed(struct agent *a, const char *id, int error, const char *message);
 
-/* --- message.c, extension.c ---------------------------------------------------------------------
- */
+/* --- message.c, message_process.c, extension.c ---------------------------------------------- */
 
 void message_dispatch(void *ctx, struct request *rq);
 void message_closed(void *ctx, struct conn *c);
-/* StdioFds of a message: @fds are opened or -EBADF.  false: @rq has been answered. */
+/* Helpers of the handlers; false or NULL: @rq has been answered. */
+void message_bad_json(struct request *rq, const char *why);
+bool message_id(struct request *rq, const char **ret);
+/* A member that is a string with JSON in it. */
+json_t *message_embedded(struct request *rq, const json_t *in, const char *name);
+/* StdioFds: takes what the message names from the connection; the others are -EBADF. */
 bool message_fds(struct request *rq, int fds[3]);
+
+void message_execute(struct agent *a, struct request *rq);
+void message_wait(struct agent *a, struct request *rq);
+void message_signal(struct agent *a, struct request *rq);
+void message_resize(struct agent *a, struct request *rq);
+void message_shutdown_graceful(struct agent *a, struct request *rq);
+void message_shutdown_forced(struct agent *a, struct request *rq);
 
 void extension_list_pods(struct agent *a, struct request *rq);
 void extension_pod_stats(struct agent *a, struct request *rq);
@@ -199,30 +210,26 @@ void extension_subscribe(struct agent *a, struct request *rq);
 void extension_delete_pod(struct agent *a, struct request *rq);
 void extension_create_pod(struct agent *a, struct request *rq);
 
-/* --- event.c: what libcgfs has to tell ---------------------------------------------------------
- */
+/* --- event.c: what libcgfs has to tell ------------------------------------------------------ */
 
 /* Adds libcgfs's descriptor to the loop. */
 int event_watch(struct agent *a);
 
-/* --- properties.c
- * --------------------------------------------------------------------------------- */
+/* --- properties.c --------------------------------------------------------------------------- */
 
 /* The value of LCOWMetrics as text; NULL: no memory. */
 char *properties_metrics(const struct cgfs_stats *s);
 /* GetProperties. */
 void properties_get(struct agent *a, struct request *rq);
 
-/* --- reply.c
- * --------------------------------------------------------------------------------------- */
+/* --- reply.c -------------------------------------------------------------------------------- */
 
 /* Without memory for the reply @rq is answered at once. */
 void reply_add(struct reply **list, struct request *rq, uint32_t hr, const char *text);
 /* Answers all; those with HR_OK get @error when it is not 0. */
 void reply_all(struct reply **list, int error, const char *message);
 
-/* --- files.c -------------------------------------------------------------------------------------
- */
+/* --- files.c -------------------------------------------------------------------------------- */
 
 int files_write(const char *path, const char *text);
 /* At most @len - 1 bytes; NUL-terminated.  The number of bytes, or a negative errno. */
@@ -236,8 +243,7 @@ void files_forget(struct agent *a, bool remove);
 /* Removes the files in a directory of ours, and the directory. */
 void files_remove_flat(const char *dir);
 
-/* --- main.c
- * ---------------------------------------------------------------------------------------- */
+/* --- main.c --------------------------------------------------------------------------------- */
 
 /* The program: its exit status. */
 int agent_main(int argc, char **argv);

@@ -37,8 +37,7 @@ struct bridge {
 	char *path;
 };
 
-/* --- closing ------------------------------------------------------------------------------------
- */
+/* --- closing -------------------------------------------------------------------------------- */
 
 static void conn_free(struct conn *c)
 {
@@ -91,8 +90,7 @@ void conn_arm(struct conn *c)
 	loop_set(loop, &c->out, out);
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 static void flush_out(struct conn *c)
 {
@@ -170,8 +168,7 @@ int conn_send(struct conn *c, uint32_t type, uint64_t id, const char *body, size
 	return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 /* Room for the frame that is being read, or for the first bytes of one. */
 static int in_room(struct conn *c)
@@ -323,7 +320,7 @@ static void on_io(void *ctx, uint32_t events)
 		conn_arm(c);
 }
 
-/* --- new connections -------------------------------------------------------------------------- */
+/* --- new connections ------------------------------------------------------------------------ */
 
 static void nonblock(int fd)
 {
@@ -454,8 +451,7 @@ int bridge_listen(struct bridge *b, const char *path, struct cgfs_err *reterr)
 	return 0;
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------- */
 
 int bridge_new(struct loop *loop, struct log *log, const struct bridge_ops *ops, void *ctx,
 	       struct bridge **ret)

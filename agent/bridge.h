@@ -50,7 +50,7 @@ void bridge_flush(struct bridge *b, unsigned int timeout_ms);
 /* "conn=3 in=17 out=0 requests=2" for each connection, through @fn. */
 void bridge_describe(struct bridge *b, void (*fn)(void *ctx, const char *line), void *ctx);
 
-/* --- a connection ------------------------------------------------------------------------- */
+/* --- a connection --------------------------------------------------------------------------- */
 
 struct conn_state {
 	uint32_t version; /* 0: nothing negotiated yet */
@@ -66,7 +66,7 @@ int conn_take_fds(struct conn *c, int *fds, size_t n);
 int conn_notify(struct conn *c, uint32_t type, const json_t *body, bool droppable);
 struct conn *bridge_next_conn(struct bridge *b, struct conn *prev);
 
-/* --- answers ---------------------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------- */
 
 /* Success.  @members (may be NULL) come after Result and ActivityId; the reference is taken. */
 void request_answer(struct request *rq, json_t *members);

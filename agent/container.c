@@ -85,8 +85,7 @@ uint32_t container_signal(struct container *c, struct process *p, int sig)
 	return errno == ESRCH ? HR_NOT_FOUND : errno == EINVAL ? HR_INVALID_ARG : HR_FAIL;
 }
 
-/* --- runs of the runtime ------------------------------------------------------------------------
- */
+/* --- runs of the runtime -------------------------------------------------------------------- */
 
 static void job_free(struct job *j)
 {
@@ -174,8 +173,7 @@ static struct process *job_process(struct job *j, char *why, size_t len)
 	return p;
 }
 
-/* --- create
- * --------------------------------------------------------------------------------------- */
+/* --- create --------------------------------------------------------------------------------- */
 
 static void created(void *ctx, int code, const char *why)
 {
@@ -370,8 +368,7 @@ void container_create(struct agent *a, struct request *rq, const char *id, const
 		container_end(c, rq, hr, err.text);
 }
 
-/* --- start
- * ---------------------------------------------------------------------------------------- */
+/* --- start ---------------------------------------------------------------------------------- */
 
 static void started(void *ctx, int code, const char *why)
 {
@@ -413,8 +410,7 @@ void container_start(struct container *c, struct request *rq)
 	c->starting = true;
 }
 
-/* --- an added process
- * ----------------------------------------------------------------------------- */
+/* --- an added process ----------------------------------------------------------------------- */
 
 static void execed(void *ctx, int code, const char *why)
 {

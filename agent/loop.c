@@ -159,7 +159,7 @@ static void on_timer(void *ctx, uint32_t events)
 	arm(l);
 }
 
-/* --- children --------------------------------------------------------------------------------- */
+/* --- children ------------------------------------------------------------------------------- */
 
 static struct loop_child **child_slot(struct loop *l, pid_t pid)
 {
@@ -249,8 +249,7 @@ void loop_on_signal(struct loop *l, void (*fn)(void *ctx, int sig), void *ctx)
 	l->on_signal_ctx = ctx;
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ----------------------------------------------------------------------------------- */
 
 static int open_all(struct loop *l)
 {

@@ -3,38 +3,28 @@
  * message.c - the table of messages, and for each what its members mean.  What is done about
  * them is elsewhere.
  */
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "../cgfs/internal.h"
 #include "agent.h"
 #include "json.h"
-#include "oci.h"
 
-static void bad_json(struct request *rq, const char *why)
+void message_bad_json(struct request *rq, const char *why)
 {
 	request_fail(rq, HR_INVALID_JSON, "failed to unmarshal JSON in message: HRESULT %#x: %s",
 		     HR_INVALID_JSON, why);
 }
 
-static bool is_uvm(const char *id)
-{
-	return streq(id, PROTOCOL_UVM_ID);
-}
-
-/* false: @rq has been answered. */
-static bool get_id(struct request *rq, const char **ret)
+bool message_id(struct request *rq, const char **ret)
 {
 	char why[JSON_WHY_MAX];
 
 	if (json_get_string(rq->body, "ContainerId", ret, why))
 		return true;
-	bad_json(rq, why);
+	message_bad_json(rq, why);
 	return false;
 }
 
-/* Takes what the message names from the connection; -EBADF for the streams it does not. */
 bool message_fds(struct request *rq, int fds[3])
 {
 	char why[JSON_WHY_MAX];
@@ -44,7 +34,7 @@ bool message_fds(struct request *rq, int fds[3])
 
 	fds[0] = fds[1] = fds[2] = -EBADF;
 	if (!json_get_array(rq->body, "StdioFds", &list, why)) {
-		bad_json(rq, why);
+		message_bad_json(rq, why);
 		return false;
 	}
 	json_array_foreach(list, i, v)
@@ -75,8 +65,7 @@ bool message_fds(struct request *rq, int fds[3])
 	return true;
 }
 
-/* --- negotiate
- * ------------------------------------------------------------------------------------ */
+/* --- negotiate ------------------------------------------------------------------------------ */
 
 static void negotiate(struct agent *a, struct request *rq)
 {
@@ -86,7 +75,7 @@ static void negotiate(struct agent *a, struct request *rq)
 
 	if (!json_get_u32(rq->body, "MinimumVersion", &min, why) ||
 	    !json_get_u32(rq->body, "MaximumVersion", &max, why)) {
-		bad_json(rq, why);
+		message_bad_json(rq, why);
 		return;
 	}
 	if (max < PROTOCOL_VERSION || min > PROTOCOL_VERSION) {
@@ -107,18 +96,16 @@ static void negotiate(struct agent *a, struct request *rq)
 	request_answer(rq, answer);
 }
 
-/* --- create
- * --------------------------------------------------------------------------------------- */
+/* --- create --------------------------------------------------------------------------------- */
 
-/* A member that is a string with JSON in it.  NULL: @rq has been answered. */
-static json_t *embedded(struct request *rq, const json_t *in, const char *name)
+json_t *message_embedded(struct request *rq, const json_t *in, const char *name)
 {
 	char why[JSON_WHY_MAX];
 	const char *text;
 	json_t *j;
 
 	if (!json_get_string(in, name, &text, why)) {
-		bad_json(rq, why);
+		message_bad_json(rq, why);
 		return NULL;
 	}
 	j = json_parse_object(text, strlen(text), why);
@@ -162,8 +149,8 @@ static void create(struct agent *a, struct request *rq)
 
 	if (!message_fds(rq, fds))
 		return;
-	if (get_id(rq, &id)) {
-		config = embedded(rq, rq->body, "ContainerConfig");
+	if (message_id(rq, &id)) {
+		config = message_embedded(rq, rq->body, "ContainerConfig");
 		if (config)
 			create_from(a, rq, id, config, fds);
 		json_decref(config);
@@ -176,213 +163,11 @@ static void start(struct agent *a, struct request *rq)
 	const char *id;
 
 	/* ExecuteProcess starts containers; this message is an old one's shell. */
-	if (get_id(rq, &id) && container_lookup(a, rq, id))
+	if (message_id(rq, &id) && container_lookup(a, rq, id))
 		request_answer(rq, NULL);
 }
 
-/* --- processes
- * ------------------------------------------------------------------------------------ */
-
-/* Members that ask for what is not there.  false: @rq has been answered. */
-static bool check_streams(struct request *rq, const json_t *params)
-{
-	static const char *const names[] = { "EmulateConsole", "CreateStdInPipe",
-					     "CreateStdOutPipe", "CreateStdErrPipe" };
-	char why[JSON_WHY_MAX];
-	bool on;
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!json_get_bool(params, names[i], &on, why)) {
-			bad_json(rq, why);
-			return false;
-		}
-		if (on) {
-			request_fail(rq, HR_FAIL,
-				     "%s: streams over vsock and consoles are not supported; see "
-				     "StdioFds",
-				     names[i]);
-			return false;
-		}
-	}
-	return true;
-}
-
-static void execute_in(struct agent *a, struct request *rq, const char *id, json_t *params,
-		       int fds[3])
-{
-	char why[OCI_WHY_MAX];
-	json_t *process;
-	struct container *c;
-	bool in_uvm;
-	uint32_t hr;
-
-	if (!json_get_bool(params, "CreateInUtilityVM", &in_uvm, why) ||
-	    !json_get_object(params, "OciProcess", &process, why)) {
-		bad_json(rq, why);
-		return;
-	}
-	if (in_uvm || is_uvm(id)) {
-		if (check_streams(rq, params))
-			process_start_external(a, rq, params, fds);
-		return;
-	}
-	c = container_lookup(a, rq, id);
-	if (!c || !check_streams(rq, params))
-		return;
-	if (!process) {
-		container_start(c, rq);
-		return;
-	}
-	hr = oci_check_process(process, why);
-	if (hr != HR_OK)
-		request_fail(rq, hr, "Oci%s", why);
-	else
-		container_exec(c, rq, process, fds);
-}
-
-static void execute_process(struct agent *a, struct request *rq)
-{
-	char why[JSON_WHY_MAX];
-	json_t *settings, *params;
-	const char *id;
-	int fds[3];
-
-	if (!message_fds(rq, fds))
-		return;
-	if (!get_id(rq, &id)) {
-		/* answered */
-	} else if (!json_get_object(rq->body, "Settings", &settings, why)) {
-		bad_json(rq, why);
-	} else {
-		params = embedded(rq, settings, "ProcessParameters");
-		if (params)
-			execute_in(a, rq, id, params, fds);
-		json_decref(params);
-	}
-	close_fds(fds);
-}
-
-/* The process that a message is about; NULL: @rq has been answered.  *@ret_c is NULL for an
- * external one. */
-static struct process *get_process(struct agent *a, struct request *rq, struct container **ret_c)
-{
-	char why[JSON_WHY_MAX];
-	struct process *p;
-	const char *id;
-	uint32_t pid;
-
-	*ret_c = NULL;
-	if (!get_id(rq, &id))
-		return NULL;
-	if (!json_get_u32(rq->body, "ProcessId", &pid, why)) {
-		bad_json(rq, why);
-		return NULL;
-	}
-	if (is_uvm(id)) {
-		p = process_find_external(a, pid);
-	} else {
-		*ret_c = container_lookup(a, rq, id);
-		if (!*ret_c)
-			return NULL;
-		p = container_process(*ret_c, pid);
-	}
-	if (!p)
-		request_fail_code(rq, HR_NOT_FOUND);
-	return p;
-}
-
-static void wait_for_process(struct agent *a, struct request *rq)
-{
-	char why[JSON_WHY_MAX];
-	struct container *c;
-	struct process *p;
-	uint32_t timeout;
-
-	if (!json_get_u32(rq->body, "TimeoutInMs", &timeout, why)) {
-		bad_json(rq, why);
-		return;
-	}
-	p = get_process(a, rq, &c);
-	if (p)
-		process_wait(p, rq, timeout);
-}
-
-static void answer_hr(struct request *rq, uint32_t hr)
-{
-	if (hr == HR_OK)
-		request_answer(rq, NULL);
-	else
-		request_fail_code(rq, hr);
-}
-
-static void signal_process(struct agent *a, struct request *rq)
-{
-	char why[JSON_WHY_MAX];
-	struct container *c;
-	struct process *p;
-	json_t *options;
-	int32_t sig;
-
-	if (!json_get_object(rq->body, "Options", &options, why) ||
-	    !json_get_i32(options, "Signal", &sig, why)) {
-		bad_json(rq, why);
-		return;
-	}
-	p = get_process(a, rq, &c);
-	if (!p)
-		return;
-	if (sig == 0)
-		sig = SIGKILL;
-	if (sig < 0 || sig > SIGRTMAX)
-		request_fail(rq, HR_INVALID_ARG, "there is no signal %d", sig);
-	else if (c)
-		answer_hr(rq, container_signal(c, p, sig));
-	else
-		answer_hr(rq, !p->exited && kill(p->pid, sig) == 0 ? HR_OK : HR_NOT_FOUND);
-}
-
-static void resize_console(struct agent *a, struct request *rq)
-{
-	struct container *c;
-	struct process *p = get_process(a, rq, &c);
-
-	if (p)
-		request_fail(rq, HR_FAIL, "pid: %d, is not a tty and cannot be resized",
-			     (int)p->pid);
-}
-
-static void shut_down(struct agent *a, struct request *rq, int sig)
-{
-	struct container *c;
-	const char *id;
-	uint32_t hr;
-
-	if (!get_id(rq, &id))
-		return;
-	if (is_uvm(id)) {
-		request_fail(rq, HR_NOT_IMPL,
-			     "HRESULT %#x: this agent does not power off the machine", HR_NOT_IMPL);
-		return;
-	}
-	c = container_lookup(a, rq, id);
-	if (!c)
-		return;
-	hr = container_signal(c, c->init, sig);
-	answer_hr(rq, hr == HR_NOT_FOUND ? HR_SYSTEM_STOPPED : hr);
-}
-
-static void shutdown_graceful(struct agent *a, struct request *rq)
-{
-	shut_down(a, rq, SIGTERM);
-}
-
-static void shutdown_forced(struct agent *a, struct request *rq)
-{
-	shut_down(a, rq, SIGKILL);
-}
-
-/* --- the rest
- * ------------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------------------------- */
 
 static void set_constraints(struct container *c, struct request *rq, const json_t *settings)
 {
@@ -396,7 +181,7 @@ static void set_constraints(struct container *c, struct request *rq, const json_
 	if (!json_get_object(settings, "Linux", &lin, why) ||
 	    !json_get_object(settings, "Windows", &windows, why) ||
 	    !json_get_array(lin, "devices", &devices, why)) {
-		bad_json(rq, why);
+		message_bad_json(rq, why);
 		return;
 	}
 	if (!lin) {
@@ -428,16 +213,16 @@ static void modify_settings(struct agent *a, struct request *rq)
 	json_t *request, *settings;
 	struct container *c;
 
-	if (!get_id(rq, &id))
+	if (!message_id(rq, &id))
 		return;
 	if (!json_get_object(rq->body, "Request", &request, why) ||
 	    !json_get_string(request, "ResourceType", &resource, why) ||
 	    !json_get_string(request, "RequestType", &type, why) ||
 	    !json_get_object(request, "Settings", &settings, why)) {
-		bad_json(rq, why);
+		message_bad_json(rq, why);
 		return;
 	}
-	if (is_uvm(id)) {
+	if (streq(id, PROTOCOL_UVM_ID)) {
 		request_fail(rq, HR_FAIL, "the ResourceType \"%.80s\" is not supported here",
 			     resource);
 		return;
@@ -494,7 +279,7 @@ static void delete_state(struct agent *a, struct request *rq)
 	struct container *c;
 	const char *id;
 
-	if (!get_id(rq, &id))
+	if (!message_id(rq, &id))
 		return;
 	c = container_lookup(a, rq, id);
 	if (!c)
@@ -507,8 +292,7 @@ static void delete_state(struct agent *a, struct request *rq)
 		container_end(c, rq, HR_OK, NULL);
 }
 
-/* --- dispatch
- * ------------------------------------------------------------------------------------- */
+/* --- dispatch ------------------------------------------------------------------------------- */
 
 static const struct {
 	uint32_t type;
@@ -516,12 +300,12 @@ static const struct {
 } handlers[] = {
 	{ MSG_CREATE, create },
 	{ MSG_START, start },
-	{ MSG_SHUTDOWN_GRACEFUL, shutdown_graceful },
-	{ MSG_SHUTDOWN_FORCED, shutdown_forced },
-	{ MSG_EXECUTE_PROCESS, execute_process },
-	{ MSG_WAIT_FOR_PROCESS, wait_for_process },
-	{ MSG_SIGNAL_PROCESS, signal_process },
-	{ MSG_RESIZE_CONSOLE, resize_console },
+	{ MSG_SHUTDOWN_GRACEFUL, message_shutdown_graceful },
+	{ MSG_SHUTDOWN_FORCED, message_shutdown_forced },
+	{ MSG_EXECUTE_PROCESS, message_execute },
+	{ MSG_WAIT_FOR_PROCESS, message_wait },
+	{ MSG_SIGNAL_PROCESS, message_signal },
+	{ MSG_RESIZE_CONSOLE, message_resize },
 	{ MSG_GET_PROPERTIES, properties_get },
 	{ MSG_MODIFY_SETTINGS, modify_settings },
 	{ MSG_NEGOTIATE, negotiate },

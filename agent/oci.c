@@ -30,8 +30,7 @@ refuse(uint32_t hr, char why[OCI_WHY_MAX], const char *fmt, ...)
 	return hr;
 }
 
-/* --- place ---------------------------------------------------------------------------------------
- */
+/* --- place ---------------------------------------------------------------------------------- */
 
 /* Annotation keys are data: their case counts.  NULL: absent. */
 static const char *annotation(const json_t *spec, const char *key)
@@ -66,8 +65,7 @@ uint32_t oci_place(const json_t *spec, const char *id, struct oci_place *ret, ch
 	return HR_OK;
 }
 
-/* --- checks --------------------------------------------------------------------------------------
- */
+/* --- checks --------------------------------------------------------------------------------- */
 
 static bool all_strings(const json_t *array)
 {
@@ -210,7 +208,7 @@ bool oci_bundle_ok(const char *path)
 	return parts >= 2;
 }
 
-/* --- what is ours, and what is the runtime's -------------------------------------------------- */
+/* --- what is ours, and what is the runtime's ------------------------------------------------ */
 
 char *oci_resources(const json_t *spec)
 {

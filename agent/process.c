@@ -168,7 +168,7 @@ void process_drop_waiters(struct process *p)
 	}
 }
 
-/* --- external processes ----------------------------------------------------------------------- */
+/* --- external processes --------------------------------------------------------------------- */
 
 struct process *process_find_external(struct agent *a, uint32_t pid)
 {

@@ -59,8 +59,7 @@ static void request_free(struct request *rq)
 	free(rq);
 }
 
-/* --- answering ----------------------------------------------------------------------------------
- */
+/* --- answering ------------------------------------------------------------------------------ */
 
 /* Sends Result, ActivityId and @members.  Does not free the request. */
 static int send_answer(struct request *rq, uint32_t hr, bool activity, json_t *members)
@@ -139,8 +138,7 @@ void request_fail_err(struct request *rq, int code, const struct cgfs_err *err)
 		request_fail(rq, hr, "%s", strerror(-code));
 }
 
-/* --- beginning ----------------------------------------------------------------------------------
- */
+/* --- beginning ------------------------------------------------------------------------------ */
 
 void request_begin(struct conn *c, const struct frame_header *h, const char *body,
 		   void (*fn)(void *ctx, struct request *rq), void *ctx)

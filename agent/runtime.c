@@ -50,8 +50,7 @@ struct runtime {
 	struct run *failed;
 };
 
-/* --- life
- * ----------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------- */
 
 static char *find_in_path(const char *name)
 {
@@ -142,8 +141,7 @@ const char *runtime_path(const struct runtime *rt)
 	return rt->path;
 }
 
-/* --- in the child -------------------------------------------------------------------------------
- */
+/* --- in the child --------------------------------------------------------------------------- */
 
 /* The runtime's errors and ours come back in the same file. */
 static void __attribute__((noreturn, format(printf, 2, 3)))
@@ -248,8 +246,7 @@ static void __attribute__((noreturn)) child_main(struct runtime *rt, const struc
 	child_fail(job->log, "run %s", rt->path);
 }
 
-/* --- in the parent
- * -------------------------------------------------------------------------------- */
+/* --- in the parent -------------------------------------------------------------------------- */
 
 static void run_free(struct run *r)
 {

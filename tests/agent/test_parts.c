@@ -14,7 +14,7 @@
 #include "../../cgfs/internal.h"
 #include "../tap.h"
 
-/* --- frame ------------------------------------------------------------------------------------ */
+/* --- frame ---------------------------------------------------------------------------------- */
 
 static void frame_is_little_endian(void **state)
 {
@@ -72,8 +72,7 @@ static void hresults_and_errnos_agree(void **state)
 	assert_int_equal((int32_t)HR_SYSTEM_NOT_FOUND, -1070137074);
 }
 
-/* --- JSON ---------------------------------------------------------------------------------------
- */
+/* --- JSON ----------------------------------------------------------------------------------- */
 
 static void json_members_in_any_case_null_is_absent(void **state)
 {
@@ -149,8 +148,7 @@ static void words_are_split_as_a_shell_does(void **state)
 	}
 }
 
-/* --- options ------------------------------------------------------------------------------------
- */
+/* --- options -------------------------------------------------------------------------------- */
 
 static int parse(struct options *o, char why[OPTIONS_WHY_MAX], const char *line)
 {
@@ -206,8 +204,7 @@ static void wrong_options_are_named(void **state)
 	}
 }
 
-/* --- OCI ----------------------------------------------------------------------------------------
- */
+/* --- OCI ------------------------------------------------------------------------------------ */
 
 static void place_follows_the_annotations(void **state)
 {
@@ -301,8 +298,7 @@ static void what_cannot_be_run_is_named(void **state)
 	}
 }
 
-/* --- properties
- * ----------------------------------------------------------------------------------- */
+/* --- properties ----------------------------------------------------------------------------- */
 
 static void metrics_are_v1_figures(void **state)
 {
@@ -350,8 +346,7 @@ static void metrics_fit_with_the_largest_figures(void **state)
 	json_decref(j);
 }
 
-/* --- loop, table, log
- * ------------------------------------------------------------------------------ */
+/* --- loop, table, log ----------------------------------------------------------------------- */
 
 struct ticks;
 

@@ -23,7 +23,7 @@ static void nap(void)
 	nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 }
 
-/* --- files ----------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -80,8 +80,7 @@ static void make_rootfs(const struct world *w)
 		     "#!/bin/sh\ntrap 'exit 0' TERM INT\nwhile :; do sleep 1000 & wait; done\n");
 }
 
-/* --- cgroups -----------------------------------------------------------------------------------
- */
+/* --- cgroups -------------------------------------------------------------------------------- */
 
 size_t world_leftovers(const struct world *w)
 {
@@ -165,8 +164,7 @@ static void sweep(const struct world *w)
 	sweep_cgroups(w, NULL);
 }
 
-/* --- the agent ---------------------------------------------------------------------------------
- */
+/* --- the agent ------------------------------------------------------------------------------ */
 
 static void exec_agent(struct world *w, const char *const *args)
 {
@@ -301,8 +299,7 @@ int world_stop(void **state)
 	return code != 0 || left > 0;
 }
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------------------------- */
 
 json_t *world_call(struct world *w, uint32_t type, json_t *body)
 {
