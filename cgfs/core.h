@@ -150,6 +150,8 @@ int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struc
 /* Everything but devices. */
 int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, struct journal *j,
 		    struct cgfs_err *reterr);
+/* A list without rules, which denies everything; NULL is no list. */
+extern const struct cgfs_device_rule no_devices[1];
 /* The device list: at create (@fresh), or as a replacement.  @rules NULL: none of its own. */
 int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n, bool fresh,
 		  struct cgfs_err *reterr);

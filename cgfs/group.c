@@ -194,7 +194,7 @@ static int make(struct cgfs_group *g, const struct cgfs_resources *res, uint32_t
 	if (r < 0)
 		return r;
 	if (res && (res->set & CGFS_SET_DEVICES)) {
-		rules = res->devices;
+		rules = res->n_devices ? res->devices : no_devices;
 		n = res->n_devices;
 	} else if (!g->pod) {
 		rules = cgfs_device_defaults(&n);
@@ -272,7 +272,6 @@ static int open_group(struct cgfs *c, struct cgfs_group *pod, const char *id, bo
 		      struct cgfs_group **ret, struct cgfs_err *reterr)
 {
 	struct cgfs_group *g;
-	bool found = false;
 	int r, fd;
 
 	r = cgfs_id_check(id, reterr);
@@ -285,12 +284,18 @@ static int open_group(struct cgfs *c, struct cgfs_group *pod, const char *id, bo
 
 	/* A crash may have left the directory in some hierarchies only; the handle then serves
 	 * to remove those. */
-	for (int i = 0; i < c->n && !found; i++)
-		found = c->hierarchy[i].root_fd >= 0 && group_dir(g, i, &fd, NULL) == 0;
-	r = found ? identify(g, reterr)
-		  : cgfs_err_set(reterr, -ENOENT, NULL, NULL, NULL, "there is none in %s", c->root);
-	if (found && r == -ENOENT)
-		r = 0;
+	r = -ENOENT;
+	for (int i = 0; i < c->n && r == -ENOENT; i++) {
+		if (c->hierarchy[i].root_fd >= 0)
+			r = group_dir(g, i, &fd, reterr);
+	}
+	if (r == -ENOENT) {
+		cgfs_err_set(reterr, r, NULL, NULL, NULL, "there is none in %s", c->root);
+	} else if (r == 0) {
+		r = identify(g, reterr);
+		if (r == -ENOENT)
+			r = 0;
+	}
 	if (r == 0)
 		r = devices_apply(g, NULL, 0, false, reterr);
 	if (r == 0)

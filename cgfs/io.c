@@ -174,6 +174,8 @@ ssize_t dir_read_kept(const struct cgfs_dir *d, int slot, const char *file, char
 		if (r < 0)
 			return r == -ENOENT ? -ENODEV : r; /* the group, not the file */
 		r = fs_open(g->c, fd, file, O_RDONLY);
+		if (r == -ENOENT && !dir_alive(d))
+			return -ENODEV;
 		if (r < 0 && r != -ENOENT)
 			return r;
 		g->kept[slot] = r;

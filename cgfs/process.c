@@ -352,6 +352,54 @@ static int signal_all(struct cgfs_group *g, int hierarchy, size_t *ret_n, struct
 	return r;
 }
 
+struct thaw {
+	struct cgfs *c;
+	int dirfd;
+};
+
+static int thaw_dir(const struct thaw *t)
+{
+	int r = fs_write_at(t->c, t->dirfd, V1_STATE, "THAWED");
+
+	/* Again, because nothing is worse than a group that stays frozen. */
+	return r < 0 ? fs_write_at(t->c, t->dirfd, V1_STATE, "THAWED") : 0;
+}
+
+static int thaw_below(void *arg, const char *name)
+{
+	struct thaw *t = arg;
+	auto_door_fd struct door_fd d = { t->c,
+					  fs_open(t->c, t->dirfd, name, O_RDONLY | O_DIRECTORY) };
+	struct thaw child = { t->c, d.fd };
+	int r;
+
+	if (d.fd < 0)
+		return d.fd == -ENOENT ? 0 : d.fd;
+	r = thaw_dir(&child);
+	return r < 0 ? r : t->c->fs->ops->list(t->c->fs->ctx, d.fd, thaw_below, &child);
+}
+
+/*
+ * Lets all of a tree go, top down.  v1: a process that is frozen does not die of a signal, and a
+ * cgroup that was frozen itself stays so when the one above it is thawed.
+ */
+static int v1_thaw_tree(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->place[CGFS_FREEZER].hierarchy, NULL };
+	struct thaw t = { g->c, -EBADF };
+	int r;
+
+	if (g->c->place[CGFS_FREEZER].version != CGFS_V1)
+		return 0;
+	r = group_dir(g, d.hierarchy, &t.dirfd, reterr);
+	if (r < 0)
+		return r;
+	r = thaw_dir(&t);
+	if (r == 0)
+		r = g->c->fs->ops->list(g->c->fs->ctx, t.dirfd, thaw_below, &t);
+	return r < 0 ? dir_error(&d, r, "thaw", V1_STATE, NULL, reterr) : 0;
+}
+
 /*
  * Without cgroup.kill: stop them, so that nobody forks while the list is walked, signal all,
  * let them go so that they die.  Without a freezer: again and again, until a round finds only
@@ -361,7 +409,7 @@ static int signal_all(struct cgfs_group *g, int hierarchy, size_t *ret_n, struct
 static int kill_by_signal(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	const struct freezer *f = freezer(g->c);
-	int hierarchy = list_hierarchy(g->c), r = 0;
+	int hierarchy = list_hierarchy(g->c), r = 0, thawed;
 	size_t n = 0, before;
 
 	if (f)
@@ -372,9 +420,9 @@ static int kill_by_signal(struct cgfs_group *g, struct cgfs_err *reterr)
 		if (n <= before)
 			break;
 	}
-	if (f)
-		(void)!f->write(g, false, NULL);
-	return r;
+	/* cgroup2 lets a frozen process die. */
+	thawed = f && !f->again ? f->write(g, false, reterr) : v1_thaw_tree(g, reterr);
+	return r < 0 ? r : thawed;
 }
 
 int cgfs_group_kill(struct cgfs_group *g, struct cgfs_err *reterr)
@@ -396,6 +444,9 @@ int cgfs_group_kill(struct cgfs_group *g, struct cgfs_err *reterr)
 		for (int i = 0; i < c->n; i++)
 			if (i != c->unified)
 				(void)!signal_all(g, i, &n, NULL);
+	/* v1's freezer is not ours beside a cgroup2 tree, but the container may have used it. */
+	if (r == 0 && c->unified >= 0 && g->state == GROUP_REMOVING)
+		(void)!v1_thaw_tree(g, NULL);
 	if (r < 0 && reterr) {
 		*reterr = err;
 		cgfs_err_context(reterr, r, "kill \"%.80s\"", g->rel);

@@ -217,6 +217,15 @@ static void gone(struct cgfs_group *g)
 	finish(g, 0);
 }
 
+/* Kills that were counted between the last event and now, here and in what goes with it. */
+static void last_kills(struct cgfs_group *g)
+{
+	for (struct cgfs_group *o = g->c->groups; o; o = o->next) {
+		if ((o == g || o->pod == g) && o->oom)
+			oom_step(o);
+	}
+}
+
 void removal_step(struct cgfs_group *g)
 {
 	struct removal *rm = g->removal;
@@ -228,9 +237,7 @@ void removal_step(struct cgfs_group *g)
 		snprintf(rm->left, sizeof(rm->left), "processes in %s", g->path);
 		r = -EBUSY;
 	} else {
-		/* Kills that were counted between the last event and now; then the files go. */
-		if (g->oom)
-			oom_step(g);
+		last_kills(g);
 		r = group_rmdir(g, rm->left, sizeof(rm->left));
 		if (r == 0) {
 			gone(g);

@@ -222,7 +222,8 @@ static int set(struct cgfs_group *g, const struct cgfs_resources *res, struct cg
 	r = resources_apply(g, res, j, reterr);
 	/* Devices last: a replacement is one step and needs no journal. */
 	if (r == 0 && (res->set & CGFS_SET_DEVICES))
-		r = devices_apply(g, res->devices, res->n_devices, false, reterr);
+		r = devices_apply(g, res->n_devices ? res->devices : no_devices, res->n_devices,
+				  false, reterr);
 	if (r < 0)
 		journal_undo(j);
 	else

@@ -116,13 +116,14 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 }
 
 /* The quota reads -1 for none. */
-static int v1_stat_quota(const struct cgfs_dir *d, struct cgfs_stats *s)
+static int v1_stat_quota(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_err *reterr)
 {
+	const char *file = "cpu.cfs_quota_us";
 	char text[32];
-	ssize_t n = dir_read_kept(d, KEPT_CPU_QUOTA, "cpu.cfs_quota_us", text, sizeof(text));
+	ssize_t n = dir_read_kept(d, KEPT_CPU_QUOTA, file, text, sizeof(text));
 
 	if (n < 0)
-		return n == -ENOENT ? 0 : (int)n;
+		return n == -ENOENT ? 0 : dir_error(d, (int)n, "read", file, NULL, reterr);
 	ctl_stat_set(s, CGFS_STAT_CPU_QUOTA, text[0] == '-' ? CGFS_MAX : strtoull(text, NULL, 10));
 	return 0;
 }
@@ -147,7 +148,7 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		s->value[CGFS_STAT_CPU_WEIGHT] =
 			cgfs_weight_from_shares(s->value[CGFS_STAT_CPU_WEIGHT]);
 	if (r == 0)
-		r = v1_stat_quota(d, s);
+		r = v1_stat_quota(d, s, reterr);
 	if (r == 0)
 		r = ctl_stat_file(d, KEPT_CPU_PERIOD, "cpu.cfs_period_us", CGFS_STAT_CPU_PERIOD, s,
 				  reterr);
@@ -237,13 +238,13 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r;
 }
 
-static int v2_stat_max(const struct cgfs_dir *d, struct cgfs_stats *s)
+static int v2_stat_max(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_err *reterr)
 {
 	char text[64], *period;
 	ssize_t n = dir_read_kept(d, KEPT_CPU_QUOTA, "cpu.max", text, sizeof(text));
 
 	if (n < 0)
-		return n == -ENOENT ? 0 : (int)n;
+		return n == -ENOENT ? 0 : dir_error(d, (int)n, "read", "cpu.max", NULL, reterr);
 	ctl_stat_set(s, CGFS_STAT_CPU_QUOTA, text[0] == 'm' ? CGFS_MAX : strtoull(text, NULL, 10));
 	period = strchr(text, ' ');
 	if (period)
@@ -269,7 +270,7 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 	if (r == 0)
 		r = ctl_stat_file(d, KEPT_CPU_WEIGHT, "cpu.weight", CGFS_STAT_CPU_WEIGHT, s,
 				  reterr);
-	return r < 0 ? r : v2_stat_max(d, s);
+	return r < 0 ? r : v2_stat_max(d, s, reterr);
 }
 
 const struct ctl_ops ctl_cpu_v2 = {

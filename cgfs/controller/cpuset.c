@@ -10,6 +10,17 @@
  */
 #include "table.h"
 
+#include <stdio.h>
+
+static int failed(const struct cgfs *c, int code, const char *op, const char *file,
+		  const char *value, struct cgfs_err *reterr)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s%s/%s", cgfs_place(c, CGFS_CPUSET).mount, c->root, file);
+	return cgfs_err_set(reterr, code, op, path, value, NULL);
+}
+
 static int inherit(struct cgfs *c, int parent_fd, int dir_fd, const char *file,
 		   struct cgfs_err *reterr)
 {
@@ -19,15 +30,15 @@ static int inherit(struct cgfs *c, int parent_fd, int dir_fd, const char *file,
 
 	n = fs_read_at(c, dir_fd, file, text, sizeof(text));
 	if (n < 0)
-		return cgfs_err_set(reterr, (int)n, "read", file, NULL, NULL);
+		return failed(c, (int)n, "read", file, NULL, reterr);
 	if (n > 1)
 		return 0; /* it has some, ours or an earlier process's */
 	n = fs_read_at(c, parent_fd, file, text, sizeof(text));
 	if (n < 0)
-		return cgfs_err_set(reterr, (int)n, "read the parent's", file, NULL, NULL);
+		return failed(c, (int)n, "read what is above", file, NULL, reterr);
 	text[strcspn(text, "\n")] = '\0';
 	r = fs_write_at(c, dir_fd, file, text);
-	return r < 0 ? cgfs_err_set(reterr, r, "write", file, text, NULL) : 0;
+	return r < 0 ? failed(c, r, "write", file, text, reterr) : 0;
 }
 
 static int prepare_root(struct cgfs *c, int parent_fd, int dir_fd, struct cgfs_err *reterr)
@@ -40,7 +51,7 @@ static int prepare_root(struct cgfs *c, int parent_fd, int dir_fd, struct cgfs_e
 	if (r == 0) {
 		r = fs_write_at(c, dir_fd, "cgroup.clone_children", "1");
 		if (r < 0)
-			cgfs_err_set(reterr, r, "write", "cgroup.clone_children", "1", NULL);
+			failed(c, r, "write", "cgroup.clone_children", "1", reterr);
 	}
 	return r;
 }

@@ -17,6 +17,8 @@
 /* CGFS_DEVICE_RULES_MAX lines of at most 24 bytes. */
 #define V1_LIST_MAX (CGFS_DEVICE_RULES_MAX * 24)
 
+const struct cgfs_device_rule no_devices[1];
+
 /* The order in which a compiled set is sorted. */
 static int compare(const void *x, const void *y)
 {
@@ -110,8 +112,9 @@ static int v1_replace(const struct cgfs_dir *d, const struct cgfs_devices_v1 *ol
 	return r < 0 ? r : v1_write(d, shrink, old, set, reterr);
 }
 
-static int v1_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
-		    bool fresh, struct cgfs_err *reterr)
+/* @from NULL: whatever is there.  A replacement that fails half-way is taken back. */
+static int v1_apply(struct cgfs_group *g, const struct cgfs_device_rule *from, size_t n_from,
+		    const struct cgfs_device_rule *rules, size_t n, struct cgfs_err *reterr)
 {
 	struct cgfs_dir d = { g, g->c->place[CGFS_DEVICES].hierarchy, NULL };
 	struct cgfs_devices_v1 set = CGFS_DEVICES_V1_INIT, old = CGFS_DEVICES_V1_INIT;
@@ -120,16 +123,33 @@ static int v1_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, 
 	r = v1_set(g, rules, n, &set, reterr);
 	if (r < 0)
 		return r;
-	if (fresh || !g->rules) {
+	if (!from) {
 		r = v1_fresh(&d, &set, reterr);
 	} else {
-		r = v1_set(g, g->rules, g->n_rules, &old, reterr);
-		if (r == 0)
+		r = v1_set(g, from, n_from, &old, reterr);
+		if (r == 0) {
 			r = v1_replace(&d, &old, &set, reterr);
+			if (r < 0)
+				(void)!v1_replace(&d, &set, &old, NULL);
+		}
 	}
 	cgfs_devices_v1_free(&old);
 	cgfs_devices_v1_free(&set);
 	return r;
+}
+
+static int policy_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
+			bool fresh, struct cgfs_err *reterr)
+{
+	const struct cgfs_policy *policy = g->c->policy;
+	struct cgfs_policy_group target;
+
+	if (!policy || !g->cgroup_id)
+		return 0;
+	group_policy(g, &target);
+	if (fresh || !rules)
+		return policy->ops->add(policy->ctx, &target, rules, n, reterr);
+	return policy->ops->set_rules(policy->ctx, &target, rules, n, reterr);
 }
 
 static int keep(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
@@ -183,26 +203,23 @@ static int v1_load(struct cgfs_group *g, struct cgfs_err *reterr)
 int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n, bool fresh,
 		  struct cgfs_err *reterr)
 {
-	const struct cgfs_policy *policy = g->c->policy;
-	struct cgfs_policy_group target;
+	bool v1 = g->c->place[CGFS_DEVICES].version == CGFS_V1;
+	const struct cgfs_device_rule *from = fresh ? NULL : g->rules;
 	int r;
 
-	if (policy && g->cgroup_id) {
-		group_policy(g, &target);
-		if (fresh || !rules)
-			r = policy->ops->add(policy->ctx, &target, rules, n, reterr);
-		else
-			r = policy->ops->set_rules(policy->ctx, &target, rules, n, reterr);
+	/* v1 first: it may be unable to express the list, and then nothing has changed. */
+	if (rules && v1) {
+		r = v1_apply(g, from, g->n_rules, rules, n, reterr);
 		if (r < 0)
 			return r;
 	}
-	if (!rules)
-		return fresh || g->c->place[CGFS_DEVICES].version != CGFS_V1 ? 0
-									     : v1_load(g, reterr);
-	if (g->c->place[CGFS_DEVICES].version == CGFS_V1) {
-		r = v1_apply(g, rules, n, fresh, reterr);
-		if (r < 0)
-			return r;
+	r = policy_apply(g, rules, n, fresh, reterr);
+	if (r < 0) {
+		if (rules && v1 && from)
+			(void)!v1_apply(g, rules, n, from, g->n_rules, NULL);
+		return r;
 	}
-	return keep(g, rules, n, reterr);
+	if (rules)
+		return keep(g, rules, n, reterr);
+	return fresh || !v1 ? 0 : v1_load(g, reterr);
 }

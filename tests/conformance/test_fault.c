@@ -364,9 +364,9 @@ SWEEP(sweep_add_pid, "add a process", with_two_containers, run_add_pid, judge_ad
 SWEEP(sweep_stats, "read stats", with_container, run_stats, judge_stats, FAKE_OPEN)
 SWEEP(sweep_freeze, "freeze", with_container, run_freeze, judge_freeze, 0)
 SWEEP(sweep_thaw, "thaw", with_frozen_container, run_thaw, judge_thaw, 0)
-SWEEP(sweep_kill, "kill", with_container, run_kill, judge_kill, 0)
+SWEEP(sweep_kill, "kill", with_container, run_kill, judge_kill, GONE)
 SWEEP(sweep_destroy, "destroy", with_container, run_destroy, judge_destroy, GONE)
-SWEEP(sweep_open, "open a pod", with_closed_pod, run_open, judge_open, 0)
+SWEEP(sweep_open, "open a pod", with_closed_pod, run_open, judge_open, GONE)
 
 const struct world_test fault_tests[] = {
 	{ "fault_create_pod", sweep_create },
