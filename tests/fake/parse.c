@@ -141,12 +141,18 @@ static int parse_number(const char **p, unsigned int *ret)
 	return 0;
 }
 
-/* "A", "A-B" or "A-B:USED/GROUP" */
+/* "all", "A", "A-B" or "A-B:USED/GROUP" */
 static int parse_range(const char **p, unsigned int bits, uint64_t *mask)
 {
-	unsigned int from, to, used = 1, group = 1;
-	int r = parse_number(p, &from);
+	unsigned int from = 0, to, used = 1, group = 1;
+	int r;
 
+	if (strncmp(*p, "all", 3) == 0) {
+		*p += 3;
+		*mask |= bits < 64 ? (1ull << bits) - 1 : UINT64_MAX;
+		return 0;
+	}
+	r = parse_number(p, &from);
 	to = from;
 	if (r == 0 && **p == '-') {
 		++*p;
@@ -262,7 +268,7 @@ int fake_store_bool(const struct open_file *file, char *text)
 int fake_store_01(const struct open_file *file, char *text)
 {
 	uint64_t v;
-	int r = fake_parse_u64(text, &v);
+	int r = fake_parse_u64(fake_strip(text), &v);
 
 	if (r < 0)
 		return r;
