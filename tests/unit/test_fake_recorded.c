@@ -126,10 +126,10 @@ static void expand(const struct replay *t, const char *in, char *out)
 
 static void path_of(const struct replay *t, const char *name, char *out, size_t len)
 {
-	if (*name == '@')
-		snprintf(out, len, "/fake/cgroup%s", name + 1);
-	else
-		snprintf(out, len, "%s/%s", t->cwd, name);
+	int n = *name == '@' ? snprintf(out, len, "/fake/cgroup%s", name + 1)
+			     : snprintf(out, len, "%s/%s", t->cwd, name);
+
+	assert_in_range(n, 1, len - 1);
 }
 
 /* -- commands --------------------------------------------------------------------------------- */
