@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -102,9 +103,18 @@ static int discover(struct cgfs_mounts *ret, struct cgfs_err *err)
 	return d.r;
 }
 
+/* Where a cgroup2 tree is mounted when the host has none; NULL: no memory. */
+static char *cgroup2_path(const struct agent *a)
+{
+	char *path;
+
+	return asprintf(&path, "%s/cgroup2", a->opt->state_dir) < 0 ? NULL : path;
+}
+
 static int open_cgfs(struct agent *a, struct cgfs_err *err)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	auto_free char *cgroup2 = NULL;
 	struct cgfs_mounts mounts;
 	int r = discover(&mounts, err);
 
@@ -115,8 +125,14 @@ static int open_cgfs(struct agent *a, struct cgfs_err *err)
 	opts.mounts = &mounts;
 	opts.root = a->opt->root;
 #if CGFS_WITH_BPF
-	if (a->bpf)
+	if (a->bpf) {
 		opts.policy = cgfs_bpf_policy(a->bpf);
+		/* eBPF hangs on cgroup2 directories: where no tree is mounted, one of our own. */
+		cgroup2 = cgroup2_path(a);
+		if (!cgroup2)
+			return -ENOMEM;
+		opts.cgroup2_mount = cgroup2;
+	}
 #endif
 	r = cgfs_open(&opts, &a->cgfs, err);
 	return r < 0 ? r : event_watch(a);
@@ -251,6 +267,7 @@ static int open_all(struct whole *m, struct cgfs_err *err)
 static void close_all(struct whole *m)
 {
 	struct agent *a = &m->a;
+	auto_free char *cgroup2 = cgroup2_path(a);
 	struct table_node *n;
 
 	if (a->bridge)
@@ -276,6 +293,11 @@ static void close_all(struct whole *m)
 		(void)!cgfs_bpf_unpin(a->bpf, NULL);
 	cgfs_bpf_close(a->bpf);
 #endif
+	if (m->opt.delete_on_exit && cgroup2) {
+		/* Mounted by an earlier agent that was killed, it was not ours to cgfs_close(). */
+		(void)umount2(cgroup2, MNT_DETACH | UMOUNT_NOFOLLOW);
+		(void)rmdir(cgroup2);
+	}
 	files_forget(a, m->opt.delete_on_exit && !m->incomplete);
 	table_free(&a->containers);
 	table_free(&a->pods);

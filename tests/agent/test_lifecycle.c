@@ -375,6 +375,37 @@ static void denied_device_is_an_event(void **state)
 	client_close(sub);
 }
 
+static void oom_kill_is_an_event(void **state)
+{
+	struct world *w = *state;
+	struct client *sub = world_connect(w, true);
+	json_t *limit = json_pack("{s:{s:i}}", "memory", "limit", 16 << 20);
+	struct cgfs_err err = { 0 };
+	json_t *body, *event;
+	uint32_t type;
+	pid_t pid;
+
+	assert_int_equal(
+		client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err), 0);
+	world_create(w, "sb", "sb", NULL);
+	world_do(w, MSG_CREATE,
+		 world_create_body(w, "c",
+				   world_spec(w, "c", "sb",
+					      "exec dd if=/dev/zero of=/dev/null bs=64M count=1",
+					      limit)));
+	pid = world_start(w, "c");
+	assert_int_equal(world_wait(w, "c", pid), 137);
+	world_exit_type(w, "c", "UnexpectedExit");
+	assert_int_equal(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
+	event = json_object_get(body, "Event");
+	assert_string_equal(json_string_value(json_object_get(event, "type")), "oom_kill");
+	assert_string_equal(json_string_value(json_object_get(event, "pod")), "sb");
+	assert_string_equal(json_string_value(json_object_get(event, "container")), "c");
+	json_decref(body);
+	assert_true(figure(w, "c", "memory_oom_control/oom_kill") >= 1);
+	client_close(sub);
+}
+
 static void owner_gone_next_one_is_told(void **state)
 {
 	struct world *w = *state;
@@ -436,6 +467,7 @@ static const struct tap_test tests[] = {
 	TEST(limit_is_reported_exactly_and_can_be_changed),
 	TEST(streams_come_with_the_message),
 	TEST(denied_device_is_an_event),
+	TEST(oom_kill_is_an_event),
 	TEST(owner_gone_next_one_is_told),
 	TEST(pods_outlive_the_agent_and_are_deleted_by_the_next),
 };
