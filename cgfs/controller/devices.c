@@ -61,25 +61,42 @@ static int v1_write(const struct cgfs_dir *d, const char *file, const struct cgf
 	return 0;
 }
 
-/* The set that a list stands for in this group: within the pod's, as the kernel wants it. */
-static int v1_set(const struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
-		  struct cgfs_devices_v1 *ret, struct cgfs_err *reterr)
+struct list {
+	const struct cgfs_device_rule *rules; /* NULL: there is none */
+	size_t n;
+};
+
+/* The set that two lists stand for together, as the kernel wants it; one may be missing. */
+static int v1_within(struct list outer, struct list inner, struct cgfs_devices_v1 *ret,
+		     struct cgfs_err *reterr)
 {
 	struct cgfs_devices_v1 own = CGFS_DEVICES_V1_INIT, pod = CGFS_DEVICES_V1_INIT;
 	int r;
 
-	r = cgfs_devices_v1_compile(rules, n, &own, reterr);
-	if (r < 0 || !g->pod || !g->pod->rules) {
-		if (r == 0)
-			*ret = own;
-		return r;
+	if (!outer.rules || !inner.rules) {
+		if (!inner.rules)
+			inner = outer;
+		return cgfs_devices_v1_compile(inner.rules, inner.n, ret, reterr);
 	}
-	r = cgfs_devices_v1_compile(g->pod->rules, g->pod->n_rules, &pod, reterr);
+	r = cgfs_devices_v1_compile(inner.rules, inner.n, &own, reterr);
+	if (r == 0)
+		r = cgfs_devices_v1_compile(outer.rules, outer.n, &pod, reterr);
 	if (r == 0)
 		r = cgfs_devices_v1_intersect(&pod, &own, ret, reterr);
 	cgfs_devices_v1_free(&pod);
 	cgfs_devices_v1_free(&own);
 	return r;
+}
+
+/* The set that a list stands for in this group. */
+static int v1_set(const struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
+		  struct cgfs_devices_v1 *ret, struct cgfs_err *reterr)
+{
+	struct list pod = { NULL, 0 };
+
+	if (g->pod)
+		pod = (struct list){ g->pod->rules, g->pod->n_rules };
+	return v1_within(pod, (struct list){ rules, n }, ret, reterr);
 }
 
 /* Everything anew: right after mkdir, when nobody can be hurt by the moment between. */
@@ -138,6 +155,62 @@ static int v1_apply(struct cgfs_group *g, const struct cgfs_device_rule *from, s
 	return r;
 }
 
+/*
+ * The kernel takes from a cgroup's children what it loses, but gives them nothing that it gains.
+ * A container whose handle is not open gains nothing here, either.
+ */
+static int v1_follow(struct cgfs_group *container, struct list from, struct list to,
+		     struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { container, container->c->place[CGFS_DEVICES].hierarchy, NULL };
+	struct cgfs_devices_v1 old = CGFS_DEVICES_V1_INIT, set = CGFS_DEVICES_V1_INIT;
+	struct list own = { container->rules, container->n_rules };
+	int r;
+
+	r = v1_within(from, own, &old, reterr);
+	if (r == 0)
+		r = v1_within(to, own, &set, reterr);
+	if (r == 0 && old.allow != set.allow)
+		r = v1_replace(&d, &old, &set, reterr);
+	else if (r == 0)
+		/* All that is left, because the pod's change may have taken some of it. */
+		r = v1_write(&d, set.allow ? V1_ALLOW : V1_DENY, &old, &set, reterr)
+			    ?: v1_write(&d, set.allow ? V1_DENY : V1_ALLOW, &set, NULL, reterr);
+	cgfs_devices_v1_free(&old);
+	cgfs_devices_v1_free(&set);
+	return r;
+}
+
+static int v1_containers_follow(struct cgfs_group *pod, struct list from, struct list to,
+				struct cgfs_err *reterr)
+{
+	for (struct cgfs_group *g = pod->c->groups; g; g = g->next) {
+		int r;
+
+		if (g->pod != pod || g->state != GROUP_LIVE)
+			continue;
+		r = v1_follow(g, from, to, reterr);
+		if (r < 0 && r != -ENOENT && r != -ENODEV) /* it is gone */
+			return r;
+	}
+	return 0;
+}
+
+static int v1_change(struct cgfs_group *g, struct list from, struct list to,
+		     struct cgfs_err *reterr)
+{
+	int r = v1_apply(g, from.rules, from.n, to.rules, to.n, reterr);
+
+	if (r < 0 || !from.rules || !g->is_pod)
+		return r;
+	r = v1_containers_follow(g, from, to, reterr);
+	if (r < 0) {
+		(void)!v1_apply(g, to.rules, to.n, from.rules, from.n, NULL);
+		(void)!v1_containers_follow(g, to, from, NULL);
+	}
+	return r;
+}
+
 static int policy_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
 			bool fresh, struct cgfs_err *reterr)
 {
@@ -168,6 +241,37 @@ static int keep(struct cgfs_group *g, const struct cgfs_device_rule *rules, size
 	return 0;
 }
 
+static bool same_set(const struct cgfs_devices_v1 *a, const struct cgfs_devices_v1 *b)
+{
+	if (a->allow != b->allow || a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		if (compare(&a->exceptions[i], &b->exceptions[i]) != 0 ||
+		    a->exceptions[i].access != b->exceptions[i].access)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Nobody wrote down whether a container had a list of its own.  One that has exactly what its
+ * pod has is taken for one without, which follows its pod; an eBPF policy still knows better.
+ */
+static bool v1_is_pods(const struct cgfs_group *g, struct list found)
+{
+	struct cgfs_devices_v1 own = CGFS_DEVICES_V1_INIT, pod = CGFS_DEVICES_V1_INIT;
+	bool same;
+
+	if (!g->pod || !g->pod->rules)
+		return false;
+	same = cgfs_devices_v1_compile(found.rules, found.n, &own, NULL) == 0 &&
+	       cgfs_devices_v1_compile(g->pod->rules, g->pod->n_rules, &pod, NULL) == 0 &&
+	       same_set(&own, &pod);
+	cgfs_devices_v1_free(&own);
+	cgfs_devices_v1_free(&pod);
+	return same;
+}
+
 /* What the kernel has for a group that somebody made earlier: "a *:* rwm", or one allow rule a
  * line, which are rules in our own spelling. */
 static int v1_load(struct cgfs_group *g, struct cgfs_err *reterr)
@@ -193,7 +297,7 @@ static int v1_load(struct cgfs_group *g, struct cgfs_err *reterr)
 		if (r < 0)
 			return r;
 	}
-	return keep(g, rules, n, reterr);
+	return v1_is_pods(g, (struct list){ rules, n }) ? 0 : keep(g, rules, n, reterr);
 }
 
 /*
@@ -204,19 +308,19 @@ int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, si
 		  struct cgfs_err *reterr)
 {
 	bool v1 = g->c->place[CGFS_DEVICES].version == CGFS_V1;
-	const struct cgfs_device_rule *from = fresh ? NULL : g->rules;
+	struct list from = { fresh ? NULL : g->rules, g->n_rules }, to = { rules, n };
 	int r;
 
 	/* v1 first: it may be unable to express the list, and then nothing has changed. */
 	if (rules && v1) {
-		r = v1_apply(g, from, g->n_rules, rules, n, reterr);
+		r = v1_change(g, from, to, reterr);
 		if (r < 0)
 			return r;
 	}
 	r = policy_apply(g, rules, n, fresh, reterr);
 	if (r < 0) {
-		if (rules && v1 && from)
-			(void)!v1_apply(g, rules, n, from, g->n_rules, NULL);
+		if (rules && v1 && from.rules)
+			(void)!v1_change(g, to, from, NULL);
 		return r;
 	}
 	if (rules)
