@@ -170,12 +170,11 @@ static int v1_follow(struct cgfs_group *container, struct list from, struct list
 	r = v1_within(from, own, &old, reterr);
 	if (r == 0)
 		r = v1_within(to, own, &set, reterr);
-	if (r == 0 && old.allow != set.allow)
+	/* All of it anew, because the pod's change may have taken some of what stays. */
+	if (r == 0 && old.allow == set.allow)
+		r = v1_write(&d, set.allow ? V1_DENY : V1_ALLOW, &set, NULL, reterr);
+	if (r == 0)
 		r = v1_replace(&d, &old, &set, reterr);
-	else if (r == 0)
-		/* All that is left, because the pod's change may have taken some of it. */
-		r = v1_write(&d, set.allow ? V1_ALLOW : V1_DENY, &old, &set, reterr)
-			    ?: v1_write(&d, set.allow ? V1_DENY : V1_ALLOW, &set, NULL, reterr);
 	cgfs_devices_v1_free(&old);
 	cgfs_devices_v1_free(&set);
 	return r;
