@@ -255,7 +255,7 @@ $(test_progs):
 
 bench_help := $(call obj,$(filter-out $(call programs,$(bench_src)),$(bench_src)))
 $(scen_prog): $(call obj,$(scen_src)) $(libfake) $(libbpf) $(libcgfs)
-$(bench_prog): $(O)/bench/%: $(O)/obj/tests/bench/%.o $(bench_help) $(libfake) $(libbpf) $(libcgfs)
+$(bench_prog): $(O)/bench/%: $(O)/obj/tests/bench/%.o $(bench_help) $(libagent) $(libfake) $(libbpf) $(libcgfs)
 $(scen_prog) $(bench_prog):
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

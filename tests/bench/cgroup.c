@@ -30,7 +30,7 @@ struct write_op {
 };
 
 struct bench {
-	struct cgfs *c; /* control files alone */
+	struct cgfs *c;	    /* control files alone */
 	struct cgfs *c_bpf; /* with the eBPF policy; NULL where there is none */
 	struct cgfs_bpf *bpf;
 	char root[64];
@@ -72,8 +72,9 @@ static int hierarchy_of(const struct bench *b, enum cgfs_controller ctl)
 	return -1;
 }
 
-__attribute__((format(printf, 4, 5))) static void
-add_write(struct bench *b, enum cgfs_controller ctl, const char *file, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void add_write(struct bench *b,
+							    enum cgfs_controller ctl,
+							    const char *file, const char *fmt, ...)
 {
 	struct write_op *w = &b->write[b->n_writes];
 	va_list ap;
@@ -176,12 +177,13 @@ static int cgfs_bpf_cycle(void *arg)
 	return cycle(((struct bench *)arg)->c_bpf);
 }
 
-/* -- libcgroup ---------------------------------------------------------------------------------- */
+/* -- libcgroup ----------------------------------------------------------------------------------
+ */
 
 static int libcgroup_cycle(void *arg)
 {
-	static const char *const names[] = { "cpu", "cpuacct", "cpuset", "memory", "devices",
-					     "freezer", "pids", "hugetlb" };
+	static const char *const names[] = { "cpu",	"cpuacct", "cpuset", "memory",
+					     "devices", "freezer", "pids",   "hugetlb" };
 	struct bench *b = arg;
 	char path[80];
 	struct cgroup *g;
@@ -192,7 +194,8 @@ static int libcgroup_cycle(void *arg)
 	for (size_t i = 0; g && i < sizeof(names) / sizeof(names[0]); i++) {
 		struct cgroup_controller *ctl;
 
-		if (hierarchy_of(b, (enum cgfs_controller)cgfs_controller_from_name(names[i])) < 0 ||
+		if (hierarchy_of(b, (enum cgfs_controller)cgfs_controller_from_name(names[i])) <
+			    0 ||
 		    !(ctl = cgroup_add_controller(g, names[i])))
 			continue;
 		for (size_t w = 0; w < b->n_writes; w++) {
@@ -215,7 +218,8 @@ static int libcgroup_cycle(void *arg)
 	return r ? -EIO : 0;
 }
 
-/* -- statistics --------------------------------------------------------------------------------- */
+/* -- statistics ---------------------------------------------------------------------------------
+ */
 
 static void open_stats(struct bench *b)
 {
@@ -288,7 +292,8 @@ static int cgfs_stats_round(void *arg)
 	return cgfs_group_stats(b->ctr, CGFS_READ_ALL, &s, NULL);
 }
 
-/* -- a process into a container ------------------------------------------------------------------ */
+/* -- a process into a container ------------------------------------------------------------------
+ */
 
 static int spawn_round(void *arg)
 {
@@ -341,7 +346,8 @@ static int fork_only_round(void *arg)
 	return waitpid(pid, NULL, 0) == pid ? 0 : -errno;
 }
 
-/* -- set-up ---------------------------------------------------------------------------------------- */
+/* -- set-up
+ * ---------------------------------------------------------------------------------------- */
 
 static int set_up(struct bench *b, struct cgfs_err *err)
 {
@@ -437,7 +443,8 @@ int main(void)
 			{ "cgfs_group_stats, parsed", cgfs_stats_round, &b, 0 },
 		};
 
-		snprintf(title, sizeof(title), "container: all statistics, %zu files", b.n_stat_fds);
+		snprintf(title, sizeof(title), "container: all statistics, %zu files",
+			 b.n_stat_fds);
 		r = measure(v, 2, 5000);
 		if (r == 0)
 			measure_print(title, v, 2);
@@ -453,8 +460,9 @@ int main(void)
 		for (size_t i = 0; r == 0 && i < 3; i++)
 			v[i].median_us -= 50000;
 		if (r == 0)
-			measure_print("container: a process of it, on an idle machine (pause taken off)",
-				      v, 3);
+			measure_print(
+				"container: a process of it, on an idle machine (pause taken off)",
+				v, 3);
 	}
 	tear_down(&b);
 	return r < 0;
