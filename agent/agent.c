@@ -3,12 +3,10 @@
  * agent.c - puts the parts together, runs the loop, takes the parts apart.
  */
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "../cgfs/internal.h"
 #include "agent.h"
@@ -19,9 +17,15 @@
 struct whole {
 	struct agent a;
 	struct options opt;
+	struct loop_fd scout;
 	struct loop_timer give_up;
+	int stop_signal; /* came before all was open */
+	int failed;	 /* a negative errno, with err */
+	struct cgfs_err err;
 	bool incomplete;
 };
+
+static void on_scout(void *ctx, uint32_t events);
 
 static int open_log(struct log *log, const struct options *o, struct cgfs_err *err)
 {
@@ -62,47 +66,6 @@ static int open_bpf(struct agent *a, struct cgfs_err *err)
 #endif
 }
 
-struct discovery {
-	int r;
-	struct cgfs_err err;
-	struct cgfs_mounts mounts;
-};
-
-/* libcgroup's static tables come to 800 KiB once they are filled, a third of all that an idle
- * agent has.  A child fills them, and takes them along. */
-static int discover(struct cgfs_mounts *ret, struct cgfs_err *err)
-{
-	struct discovery d = { .r = -EPIPE };
-	size_t have = 0;
-	int pipefd[2];
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		d.r = cgfs_discover(&d.mounts, &d.err);
-		_exit(write(pipefd[1], &d, sizeof(d)) != (ssize_t)sizeof(d));
-	}
-	close(pipefd[1]);
-	while (pid > 0 && have < sizeof(d)) {
-		n = read(pipefd[0], (char *)&d + have, sizeof(d) - have);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			break;
-		have += n > 0 ? (size_t)n : 0;
-	}
-	close(pipefd[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	if (have < sizeof(d))
-		return cgfs_err_set(err, -EIO, "find cgroup hierarchies", NULL, NULL,
-				    "the child that looks for them failed");
-	*err = d.err;
-	*ret = d.mounts;
-	return d.r;
-}
-
 /* Where a cgroup2 tree is mounted when the host has none; NULL: no memory. */
 static char *cgroup2_path(const struct agent *a)
 {
@@ -111,18 +74,15 @@ static char *cgroup2_path(const struct agent *a)
 	return asprintf(&path, "%s/cgroup2", a->opt->state_dir) < 0 ? NULL : path;
 }
 
-static int open_cgfs(struct agent *a, struct cgfs_err *err)
+static int open_cgfs(struct agent *a, const struct cgfs_mounts *mounts, struct cgfs_err *err)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 	auto_free char *cgroup2 = NULL;
-	struct cgfs_mounts mounts;
-	int r = discover(&mounts, err);
+	int r = open_bpf(a, err);
 
-	if (r == 0)
-		r = open_bpf(a, err);
 	if (r < 0)
 		return r;
-	opts.mounts = &mounts;
+	opts.mounts = mounts;
 	opts.root = a->opt->root;
 #if CGFS_WITH_BPF
 	if (a->bpf) {
@@ -164,7 +124,9 @@ static void hangup(void *ctx)
 	if (a->opt->listen || a->stopping)
 		return;
 	log_write(&a->log, LOG_INFO, "stdin has ended", NULL);
-	loop_stop(a->loop);
+	a->hung_up = true;
+	if (a->ready)
+		loop_stop(a->loop);
 }
 
 static int open_bridge(struct agent *a, struct cgfs_err *err)
@@ -223,6 +185,10 @@ static void on_signal(void *ctx, int sig)
 	struct whole *m = ctx;
 	struct agent *a = &m->a;
 
+	if (!a->ready) {
+		m->stop_signal = sig;
+		return;
+	}
 	log_write(&a->log, LOG_INFO, "stopping", "signal", LOG_NUM(sig), "pods", LOG_NUM(a->pods.n),
 		  "then", a->opt->delete_on_exit ? "deleted" : "left running", NULL);
 	if (!a->opt->delete_on_exit || a->stopping) {
@@ -236,7 +202,109 @@ static void on_signal(void *ctx, int sig)
 	agent_emptied(a);
 }
 
-static int open_all(struct whole *m, struct cgfs_err *err)
+/* What the scout has found. */
+struct discovery {
+	int r;
+	struct cgfs_err err;
+	struct cgfs_mounts mounts;
+};
+
+static void __attribute__((noreturn)) scout(const struct agent *a, int fd)
+{
+	struct discovery d = { 0 };
+
+	d.r = cgfs_discover(&d.mounts, &d.err);
+#if CGFS_WITH_BPF
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_bpf *bpf;
+
+	opts.pin_dir = a->opt->pin_dir;
+	opts.events = true;
+	/* A failure is found again, and told, by the agent itself. */
+	if (d.r == 0 && !a->opt->no_bpf && cgfs_bpf_open(&opts, &bpf, NULL) == 0)
+		cgfs_bpf_close(bpf);
+#else
+	(void)a;
+#endif
+	_exit(write(fd, &d, sizeof(d)) != (ssize_t)sizeof(d));
+}
+
+/* Finding hierarchies and loading eBPF programs takes 20 ms and megabytes that an idle agent has
+ * no use for (libcgroup's static tables alone are 800 KiB).  A child does it and takes the
+ * memory along; the programs stay, pinned, to be taken over.  Meanwhile the bridge is served:
+ * a host has its answer to NegotiateProtocol at once. */
+static int send_scout(struct whole *m, struct cgfs_err *err)
+{
+	int pipefd[2];
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return cgfs_err_set(err, -errno, "pipe", NULL, NULL, NULL);
+	pid = fork();
+	if (pid == 0)
+		scout(&m->a, pipefd[1]);
+	close(pipefd[1]);
+	m->scout = (struct loop_fd){ .fn = on_scout, .ctx = m, .fd = pipefd[0] };
+	if (pid < 0)
+		return cgfs_err_set(err, -errno, "fork", NULL, NULL, NULL);
+	return loop_set(m->a.loop, &m->scout, EPOLLIN);
+}
+
+static int read_scout(struct whole *m, struct discovery *ret, struct cgfs_err *err)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	/* It writes all of it at once, and ends. */
+	while (have < sizeof(*ret)) {
+		n = read(m->scout.fd, (char *)ret + have, sizeof(*ret) - have);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			break;
+		have += n > 0 ? (size_t)n : 0;
+	}
+	loop_set(m->a.loop, &m->scout, 0);
+	close(take_fd(&m->scout.fd));
+	if (have < sizeof(*ret))
+		return cgfs_err_set(err, -EIO, "find cgroup hierarchies", NULL, NULL,
+				    "the child that looks for them failed");
+	*err = ret->err;
+	return ret->r;
+}
+
+/* The second half of the start. */
+static int open_rest(struct whole *m, struct cgfs_err *err)
+{
+	struct agent *a = &m->a;
+	struct discovery d;
+	int r = read_scout(m, &d, err);
+
+	if (r == 0)
+		r = open_cgfs(a, &d.mounts, err);
+	if (r == 0)
+		r = runtime_new(a->loop, &a->log, a->cgfs, m->opt.runtime, m->opt.state_dir,
+				&a->runtime, err);
+	if (r < 0)
+		return r;
+	a->ready = true;
+	say_hello(a);
+	return 0;
+}
+
+static void on_scout(void *ctx, uint32_t events)
+{
+	struct whole *m = ctx;
+
+	(void)events;
+	m->failed = open_rest(m, &m->err);
+	if (m->failed < 0 || m->a.hung_up)
+		loop_stop(m->a.loop);
+	else if (m->stop_signal)
+		on_signal(m, m->stop_signal);
+	else
+		message_ready(&m->a);
+}
+
+static int open_first(struct whole *m, struct cgfs_err *err)
 {
 	struct agent *a = &m->a;
 	int r;
@@ -248,19 +316,12 @@ static int open_all(struct whole *m, struct cgfs_err *err)
 	if (r == 0)
 		r = make_state_dir(a, err);
 	if (r == 0)
-		r = open_cgfs(a, err);
-	if (r == 0)
-		r = runtime_new(a->loop, &a->log, a->cgfs, m->opt.runtime, m->opt.state_dir,
-				&a->runtime, err);
-	if (r == 0)
 		r = open_bridge(a, err);
-	if (r < 0)
-		return r;
-	loop_on_signal(a->loop, on_signal, m);
-	/* Opening eBPF programs takes megabytes for a moment. */
-	malloc_trim(0);
-	say_hello(a);
-	return 0;
+	if (r == 0)
+		r = send_scout(m, err);
+	if (r == 0)
+		loop_on_signal(a->loop, on_signal, m);
+	return r;
 }
 
 /* Pods are left as they are; what --delete-on-exit wanted gone is gone. */
@@ -279,6 +340,9 @@ static void close_all(struct whole *m)
 	while (a->externals)
 		process_free(a->externals);
 	bridge_free(a->bridge);
+	message_ready(a); /* answers that go nowhere now */
+	if (m->scout.fd >= 0)
+		close(m->scout.fd);
 	runtime_free(a->runtime);
 	if (m->opt.delete_on_exit && a->cgfs && !m->incomplete) {
 		struct cgfs_err err = { 0 };
@@ -309,8 +373,7 @@ static void close_all(struct whole *m)
 
 int agent_main(int argc, char **argv)
 {
-	struct whole m = { .a = { .log.fd = -EBADF } };
-	struct cgfs_err err = { 0 };
+	struct whole m = { .a = { .log.fd = -EBADF }, .scout.fd = -EBADF };
 	char why[OPTIONS_WHY_MAX];
 	int r;
 
@@ -329,11 +392,13 @@ int agent_main(int argc, char **argv)
 
 	m.a.opt = &m.opt;
 	signal(SIGPIPE, SIG_IGN);
-	r = open_all(&m, &err);
-	if (r < 0)
-		fprintf(stderr, "cgfs-agent: %s\n", err.code ? err.text : strerror(-r));
-	else
+	r = open_first(&m, &m.err);
+	if (r == 0)
 		r = loop_run(m.a.loop);
+	if (r == 0)
+		r = m.failed;
+	if (r < 0)
+		fprintf(stderr, "cgfs-agent: %s\n", m.err.code ? m.err.text : strerror(-r));
 	close_all(&m);
 	return r < 0 || m.incomplete ? 1 : 0;
 }

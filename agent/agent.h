@@ -36,7 +36,10 @@ struct agent {
 	struct process *externals;
 	size_t n_externals;
 	struct loop_fd events; /* of libcgfs */
+	bool ready;	       /* libcgfs and the runtime are open */
+	bool hung_up;	       /* stdin has ended */
 	bool stopping;
+	struct request *held, *held_last; /* came before we were ready */
 };
 
 /* An answer that is due when something is gone. */
@@ -189,6 +192,8 @@ bool foreign_removed(struct agent *a, const char *id, int error, const char *mes
 
 void message_dispatch(void *ctx, struct request *rq);
 void message_closed(void *ctx, struct conn *c);
+/* Carries out what came before the agent was ready. */
+void message_ready(struct agent *a);
 /* Helpers of the handlers; false or NULL: @rq has been answered. */
 void message_bad_json(struct request *rq, const char *why);
 bool message_id(struct request *rq, const char **ret);

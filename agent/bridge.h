@@ -23,6 +23,7 @@ struct conn;
 struct request {
 	struct request *next, **prev; /* of the connection */
 	struct conn *conn;	      /* NULL: closed meanwhile */
+	struct request *later;	      /* for whoever holds it */
 	uint32_t type;
 	uint64_t id;
 	json_t *body;	      /* an object; borrowed from the request */

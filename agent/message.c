@@ -338,6 +338,29 @@ static void notify_owner(struct agent *a, const char *id)
 		container_notify(container_of(node, struct container, node));
 }
 
+/* In order: descriptors that came along are taken in order, too. */
+static void hold(struct agent *a, struct request *rq)
+{
+	if (a->held)
+		a->held_last->later = rq;
+	else
+		a->held = rq;
+	a->held_last = rq;
+}
+
+void message_ready(struct agent *a)
+{
+	while (a->held) {
+		struct request *rq = a->held;
+
+		a->held = rq->later;
+		if (rq->conn)
+			message_dispatch(a, rq);
+		else
+			request_fail(rq, HR_FAIL, "its connection has ended");
+	}
+}
+
 void message_dispatch(void *ctx, struct request *rq)
 {
 	struct agent *a = ctx;
@@ -352,6 +375,10 @@ void message_dispatch(void *ctx, struct request *rq)
 			continue;
 		if (negotiated == (rq->type == MSG_NEGOTIATE) || !a->opt->v4)
 			break;
+		if (!a->ready && negotiated) {
+			hold(a, rq);
+			return;
+		}
 		handlers[i].fn(a, rq);
 		notify_owner(a, id);
 		return;
