@@ -237,3 +237,26 @@ int cgfs_group_set(struct cgfs_group *g, const struct cgfs_resources *res, struc
 
 	return r < 0 ? cgfs_err_context(reterr, r, "update \"%.80s\"", g->rel) : 0;
 }
+
+/*
+ * The root is a group like any other to the controllers, but nobody holds a handle of it: it
+ * has no id, no device policy, and is not removed with its limits.
+ */
+int cgfs_root_set(struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr)
+{
+	struct cgfs_group root = { .c = c, .rel = ".", .id = "", .state = GROUP_LIVE };
+	int r;
+
+	root.path = c->root;
+	for (int i = 0; i < HIERARCHY_MAX; i++)
+		root.dir[i] = -EBADF;
+	r = res->set & CGFS_SET_DEVICES
+		    ? cgfs_err_set(reterr, -EINVAL, "set", "devices", NULL,
+				   "the pods root has no device policy; every pod has one")
+		    : root_ensure(c, reterr);
+	if (r == 0)
+		r = set(&root, res, reterr);
+	for (int i = 0; i < c->n; i++)
+		fs_close(c, &root.dir[i]);
+	return r < 0 ? cgfs_err_context(reterr, r, "update pods root %s", c->root) : 0;
+}

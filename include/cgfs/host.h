@@ -11,6 +11,7 @@
 #include <cgfs/base.h>
 #include <cgfs/fs.h>
 #include <cgfs/policy.h>
+#include <cgfs/resources.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -151,6 +152,22 @@ CGFS_API const char *cgfs_controller_name(enum cgfs_controller ctl);
  * Return: the controller, or -ENOENT.
  */
 CGFS_API int cgfs_controller_from_name(const char *name);
+
+/**
+ * cgfs_root_set() - limits for all pods together
+ * @c:      borrowed
+ * @res:    borrowed; see cgfs/resources.h; no devices
+ * @reterr: may be NULL
+ *
+ * Makes the pods root if need be.  The values are checked before the first write, and if the
+ * kernel refuses one, the files that were written get their old values back.
+ *
+ * Errors:  as cgfs_group_set()
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_root_set(struct cgfs *c, const struct cgfs_resources *res,
+				      struct cgfs_err *reterr);
 
 /**
  * cgfs_root_remove() - remove the pods root from every hierarchy when it is empty
