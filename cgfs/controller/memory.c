@@ -112,6 +112,9 @@ static int v1_files(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_
 	}
 	v1_unlimited(s, CGFS_STAT_MEMORY_MAX);
 	v1_unlimited(s, CGFS_STAT_MEMORY_LOW);
+	/* An unset soft limit protects nothing; "max" would read as protecting everything. */
+	if (s->value[CGFS_STAT_MEMORY_LOW] == CGFS_MAX)
+		s->available[CGFS_STAT_MEMORY_LOW] = false;
 	v1_unlimited(s, CGFS_STAT_MEMORY_SWAP_MAX);
 	v1_swap(s, CGFS_STAT_MEMORY_SWAP_CURRENT, s->value[CGFS_STAT_MEMORY_CURRENT]);
 	v1_swap(s, CGFS_STAT_MEMORY_SWAP_MAX, s->value[CGFS_STAT_MEMORY_MAX]);
