@@ -150,14 +150,17 @@ void extension_create_pod(struct agent *a, struct request *rq)
 	auto_free char *text = NULL;
 	struct cgfs_resources *res = NULL;
 	struct cgfs_err err = { 0 };
+	bool exact = false;
 	json_t *resources;
 	struct pod *pod;
 	const char *id;
+	size_t defaults;
 	int r;
 
 	if (!get_string(rq, "PodId", &id))
 		return;
-	if (!json_get_object(rq->body, "Resources", &resources, why)) {
+	if (!json_get_object(rq->body, "Resources", &resources, why) ||
+	    !json_get_bool(rq->body, "ExactDevices", &exact, why)) {
 		request_fail(rq, HR_INVALID_JSON, "HRESULT %#x: %s", HR_INVALID_JSON, why);
 		return;
 	}
@@ -170,6 +173,11 @@ void extension_create_pod(struct agent *a, struct request *rq)
 	r = cgfs_id_check(id, &err);
 	if (r == 0 && text)
 		r = cgfs_resources_from_oci(text, strlen(text), &res, &err);
+	/* The devices that OCI appends stand last: without them the list is what was asked. */
+	if (r == 0 && res && exact) {
+		(void)cgfs_device_defaults(&defaults);
+		res->n_devices -= defaults;
+	}
 	if (r == 0)
 		r = pod_create(a, id, res, &pod, &err);
 	cgfs_resources_free(res);

@@ -68,10 +68,10 @@ static int check(const struct args *a, struct cgfs_err *reterr)
 	if (agent && (strncmp(agent, "unix:", 5) != 0 || !agent[5]))
 		return cgfs_err_set(reterr, -EINVAL, a->agent ? "--agent" : "CGFS_AGENT", NULL,
 				    agent, "is not unix:PATH");
-	if (agent && a->limits.no_defaults)
+	if (agent && a->limits.no_defaults && a->rootfs)
 		return cgfs_err_set(reterr, -EINVAL, NULL, NULL, NULL,
-				    "--no-default-devices does not go with an agent, which adds "
-				    "them as every OCI runtime does");
+				    "--no-default-devices does not go with --rootfs: an agent adds "
+				    "them to a container as every OCI runtime does");
 	return 0;
 }
 

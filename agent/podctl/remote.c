@@ -117,8 +117,9 @@ static int create_bare(struct client *c, const struct args *a, struct cgfs_err *
 	if (r < 0)
 		return r;
 	return remote_call(c, MSG_EXT_CREATE_POD, NULL,
-			   json_pack("{s:s, s:o}", "PodId", a->pod, "Resources", resources), NULL,
-			   0, NULL, reterr);
+			   json_pack("{s:s, s:o, s:b}", "PodId", a->pod, "Resources", resources,
+				     "ExactDevices", limits_has_devices(&a->limits)),
+			   NULL, 0, NULL, reterr);
 }
 
 int remote_create_pod(struct client *c, const struct args *a, json_t **ret, struct cgfs_err *reterr)

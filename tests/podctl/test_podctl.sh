@@ -111,7 +111,7 @@ t_an_agent_that_is_not_there_is_1() {
 	CGFS_AGENT=unix:$tmp/none expect 1 p ls; says "$tmp/none"
 	expect 2 p run --agent "unix:$tmp/none" --pod web -- true; says "--rootfs"
 	expect 125 p run --agent "unix:$tmp/none" --pod web --rootfs / -- true; says "$tmp/none"
-	expect 2 p create --agent "unix:$tmp/none" --no-default-devices web; says "OCI"
+	expect 2 p create --agent "unix:$tmp/none" --no-default-devices --rootfs / web; says "OCI"
 }
 
 t_full_disk_is_reported() {
