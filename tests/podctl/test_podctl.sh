@@ -201,30 +201,26 @@ t_run_reports_as_json_on_stderr() {
 	as_root
 	expect 3 d run --json --pod t --name c1 -- sh -c 'echo mine; cat /dev/kmsg 2> /dev/null; exit 3'
 	[ "$out" = mine ] || wrong "stdout: $out"
-	python3 - "$err" <<- 'end' || wrong "$err"
-		import json, sys
-		doc = json.loads(sys.argv[1])
-		assert doc["pod"] == "t" and doc["container"] == "c1" and doc["status"] == 3, doc
-		assert doc["oom_kills"] == 0 and doc["device_denied"] >= 1, doc
-		event = doc["events"][0]
-		assert event["type"] == "device_denied" and event["comm"] == "cat", event
-		assert event["device"]["major"] == 1 and event["device"]["minor"] == 11, event
-	end
+	jq -e '.pod == "t" and .container == "c1" and .status == 3 and
+		.oom_kills == 0 and .device_denied >= 1 and
+		(.events[0] | .type == "device_denied" and .comm == "cat" and
+			.device.major == 1 and .device.minor == 11)' \
+		"$tmp/err" > "$tmp/jq" || wrong "$err"
 	clean
 }
 
 t_limits_are_what_was_asked() {
 	as_root
 	expect 0 d create t --memory 64MiB --cpus 0.29 --cpu-weight 300 --pids 32
-	json 0 'doc["stats"]["memory"]["max"]' 67108864 d stat --json t
-	json 0 'doc["stats"]["cpu"]["quota"]' 29000 d stat --json t
-	json 0 'doc["stats"]["cpu"]["period"]' 100000 d stat --json t
-	json 0 'doc["stats"]["cpu"]["weight"]' 300 d stat --json t
-	json 0 'doc["stats"]["pids"]["max"]' 32 d stat --json t
+	json 0 '.stats.memory.max' 67108864 d stat --json t
+	json 0 '.stats.cpu.quota' 29000 d stat --json t
+	json 0 '.stats.cpu.period' 100000 d stat --json t
+	json 0 '.stats.cpu.weight' 300 d stat --json t
+	json 0 '.stats.pids.max' 32 d stat --json t
 	expect 0 d stat t
 	grep -Eq '^memory.max +64.0 MiB$' "$tmp/out" || wrong "$out"
 	expect 1 d create t --memory 1M; says 'create pod "t"'; one_line
-	json 0 'doc["stats"]["memory"]["max"]' 67108864 d stat --json t
+	json 0 '.stats.memory.max' 67108864 d stat --json t
 	expect 0 d rm t
 	clean
 }
@@ -239,14 +235,14 @@ t_pids_limit_holds() {
 
 t_ls_shows_pods_and_containers() {
 	as_root
-	json 0 'doc["pods"]' '[]' d ls --json
+	json 0 '.pods' '[]' d ls --json
 	expect 0 d create t --memory 64M
 	expect 0 d run --pod t --name c1 --detach -- sleep 1000
 	[ "$(cat "/proc/$out/comm")" = sleep ] || wrong "no such process: $out"
-	json 0 '[p["id"] for p in doc["pods"]]' "['t']" d ls --json
-	json 0 'doc["pods"][0]["containers"][0]["id"]' c1 d ls --json
-	json 0 'doc["pods"][0]["containers"][0]["state"]' running d ls --json
-	json 0 'doc["pods"][0]["containers"][0]["stats"]["pids"]["current"]' 1 d ls --json
+	json 0 '[.pods[].id]' '["t"]' d ls --json
+	json 0 '.pods[0].containers[0].id' c1 d ls --json
+	json 0 '.pods[0].containers[0].state' running d ls --json
+	json 0 '.pods[0].containers[0].stats.pids.current' 1 d ls --json
 	expect 0 d ls
 	grep -Eq '^POD +CONTAINER +STATE +PIDS +MEMORY +LIMIT +CPU +DENIED +OOM$' "$tmp/out" || wrong "$out"
 	grep -Eq '^t +running +1 .* 64.0 MiB ' "$tmp/out" || wrong "$out"
@@ -254,7 +250,7 @@ t_ls_shows_pods_and_containers() {
 	expect 1 d create t; says 'create pod "t"'
 	expect 125 d run --pod t --name c1 -- true; says 'c1'
 	expect 0 d rm t/c1
-	json 0 'doc["pods"][0]["containers"]' '[]' d ls --json
+	json 0 '.pods[0].containers' '[]' d ls --json
 	expect 0 d rm t
 	clean
 }
@@ -263,9 +259,9 @@ t_run_in_a_pod_leaves_the_pod() {
 	as_root
 	expect 0 d create t
 	expect 0 d run --pod t -- true
-	json 0 'len(doc["pods"])' 1 d ls --json
+	json 0 '.pods | length' 1 d ls --json
 	expect 0 d run --pod t --keep --name k -- true
-	json 0 'doc["pods"][0]["containers"][0]["state"]' empty d ls --json
+	json 0 '.pods[0].containers[0].state' empty d ls --json
 	expect 0 d rm --all
 	clean
 }
@@ -276,8 +272,8 @@ t_rm_does_what_it_can() {
 	expect 0 d create t2
 	expect 1 d rm t1 none t2; says 'remove "none": there is no pod "none"'; one_line
 	[ "$out" = $'removed t1\nremoved t2' ] || wrong "$out"
-	json 1 'doc["failed"][0]["target"]' none d rm --json none
-	json 0 'doc["removed"]' '[]' d rm --json --all
+	json 1 '.failed[0].target' none d rm --json none
+	json 0 '.removed' '[]' d rm --json --all
 	clean
 }
 
@@ -306,15 +302,10 @@ t_events_tells_both() {
 	expect 0 d run --pod t --name c1 --detach -- sh -c \
 		'cat /dev/kmsg; dd if=/dev/zero of=/dev/null bs=200M count=1'
 	expect 0 d events --json --pod t --count 2 --timeout 10
-	python3 - "$out" <<- 'end' || wrong "$out"
-		import json, sys
-		denied, killed = sorted((json.loads(l) for l in sys.argv[1].splitlines()),
-					key=lambda e: e["type"])
-		assert denied["type"] == "device_denied" and denied["container"] == "c1", denied
-		assert denied["comm"] == "cat" and denied["pid"] > 1, denied
-		assert denied["device"]["access"] == "r", denied
-		assert killed["type"] == "oom_kill" and killed["pod"] == "t", killed
-	end
+	jq -se 'sort_by(.type) | length == 2 and
+		(.[0] | .type == "device_denied" and .container == "c1" and .comm == "cat" and
+			.pid > 1 and .device.access == "r") and
+		(.[1] | .type == "oom_kill" and .pod == "t")' "$tmp/out" > "$tmp/jq" || wrong "$out"
 	expect 1 d events --count 1 --timeout 0
 	expect 0 d rm t
 	clean
@@ -322,8 +313,8 @@ t_events_tells_both() {
 
 t_doctor_has_reasons_and_leaves_nothing() {
 	as_root
-	json 0 'all(c["ok"] or c["detail"] for c in doc["capabilities"])' True d doctor --json
-	json 0 'len([c for c in doc["controllers"] if c["version"] and c["mount"]]) > 3' True \
+	json 0 'all(.capabilities[]; .ok or .detail != "")' true d doctor --json
+	json 0 '[.controllers[] | select(.version and .mount != "")] | length > 3' true \
 		d doctor --json
 	expect 0 d doctor
 	grep -Eq '^CONTROLLER +VERSION +MOUNT$' "$tmp/out" || wrong "$out"

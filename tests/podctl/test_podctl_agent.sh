@@ -80,13 +80,13 @@ t_agent_run_is_in_every_hierarchy_and_under_its_limits() {
 	expect 0 r --pod t --name c1 --memory 16M -- cat /proc/self/cgroup
 	grep -v name= "$tmp/out" | grep -v "$root/t/c1$" && wrong "outside of the container: $out"
 	expect 0 r --pod t --name c1 --detach --memory 16M --cpus 0.5 -- sleep 1000
-	json 0 'doc["stats"]["memory"]["max"]' 16777216 p stat --json t/c1
-	json 0 'doc["stats"]["cpu"]["quota"]' 50000 p stat --json t/c1
-	json 0 'doc["stats"]["memory"]["max"]' 33554432 p stat --json t
-	json 0 'doc["stats"]["pids"]["max"]' 8 p stat --json t
-	json 0 'doc["pods"][0]["containers"][0]["state"]' running p ls --json
+	json 0 '.stats.memory.max' 16777216 p stat --json t/c1
+	json 0 '.stats.cpu.quota' 50000 p stat --json t/c1
+	json 0 '.stats.memory.max' 33554432 p stat --json t
+	json 0 '.stats.pids.max' 8 p stat --json t
+	json 0 '.pods[0].containers[0].state' running p ls --json
 	expect 0 p rm t/c1
-	json 0 'doc["pods"][0]["containers"]' '[]' p ls --json
+	json 0 '.pods[0].containers' '[]' p ls --json
 	expect 0 p rm t
 	[ -z "$(find "$tmp/bundles" -type f 2> /dev/null)" ] || wrong "a bundle is left"
 	end_agent
@@ -129,15 +129,14 @@ t_agent_sandbox_waits_until_removed() {
 	! ldd "$podctl" > /dev/null 2>&1 || { echo "podctl is not static"; exit 77; }
 	with_agent
 	expect 0 p create t --rootfs "$tmp/rootfs" --bundle-dir "$tmp/bundles" --memory 32M
-	json 0 'doc["state"]' running p stat --json t/t
-	json 0 'doc["stats"]["memory"]["max"]' 33554432 p stat --json t
+	json 0 '.state' running p stat --json t/t
+	json 0 '.stats.memory.max' 33554432 p stat --json t
 	expect 1 p create t; says 'create pod "t"'; one_line
 	expect 0 r --pod t --name c1 -- true
 	expect 0 p rm t
 	expect 0 p create u --rootfs "$tmp/rootfs" --bundle-dir "$tmp/bundles" -- sleep 1000
-	grep -qs sleep "/proc/$(p ls --json | python3 -c '
-import json, sys
-print(json.load(sys.stdin)["pods"][0]["containers"][0]["pid"])')/cmdline" || wrong "no sleep"
+	grep -qs sleep "/proc/$(p ls --json | jq '.pods[0].containers[0].pid')/cmdline" ||
+		wrong "no sleep"
 	expect 0 p rm u
 	end_agent
 }
