@@ -272,12 +272,13 @@ $(fuzz_prog): $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(libagent) $(libfake) $(libc
 
 deps_run   := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
 	      libcgroup-dev libjansson-dev crun runc busybox-static
-deps_check := libcmocka-dev qemu-system-x86 cpio
+deps_check := libcmocka-dev qemu-system-x86 cpio jq
 deps_lint  := clang-format clang-tidy
 deps_fuzz  := libclang-rt-14-dev
 need        = @.ci/deps $(1)
 
-.PHONY: deps run check check-built fakes check-fakes check-root check-guest guest-shell bench fuzz lint format
+.PHONY: deps run check check-built fakes check-fakes check-root check-guest check-guest-built
+.PHONY: guest-shell bench fuzz lint format
 .PHONY: check-headers check-abi check-docs check-bpf check-tree check-install check-san
 .PHONY: fuzz-built bench-built run-built install uninstall dist compile_commands.json tidy distclean
 
@@ -319,6 +320,10 @@ san_conf := $(patsubst $(O)/%,$(O)/san/%,$(conf_prog))
 on_fakes  = $(if $(1),'$(1) $(fakes)')
 fakes    := !live/*
 live     := --world live
+# What runs in a guest, and for how long at most; /bin has the programs, /tests the tests.
+guest_prog = -a $(agent_bin)=/bin/cgfs-agent -a $(podctl_bin)=/bin/podctl \
+	     $(conf_prog):400 $(tbpf_prog:%=%:200) $(tagent_live:%=%:200)
+tagent_live = $(filter-out %/test_parts %/test_bridge %/test_transcripts,$(tagent_prog))
 export O SAN CC CLANG BPFTOOL BPF WERROR
 
 ## check: install what is missing, build, run every test that this machine can run
@@ -328,9 +333,10 @@ check:
 check-built: all tests
 	$(again) O=$(O)/san SAN=1 WERROR=0 CFLAGS='-O1 -g' fakes
 	$(if $(root),,@echo 'not root: skipping what needs the kernel: tests/bpf, live conformance,' \
-		'containers and guests')
+		'containers')
 	@tests/run -o $(O)/tests/result $(checks:%=tests/check-%.sh) $(plain) $(as_root) \
-		$(san_prog) $(call on_fakes,$(san_conf))
+		$(san_prog) $(call on_fakes,$(san_conf)) \
+		'tests/guest/matrix --tap --quick $(guest_prog)'
 
 fakes: $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(conf_prog)
 
@@ -359,13 +365,15 @@ check-abi check-bpf check-install: all
 	@tests/run tests/$@.sh
 
 ## check-guest: the tests on real kernels 6.1, 6.12 and 7.2 in QEMU (K=, L=, T= choose)
-check-guest: all tests
+check-guest:
+	$(call need,$(deps_run) $(deps_check))
+	$(again) check-guest-built
+check-guest-built: all tests
 	@tests/guest/matrix $(guest_flags) $(guest_prog)
 
-## guest-shell: a shell in a guest (K=kernel L=layout)
+## guest-shell: a shell in a guest (K=7.2 L=v2), tests in /tests, agent and podctl on the path
 guest-shell: all tests
-	@tests/guest/shell $(K) $(L) $(guest_prog)
-guest_prog := $(conf_prog) $(tbpf_prog)
+	@tests/guest/shell $(or $(K),7.2) $(or $(L),v2) $(guest_prog)
 
 ## fuzz: run each fuzzer for SECONDS=60
 fuzz:
