@@ -164,7 +164,7 @@ static json_t *oci_device(const struct cgfs_device_rule *rule)
 	return o;
 }
 
-int limits_oci(const struct limits *l, json_t **ret, struct cgfs_err *reterr)
+int limits_oci(const struct limits *l, bool exact, json_t **ret, struct cgfs_err *reterr)
 {
 	const struct cgfs_resources *res = &l->res;
 	json_t *o = json_object(), *cpu = json_object(), *devices = json_array();
@@ -187,12 +187,16 @@ int limits_oci(const struct limits *l, json_t **ret, struct cgfs_err *reterr)
 	if (json_object_size(cpu))
 		bad |= json_object_set(o, "cpu", cpu);
 
-	/* The agent adds the default devices itself, as every OCI runtime does. */
+	/* Unless the list is exact the agent adds the default devices itself, and puts them last,
+	 * as every OCI runtime does. */
 	if (limits_has_devices(l)) {
+		const struct cgfs_device_rule *rule = exact ? res->devices : l->given;
+		size_t n = exact ? res->n_devices : l->n_given;
+
 		bad |= json_array_append_new(devices,
 					     json_pack("{s:b, s:s}", "allow", 0, "access", "rwm"));
-		for (size_t i = 0; i < l->n_given; i++)
-			bad |= json_array_append_new(devices, oci_device(&l->given[i]));
+		for (size_t i = 0; i < n; i++)
+			bad |= json_array_append_new(devices, oci_device(&rule[i]));
 		bad |= json_object_set(o, "devices", devices);
 	}
 	json_decref(cpu);

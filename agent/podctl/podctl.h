@@ -127,7 +127,7 @@ bool limits_has_devices(const struct limits *l);
 /* Puts the device list together and checks everything without touching the kernel. */
 int limits_finish(struct limits *l, struct cgfs_err *reterr);
 /* The same as OCI's linux.resources. */
-int limits_oci(const struct limits *l, json_t **ret, struct cgfs_err *reterr);
+int limits_oci(const struct limits *l, bool exact, json_t **ret, struct cgfs_err *reterr);
 
 /* --- out.c: what people and programs read ---------------------------------------------------- */
 

@@ -113,7 +113,7 @@ static int create_bare(struct client *c, const struct args *a, struct cgfs_err *
 	json_t *resources;
 	int r;
 
-	r = limits_oci(&a->limits, &resources, reterr);
+	r = limits_oci(&a->limits, true, &resources, reterr);
 	if (r < 0)
 		return r;
 	return remote_call(c, MSG_EXT_CREATE_POD, NULL,
