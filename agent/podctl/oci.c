@@ -146,7 +146,7 @@ int oci_spec(const struct args *a, const char *pod, const char *ctr, char *const
 		return cgfs_err_set(reterr, -errno, "root file system", a->rootfs, NULL, NULL);
 	r = check_words(argv, reterr);
 	if (r == 0)
-		r = limits_oci(&a->limits, &resources, reterr);
+		r = limits_oci(&a->limits, false, &resources, reterr);
 	if (r < 0)
 		return r;
 

@@ -268,7 +268,7 @@ static void limits_survive_oci(void **state)
 				     "-d", "c 1:11 r", "-d", "deny c 10:* rw", "ls")),
 			 0);
 	assert_int_equal(limits_finish(&a.limits, &err), 0);
-	assert_int_equal(limits_oci(&a.limits, &oci, &err), 0);
+	assert_int_equal(limits_oci(&a.limits, false, &oci, &err), 0);
 	text = json_dumps(oci, 0);
 	json_decref(oci);
 	if (cgfs_resources_from_oci(text, strlen(text), &back, &err) != 0)
