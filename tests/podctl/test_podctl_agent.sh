@@ -135,8 +135,13 @@ t_agent_sandbox_waits_until_removed() {
 	expect 0 r --pod t --name c1 -- true
 	expect 0 p rm t
 	expect 0 p create u --rootfs "$tmp/rootfs" --bundle-dir "$tmp/bundles" -- sleep 1000
-	grep -qs sleep "/proc/$(p ls --json | jq '.pods[0].containers[0].pid')/cmdline" ||
-		wrong "no sleep"
+	# Started means that the runtime was told to go on: exec may be a moment away.
+	pid=$(p ls --json | jq '.pods[0].containers[0].pid')
+	for _ in $(seq 50); do
+		grep -qs sleep "/proc/$pid/cmdline" && break
+		sleep 0.1
+	done
+	grep -qs sleep "/proc/$pid/cmdline" || wrong "no sleep in process $pid"
 	expect 0 p rm u
 	end_agent
 }
