@@ -16,10 +16,9 @@ struct live_mount {
 
 #define LIVE_MOUNTS_MAX 32
 
-/* From /proc/self/mountinfo.  A cgroup2 tree below @scratch is the library's own, for eBPF
- * alone: it carries no controllers.  Hierarchies without a controller known here are left out;
- * each hierarchy is named once. */
-size_t live_mounts(const char *scratch, struct live_mount *mounts);
+/* From /proc/self/mountinfo.  Hierarchies without a controller known here are left out, except
+ * cgroup2; each hierarchy is named once. */
+size_t live_mounts(struct live_mount *mounts);
 /* Directories strictly below @path. */
 size_t live_count(const char *path);
 
@@ -38,11 +37,11 @@ bool live_ping(struct live_procs *ps, pid_t pid);
 enum live_op {
 	LIVE_PING,
 	LIVE_FORK,
-	LIVE_ALLOC,  /* bytes */
-	LIVE_FREE,   /* bytes */
-	LIVE_BURN,   /* microseconds of CPU time */
-	LIVE_OPEN,   /* open(2) flags; path */
-	LIVE_MKNOD,  /* mode, major, minor; path */
+	LIVE_ALLOC, /* bytes */
+	LIVE_FREE,  /* bytes */
+	LIVE_BURN,  /* microseconds of CPU time */
+	LIVE_OPEN,  /* open(2) flags; path */
+	LIVE_MKNOD, /* mode, major, minor; path */
 	LIVE_BOMB,
 	LIVE_THREADS, /* how many */
 	LIVE_EXIT,

@@ -52,7 +52,7 @@ static int read_text(const char *path, char *buf, size_t len)
 	return (int)n;
 }
 
-static bool fill(struct live_mount *m, const char *scratch, const char *type, char *options)
+static bool fill(struct live_mount *m, const char *type, char *options)
 {
 	char path[300], text[1024];
 
@@ -65,15 +65,13 @@ static bool fill(struct live_mount *m, const char *scratch, const char *type, ch
 		return false;
 	m->version = CGFS_V2;
 	m->controllers = 0;
-	if (scratch && strncmp(m->path, scratch, strlen(scratch)) == 0)
-		return true;
 	snprintf(path, sizeof(path), "%s/cgroup.controllers", m->path);
 	if (read_text(path, text, sizeof(text)) >= 0)
 		m->controllers = controllers_in(text, " \n");
 	return true;
 }
 
-size_t live_mounts(const char *scratch, struct live_mount *mounts)
+size_t live_mounts(struct live_mount *mounts)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char line[4096];
@@ -88,13 +86,12 @@ size_t live_mounts(const char *scratch, struct live_mount *mounts)
 
 		if (!dash || sscanf(line, "%*s %*s %*s %*s %255s", m->path) != 1 ||
 		    sscanf(dash, " - %63s %*s %1023s", type, options) != 2 ||
-		    !fill(m, scratch, type, options))
+		    !fill(m, type, options))
 			continue;
 		/* Mounted twice: it is the same hierarchy. */
 		for (size_t i = 0; i < n; i++) {
 			known |= mounts[i].version == m->version &&
-				 (m->version == CGFS_V2 ||
-				  mounts[i].controllers == m->controllers);
+				 (m->version == CGFS_V2 || mounts[i].controllers == m->controllers);
 		}
 		n += !known;
 	}
@@ -121,7 +118,8 @@ size_t live_count(const char *path)
 	return n;
 }
 
-/* -- the sweep ---------------------------------------------------------------------------------- */
+/* -- the sweep ----------------------------------------------------------------------------------
+ */
 
 static void put_text(const char *dir, const char *file, const char *text)
 {
@@ -222,8 +220,7 @@ static bool mount_hidden(const char *dir)
 	return mount("cgroup2", dir, "cgroup2", 0, NULL) == 0;
 }
 
-bool live_sweep(const char *root, const char *scratch, const char *pin_dir, char *text,
-		size_t len)
+bool live_sweep(const char *root, const char *scratch, const char *pin_dir, char *text, size_t len)
 {
 	struct live_mount mounts[LIVE_MOUNTS_MAX];
 	char path[512], hidden[256];
@@ -234,7 +231,7 @@ bool live_sweep(const char *root, const char *scratch, const char *pin_dir, char
 	snprintf(hidden, sizeof(hidden), "%s/cgroup2", scratch);
 	while (umount2(hidden, MNT_DETACH) == 0)
 		;
-	n = live_mounts(NULL, mounts);
+	n = live_mounts(mounts);
 	for (size_t i = 0; i < n; i++)
 		unified |= mounts[i].version == CGFS_V2;
 	if (!unified && mount_hidden(hidden)) {

@@ -39,7 +39,8 @@ struct live_procs {
 	size_t n;
 };
 
-/* -- the process's side --------------------------------------------------------------------------- */
+/* -- the process's side ---------------------------------------------------------------------------
+ */
 
 struct map {
 	void *at;
@@ -79,6 +80,26 @@ static int give_memory(struct map *maps, size_t len)
 		}
 	}
 	return -ENOENT;
+}
+
+/* Memory that the kernel may take back at any time, swap or not; freed as it is touched, so that
+ * there never is much of it that the kernel may not. */
+static int offer_memory(size_t len)
+{
+	const size_t piece = MIB;
+	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	madvise(p, len, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < len; at += piece) {
+		size_t n = len - at < piece ? len - at : piece;
+
+		memset(p + at, 1, n);
+		if (madvise(p + at, n, MADV_FREE) < 0)
+			return -errno;
+	}
+	return 0;
 }
 
 static int burn(uint64_t us)
@@ -201,6 +222,9 @@ __attribute__((noreturn)) static void serve(int sock)
 		case LIVE_FREE:
 			r = give_memory(maps, cmd.arg[0]);
 			break;
+		case LIVE_CACHE:
+			r = offer_memory(cmd.arg[0]);
+			break;
 		case LIVE_BURN:
 			r = burn(cmd.arg[0]);
 			break;
@@ -209,9 +233,9 @@ __attribute__((noreturn)) static void serve(int sock)
 			break;
 		case LIVE_MKNOD:
 			r = mknod(cmd.path, (mode_t)cmd.arg[0],
-				  makedev((unsigned int)cmd.arg[1], (unsigned int)cmd.arg[2])) < 0 ?
-				    -errno :
-				    0;
+				  makedev((unsigned int)cmd.arg[1], (unsigned int)cmd.arg[2])) < 0
+				    ? -errno
+				    : 0;
 			break;
 		case LIVE_THREADS:
 			r = make_threads(cmd.arg[0]);
@@ -231,7 +255,8 @@ __attribute__((noreturn)) static void serve(int sock)
 	_exit(0);
 }
 
-/* -- the tester's side ------------------------------------------------------------------------------ */
+/* -- the tester's side
+ * ------------------------------------------------------------------------------ */
 
 struct live_procs *live_procs_new(void)
 {
@@ -326,7 +351,9 @@ static int receive(struct proc *p, int timeout_ms, struct reply *rep, int *ret_f
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
 	struct cmsghdr *c;
 

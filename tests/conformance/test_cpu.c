@@ -39,8 +39,8 @@ static void shares_are_converted(struct world *w)
 	static const struct {
 		uint64_t shares, weight, kernel_shares;
 	} table[] = {
-		{ 2, 1, 2 },	     { 102, 17, 102 },	  { 512, 59, 512 },
-		{ 1024, 100, 1024 }, { 2048, 174, 2048 }, { 262144, 10000, 262144 },
+		{ 2, 1, 2 },	     { 102, 17, 102 },		{ 512, 59, 512 },
+		{ 1024, 100, 1024 }, { 2048, 174, 2048 },	{ 262144, 10000, 262144 },
 		{ 1, 1, 2 },	     { 300000, 10000, 262144 },
 	};
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -57,8 +57,7 @@ static void shares_are_converted(struct world *w)
 	}
 }
 
-static void check_bandwidth(struct world *w, struct cgfs_group *g, uint64_t quota,
-			    uint64_t period)
+static void check_bandwidth(struct world *w, struct cgfs_group *g, uint64_t quota, uint64_t period)
 {
 	char text[64];
 

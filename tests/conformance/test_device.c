@@ -50,8 +50,8 @@ static void defaults_are_ocis(struct world *w)
 	pid = world_spawn_in(w, ctr);
 	for (size_t i = 0; i < sizeof(mems) / sizeof(mems[0]); i++)
 		CHECK_INT(mem(w, pid, mems[i], RW), 0);
-	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 5, 0, RW), 0); /* tty */
-	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 5, 2, RW), 0); /* ptmx */
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 5, 0, RW), 0);   /* tty */
+	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 5, 2, RW), 0);   /* ptmx */
 	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_CHAR, 136, 7, RW), 0); /* pts/7 */
 	/* A node may be made of any device; it cannot be opened. */
 	CHECK_INT(mem(w, pid, KMSG, CGFS_ACCESS_MKNOD), 0);
@@ -201,8 +201,8 @@ static void later_rule_wins(struct world *w)
 		CHECK_INT(mem(w, pid, ZERO, R), -EPERM);
 		CHECK_INT(mem(w, pid, KMSG, R), 0);
 	} else {
-		CHECK_MSG(r == -EOPNOTSUPP && world_version(w, CGFS_DEVICES) == CGFS_V1,
-			  "%d: %s", r, err.text);
+		CHECK_MSG(r == -EOPNOTSUPP && world_version(w, CGFS_DEVICES) == CGFS_V1, "%d: %s",
+			  r, err.text);
 		/* As before. */
 		CHECK_INT(mem(w, pid, ZERO, RW), 0);
 		CHECK_INT(mem(w, pid, KMSG, R), -EPERM);
@@ -251,7 +251,7 @@ static void pods_update_reaches_its_containers(struct world *w)
 	b = world_container(w, pod, c, "b", NULL);
 	pa = world_spawn_in(w, a);
 	pb = world_spawn_in(w, b);
-	set(b, list, 2); /* null and zero */
+	set(b, list, 2);   /* null and zero */
 	set(pod, list, 1); /* null */
 	CHECK_INT(mem(w, pa, NUL, RW), 0);
 	CHECK_INT(mem(w, pa, ZERO, R), -EPERM);

@@ -5,7 +5,7 @@
  * the operation gets by without meeting the fault.  After each: the error says what and where,
  * nothing is left half-done, and the host can be cleaned up.
  *
- * On the fake hosts only; nobody can tell a kernel to fail.
+ * On the fake hosts only (main.c): nobody can tell a kernel to fail.
  */
 #include "world.h"
 
@@ -46,7 +46,8 @@ static struct cgfs_resources limits(struct world *w, uint64_t scale)
 	return res;
 }
 
-/* -- the operations ------------------------------------------------------------------------------- */
+/* -- the operations -------------------------------------------------------------------------------
+ */
 
 static void with_container(struct scene *s)
 {
@@ -77,16 +78,15 @@ static void check_limits(struct scene *s, struct cgfs_group *g, uint64_t scale)
 	CHECK_STR(world_cat(s->w, CGFS_PIDS, g, "pids.max"), text);
 	if (world_version(s->w, CGFS_MEMORY) != CGFS_NONE)
 		CHECK_INT(world_cat_number(s->w, CGFS_MEMORY, g,
-					   world_v2(s->w, CGFS_MEMORY) ? "memory.max" :
-									 "memory.limit_in_bytes"),
+					   world_v2(s->w, CGFS_MEMORY) ? "memory.max"
+								       : "memory.limit_in_bytes"),
 			  64 * MIB * scale);
 	if (world_v2(s->w, CGFS_CPU)) {
 		CHECK_INT(world_cat_number(s->w, CGFS_CPU, g, "cpu.weight"), 100 * scale);
 	} else {
 		CHECK_INT(world_cat_number(s->w, CGFS_CPU, g, "cpu.shares"),
 			  cgfs_shares_from_weight(100 * scale));
-		CHECK_INT(world_cat_number(s->w, CGFS_CPU, g, "cpu.cfs_quota_us"),
-			  50000 * scale);
+		CHECK_INT(world_cat_number(s->w, CGFS_CPU, g, "cpu.cfs_quota_us"), 50000 * scale);
 	}
 }
 
@@ -155,8 +155,7 @@ static int run_add_pid(struct scene *s, struct cgfs_err *err)
 /* In one of the two, and in the same one everywhere. */
 static void judge_add_pid(struct scene *s, int r)
 {
-	world_check_member(s->w, s->pid,
-			   r == 0 ? s->ctr : s->w->groups[s->w->n_groups - 1]);
+	world_check_member(s->w, s->pid, r == 0 ? s->ctr : s->w->groups[s->w->n_groups - 1]);
 }
 
 static int run_stats(struct scene *s, struct cgfs_err *err)
@@ -263,15 +262,16 @@ static void judge_open(struct scene *s, int r)
 	CHECK(world_alive(s->w, s->pid));
 }
 
-/* -- the sweep ------------------------------------------------------------------------------------ */
+/* -- the sweep ------------------------------------------------------------------------------------
+ */
 
 /* Kinds of call that have a file to name. */
 #define FILE_CALLS (FAKE_OPEN | FAKE_PREAD | FAKE_WRITE | FAKE_MKDIR | FAKE_RMDIR | FAKE_LIST)
 
 static const char *call_name(unsigned int call)
 {
-	static const char *const names[] = { "open",  "pread", "write",	 "mkdir", "rmdir",
-					     "list",  "inode", "notify", "kill" };
+	static const char *const names[] = { "open", "pread", "write",	"mkdir", "rmdir",
+					     "list", "inode", "notify", "kill" };
 
 	return names[__builtin_ctz(call)];
 }
@@ -284,16 +284,17 @@ static void check_error(const struct operation *op, unsigned int call, unsigned 
 	CHECK_MSG(err->text[0] && err->op[0], "%s, %s %u: no words for %d", op->name,
 		  call_name(call), nth, r);
 	if (call & FILE_CALLS)
-		CHECK_MSG(strchr(err->text, '/') && err->path[0],
-			  "%s, %s %u: \"%s\" names no file", op->name, call_name(call), nth,
-			  err->text);
+		CHECK_MSG(strchr(err->text, '/') && err->path[0], "%s, %s %u: \"%s\" names no file",
+			  op->name, call_name(call), nth, err->text);
 }
 
 /* One fresh host, one fault.  False when the operation never met it. */
 static bool strike(struct world *outer, const struct operation *op, unsigned int call, int err,
 		   unsigned int nth)
 {
-	struct world w = { .kind = outer->kind, .ops = outer->ops, .root = outer->root,
+	struct world w = { .kind = outer->kind,
+			   .ops = outer->ops,
+			   .root = outer->root,
 			   .report_fd = outer->report_fd };
 	struct scene s = { .w = &w };
 	struct cgfs_err e = { 0 };
@@ -301,8 +302,7 @@ static bool strike(struct world *outer, const struct operation *op, unsigned int
 	int r;
 
 	/* When a check fails, this line says where the sweep was. */
-	printf("%s: call %u of %s fails with %s\n", op->name, nth, call_name(call),
-	       strerror(-err));
+	printf("%s: call %u of %s fails with %s\n", op->name, nth, call_name(call), strerror(-err));
 	world_open(&w);
 	s.c = world_context(&w, WORLD_POLICY);
 	if (op->prepare)
@@ -324,8 +324,6 @@ static void sweep(struct world *w, const struct operation *op)
 {
 	unsigned int points = 0, faults = 0;
 
-	if (w->kind->live)
-		world_skip(w, "faults are injected into the fake hosts only");
 	for (unsigned int call = FAKE_OPEN; call <= FAKE_KILL; call <<= 1) {
 		for (size_t i = 0; i < sizeof(errnos) / sizeof(errnos[0]); i++) {
 			unsigned int nth = 1;
@@ -344,15 +342,16 @@ static void sweep(struct world *w, const struct operation *op)
 		}
 	}
 	CHECK_MSG(points > 0, "%s met no fault at all", op->name);
-	world_note(w, "%s: %s: %u fault points, %u faults", w->kind->name, op->name, points, faults);
+	world_note(w, "%s: %s: %u fault points, %u faults", w->kind->name, op->name, points,
+		   faults);
 }
 
-#define SWEEP(fn, words, before, call, after, ignore)                                      \
-	static void fn(struct world *w)                                                    \
-	{                                                                                  \
-		static const struct operation op = { words, before, call, after, ignore }; \
-                                                                                           \
-		sweep(w, &op);                                                             \
+#define SWEEP(fn, words, before, call, after, ignore)                                              \
+	static void fn(struct world *w)                                                            \
+	{                                                                                          \
+		static const struct operation op = { words, before, call, after, ignore };         \
+                                                                                                   \
+		sweep(w, &op);                                                                     \
 	}
 
 #define GONE (FAKE_OPEN | FAKE_PREAD | FAKE_RMDIR | FAKE_LIST)

@@ -56,8 +56,8 @@ static void pod_freezes_its_containers_alone(struct world *w)
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	pid_t a = world_spawn_in(w, world_container(w, pod, c, "a", NULL));
 	pid_t b = world_spawn_in(w, world_container(w, pod, c, "b", NULL));
-	pid_t other = world_spawn_in(w, world_container(w, world_pod(w, c, "db", NULL), c, "c1",
-							NULL));
+	pid_t other =
+		world_spawn_in(w, world_container(w, world_pod(w, c, "db", NULL), c, "c1", NULL));
 
 	if (!can_freeze(w))
 		world_skip(w, "no freezer in this layout");

@@ -95,9 +95,12 @@ static struct cgfs_resources unified(const struct cgfs_unified *list, size_t n)
 static void unified_refuses_what_it_does_not_know(struct world *w)
 {
 	static const struct cgfs_unified bad[] = {
-		{ "nosuch.max", "1" },	      { "../../cgroup.procs", "1" },
-		{ "memory/../pids.max", "1" }, { "", "1" },
-		{ "nodot", "1" },	      { "devices.allow", "a" },
+		{ "nosuch.max", "1" },
+		{ "../../cgroup.procs", "1" },
+		{ "memory/../pids.max", "1" },
+		{ "", "1" },
+		{ "nodot", "1" },
+		{ "devices.allow", "a" },
 	};
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *g = NULL;

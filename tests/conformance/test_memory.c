@@ -124,8 +124,8 @@ static void low_is_v1s_soft_limit(struct world *w)
 	res.memory_low_bytes = 32 * MIB;
 	pod = world_pod(w, c, "web", &res);
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod,
-				   world_v2(w, CGFS_MEMORY) ? "memory.low" :
-							      "memory.soft_limit_in_bytes"),
+				   world_v2(w, CGFS_MEMORY) ? "memory.low"
+							    : "memory.soft_limit_in_bytes"),
 		  32 * MIB);
 	CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_LOW), 32 * MIB);
 }

@@ -14,8 +14,8 @@ static struct cgfs_resources memory(uint64_t max)
 	return res;
 }
 
-static void check_event(struct world *w, const struct cgfs_event *ev,
-			const struct cgfs_group *ctr, pid_t pid)
+static void check_event(struct world *w, const struct cgfs_event *ev, const struct cgfs_group *ctr,
+			pid_t pid)
 {
 	const struct cgfs_group *pod = cgfs_group_pod(ctr);
 

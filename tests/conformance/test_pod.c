@@ -88,10 +88,29 @@ static void container_may_stand_alone(struct world *w)
 static void create_refuses_bad_ids(struct world *w)
 {
 	static const char *const ids[] = {
-		"",	   ".",		 "..",		 "a/b",	       "/etc",	     "../up",
-		"a\nb",	   "a\033[2Jb",	 "a b",		 "-rf",	       "_a",	     ".hidden",
-		"tasks",   "memory.max", "cgroup.procs", "cpu.shares", "pids.max",   "io.stat",
-		"a\x80",   "caf\xc3\xa9", "a*",		 "blkio.x",    "hugetlb.2MB.max",
+		"",
+		".",
+		"..",
+		"a/b",
+		"/etc",
+		"../up",
+		"a\nb",
+		"a\033[2Jb",
+		"a b",
+		"-rf",
+		"_a",
+		".hidden",
+		"tasks",
+		"memory.max",
+		"cgroup.procs",
+		"cpu.shares",
+		"pids.max",
+		"io.stat",
+		"a\x80",
+		"caf\xc3\xa9",
+		"a*",
+		"blkio.x",
+		"hugetlb.2MB.max",
 	};
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod, *g = NULL;
@@ -226,7 +245,8 @@ static void bad_values_are_refused_before_any_write(struct world *w)
 		{ { .set = CGFS_SET_MEMORY_SWAP, .memory_swap_bytes = MIB }, "swap" },
 		{ { .set = CGFS_SET_MEMORY_SWAP | CGFS_SET_MEMORY_MAX,
 		    .memory_max_bytes = 2 * MIB,
-		    .memory_swap_bytes = MIB }, "swap" },
+		    .memory_swap_bytes = MIB },
+		  "swap" },
 		{ { .set = CGFS_SET_CPUSET_CPUS, .cpuset_cpus = "0;rm" }, "cpuset" },
 		{ { .set = CGFS_SET_CPUSET_MEMS, .cpuset_mems = NULL }, "cpuset" },
 		{ { .set = CGFS_SET_DEVICES, .devices = NULL, .n_devices = 1 }, "device" },

@@ -118,8 +118,8 @@ static void make_nested(struct world *w, const char *path)
 /* Deep, wide, and with names that no id may have. */
 static void nested_cgroups_of_the_container_go_too(struct world *w)
 {
-	static const char *const below[] = { "inner", "inner/a", "inner/a/b", "inner/a/b/c",
-					     "inner/d", "init.scope", "-x", "with space" };
+	static const char *const below[] = { "inner",	"inner/a",    "inner/a/b", "inner/a/b/c",
+					     "inner/d", "init.scope", "-x",	   "with space" };
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);

@@ -94,8 +94,7 @@ static void unavailable_is_not_zero(struct world *w)
 		  "memory.current" },
 		{ CGFS_STAT_MEMORY_MAX, CGFS_MEMORY, "memory.limit_in_bytes", "memory.max" },
 		{ CGFS_STAT_MEMORY_HIGH, CGFS_MEMORY, "", "memory.high" },
-		{ CGFS_STAT_MEMORY_PEAK, CGFS_MEMORY, "memory.max_usage_in_bytes",
-		  "memory.peak" },
+		{ CGFS_STAT_MEMORY_PEAK, CGFS_MEMORY, "memory.max_usage_in_bytes", "memory.peak" },
 		{ CGFS_STAT_MEMORY_SWAP_CURRENT, CGFS_MEMORY, "memory.memsw.usage_in_bytes",
 		  "memory.swap.current" },
 		{ CGFS_STAT_MEMORY_EVENTS_HIGH, CGFS_MEMORY, "", "memory.events" },
@@ -157,8 +156,7 @@ static void throttling_is_counted(struct world *w)
 	res.cpu_quota_us = 10000;
 	res.cpu_period_us = 100000;
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
-	world_need_file(w, CGFS_CPU, ctr,
-			world_v2(w, CGFS_CPU) ? "cpu.max" : "cpu.cfs_quota_us");
+	world_need_file(w, CGFS_CPU, ctr, world_v2(w, CGFS_CPU) ? "cpu.max" : "cpu.cfs_quota_us");
 	OK(cgfs_group_set(ctr, &res, &err));
 	pid = world_spawn_in(w, ctr);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_CPU_THROTTLED_PERIODS), 0);

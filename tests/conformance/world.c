@@ -28,7 +28,7 @@ void world_fail(const char *file, int line, const char *fmt, ...)
 
 /* One record of the runner's pipe: a letter, then text without newlines. */
 __attribute__((format(printf, 3, 0))) static void report(struct world *w, char type,
-							      const char *fmt, va_list ap)
+							 const char *fmt, va_list ap)
 {
 	char line[512];
 	size_t n;
@@ -127,8 +127,7 @@ struct cgfs *world_context(struct world *w, enum world_policy policy)
 
 static void forget(struct world *w, size_t i)
 {
-	memmove(&w->groups[i], &w->groups[i + 1],
-		(w->n_groups - i - 1) * sizeof(w->groups[0]));
+	memmove(&w->groups[i], &w->groups[i + 1], (w->n_groups - i - 1) * sizeof(w->groups[0]));
 	w->n_groups--;
 }
 
@@ -371,8 +370,8 @@ static void pause_for(struct world *w, struct cgfs *c)
 	CHECK(poll(&p, 1, 10) >= 0);
 }
 
-void world_event(struct world *w, struct cgfs *c, enum cgfs_event_type type,
-		 const char *container, struct cgfs_event *ret)
+void world_event(struct world *w, struct cgfs *c, enum cgfs_event_type type, const char *container,
+		 struct cgfs_event *ret)
 {
 	uint64_t end = now_ms() + PATIENCE_MS;
 

@@ -60,11 +60,13 @@ struct world_ops {
 	bool (*alive)(struct world *w, pid_t pid);
 	bool (*runs)(struct world *w, pid_t pid); /* alive and not frozen, as far as one sees now */
 	void (*exit)(struct world *w, pid_t pid);
-	int (*alloc)(struct world *w, pid_t pid, uint64_t bytes); /* -ENOMEM: it was killed */
+	int (*alloc)(struct world *w, pid_t pid, uint64_t bytes);    /* -ENOMEM: it was killed */
 	void (*release)(struct world *w, pid_t pid, uint64_t bytes); /* what one alloc took */
+	/* The same with memory that the kernel may take back; stays until it does. */
+	int (*cache)(struct world *w, pid_t pid, uint64_t bytes);
 	void (*burn)(struct world *w, pid_t pid, uint64_t us);
-	int (*device)(struct world *w, pid_t pid, enum cgfs_device_type type, int major,
-		      int minor, uint32_t access); /* 0 or -EPERM */
+	int (*device)(struct world *w, pid_t pid, enum cgfs_device_type type, int major, int minor,
+		      uint32_t access);		  /* 0 or -EPERM */
 	void (*bomb)(struct world *w, pid_t pid); /* forks for ever; set pids.max first */
 	int (*threads)(struct world *w, pid_t pid, unsigned int n); /* -ENOTSUP */
 	/* Killed processes stay for so many ticks; -ENOTSUP. */
@@ -74,8 +76,8 @@ struct world_ops {
 	enum cgfs_version_id (*version)(struct world *w, enum cgfs_controller ctl);
 	const char *(*mount)(struct world *w, enum cgfs_controller ctl);
 	const char *(*cgroup_of)(struct world *w, pid_t pid, enum cgfs_controller ctl);
-	int (*cat)(struct world *w, enum cgfs_controller ctl, const char *path,
-		   const char *file, char *buf, size_t len);
+	int (*cat)(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
+		   char *buf, size_t len);
 	bool (*exists)(struct world *w, enum cgfs_controller ctl, const char *path);
 	/* mkdir and rmdir by somebody who is not the library. */
 	int (*mkdir)(struct world *w, enum cgfs_controller ctl, const char *path);
@@ -92,16 +94,16 @@ extern const struct world_ops world_fake_ops, world_live_ops;
 
 #define WORLD_CONTEXTS_MAX 4
 #define WORLD_GROUPS_MAX   256
-#define WORLD_PIDS_MAX     512
+#define WORLD_PIDS_MAX	   512
 
 struct world {
 	const struct world_kind *kind;
 	const struct world_ops *ops;
-	const char *root; /* "/cgfs-test-1234-7" */
+	const char *root;    /* "/cgfs-test-1234-7" */
 	const char *scratch; /* a directory for nodes and mounts; live only */
 	const char *pin_dir; /* live only */
-	int report_fd; /* notes and the reason of a skip go to the runner */
-	void *priv; /* of the world's kind */
+	int report_fd;	     /* notes and the reason of a skip go to the runner */
+	void *priv;	     /* of the world's kind */
 	struct shim *shim;
 	struct cgfs *contexts[WORLD_CONTEXTS_MAX];
 	size_t n_contexts;
@@ -124,6 +126,12 @@ struct world_test {
 extern const struct world_test layout_tests[], pod_tests[], root_tests[], memory_tests[],
 	cpu_tests[], limit_tests[], join_tests[], stats_tests[], freeze_tests[], kill_tests[],
 	remove_tests[], oom_tests[], device_tests[], adopt_tests[], fault_tests[];
+/* In the spirit of the kernel's own tests for cgroups. */
+extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
+	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[],
+	selftest_core_tests[];
+extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[],
+	spawn_tests[], storm_tests[], controllers_tests[];
 
 /* Ends the test. */
 void world_fail(const char *file, int line, const char *fmt, ...)
@@ -134,62 +142,61 @@ void world_note(struct world *w, const char *fmt, ...) __attribute__((format(pri
 
 #define FAIL(...) world_fail(__FILE__, __LINE__, __VA_ARGS__)
 
-#define CHECK(cond)                          \
-	do {                                 \
-		if (!(cond))                 \
-			FAIL("%s", #cond);   \
+#define CHECK(cond)                                                                                \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			FAIL("%s", #cond);                                                         \
 	} while (0)
 
 /* CHECK with words of its own. */
-#define CHECK_MSG(cond, ...)                 \
-	do {                                 \
-		if (!(cond))                 \
-			FAIL(__VA_ARGS__);   \
+#define CHECK_MSG(cond, ...)                                                                       \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			FAIL(__VA_ARGS__);                                                         \
 	} while (0)
 
-#define CHECK_INT(have, want)                                                                \
-	do {                                                                                 \
-		long long have_ = (have), want_ = (want);                                    \
-		if (have_ != want_)                                                          \
-			FAIL("%s is %lld, not %s (%lld)", #have, have_, #want, want_);       \
+#define CHECK_INT(have, want)                                                                      \
+	do {                                                                                       \
+		long long have_ = (have), want_ = (want);                                          \
+		if (have_ != want_)                                                                \
+			FAIL("%s is %lld, not %s (%lld)", #have, have_, #want, want_);             \
 	} while (0)
 
-#define CHECK_STR(have, want)                                                                \
-	do {                                                                                 \
-		const char *have_ = (have), *want_ = (want);                                 \
-		if (strcmp(have_, want_) != 0)                                               \
-			FAIL("%s is \"%s\", not \"%s\"", #have, have_, want_);               \
+#define CHECK_STR(have, want)                                                                      \
+	do {                                                                                       \
+		const char *have_ = (have), *want_ = (want);                                       \
+		if (strcmp(have_, want_) != 0)                                                     \
+			FAIL("%s is \"%s\", not \"%s\"", #have, have_, want_);                     \
 	} while (0)
 
-#define CHECK_HAS(text, part)                                                                \
-	do {                                                                                 \
-		const char *text_ = (text), *part_ = (part);                                 \
-		if (!strstr(text_, part_))                                                   \
-			FAIL("%s is \"%s\", without \"%s\"", #text, text_, part_);           \
+#define CHECK_HAS(text, part)                                                                      \
+	do {                                                                                       \
+		const char *text_ = (text), *part_ = (part);                                       \
+		if (!strstr(text_, part_))                                                         \
+			FAIL("%s is \"%s\", without \"%s\"", #text, text_, part_);                 \
 	} while (0)
 
 /* @call is an expression that uses &err. */
-#define OK(call)                                                                             \
-	do {                                                                                 \
-		struct cgfs_err err = { 0 };                                                 \
-		int r_ = (call);                                                             \
-		if (r_ != 0)                                                                 \
-			FAIL("%s: %d (%s): %s", #call, r_, strerror(r_ < 0 ? -r_ : 0),       \
-			     err.text);                                                      \
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		struct cgfs_err err = { 0 };                                                       \
+		int r_ = (call);                                                                   \
+		if (r_ != 0)                                                                       \
+			FAIL("%s: %d (%s): %s", #call, r_, strerror(r_ < 0 ? -r_ : 0), err.text);  \
 	} while (0)
 
 /* It fails with @code, and the error agrees and says something. */
-#define REFUSED(call, want)                                                                  \
-	({                                                                                   \
-		static struct cgfs_err err;                                                  \
-		memset(&err, 0, sizeof(err));                                                \
-		int r_ = (call), want_ = (want);                                             \
-		if (r_ != want_)                                                             \
-			FAIL("%s: %d (%s), not %s: %s", #call, r_,                           \
-			     strerror(r_ < 0 ? -r_ : 0), #want, err.text);                   \
-		if (err.code != want_ || !err.text[0])                                       \
-			FAIL("%s: code %d, text \"%s\"", #call, err.code, err.text);         \
-		err.text;                                                                    \
+#define REFUSED(call, want)                                                                        \
+	({                                                                                         \
+		static struct cgfs_err err;                                                        \
+		memset(&err, 0, sizeof(err));                                                      \
+		int r_ = (call), want_ = (want);                                                   \
+		if (r_ != want_)                                                                   \
+			FAIL("%s: %d (%s), not %s: %s", #call, r_, strerror(r_ < 0 ? -r_ : 0),     \
+			     #want, err.text);                                                     \
+		if (err.code != want_ || !err.text[0])                                             \
+			FAIL("%s: code %d, text \"%s\"", #call, err.code, err.text);               \
+		err.text;                                                                          \
 	})
 
 /* -- what tests use ------------------------------------------------------------------------- */
@@ -200,8 +207,7 @@ void world_close(struct world *w);
 
 /* A context on the world's root; closed by world_close().  @controllers 0: all. */
 struct cgfs *world_context(struct world *w, enum world_policy policy);
-struct cgfs *world_context_with(struct world *w, enum world_policy policy,
-				uint32_t controllers);
+struct cgfs *world_context_with(struct world *w, enum world_policy policy, uint32_t controllers);
 /* Skips the test when @c would not stop a process from opening a device. */
 void world_need_devices(struct world *w, struct cgfs *c);
 void world_need(struct world *w, enum cgfs_controller ctl);
@@ -235,8 +241,8 @@ void world_gone(struct world *w, pid_t pid);
  * (without the last newline) is in static storage, one of eight in turn. */
 const char *world_cat(struct world *w, enum cgfs_controller ctl, const struct cgfs_group *g,
 		      const char *file);
-uint64_t world_cat_number(struct world *w, enum cgfs_controller ctl,
-			  const struct cgfs_group *g, const char *file);
+uint64_t world_cat_number(struct world *w, enum cgfs_controller ctl, const struct cgfs_group *g,
+			  const char *file);
 bool world_has_file(struct world *w, enum cgfs_controller ctl, const struct cgfs_group *g,
 		    const char *file);
 static inline enum cgfs_version_id world_version(struct world *w, enum cgfs_controller ctl)
@@ -252,8 +258,8 @@ static inline bool world_v2(struct world *w, enum cgfs_controller ctl)
 uint64_t world_stat(struct cgfs_group *g, enum cgfs_stat stat);
 
 /* Waits for an event of @type; @container NULL: of any group; others are thrown away. */
-void world_event(struct world *w, struct cgfs *c, enum cgfs_event_type type,
-		 const char *container, struct cgfs_event *ret);
+void world_event(struct world *w, struct cgfs *c, enum cgfs_event_type type, const char *container,
+		 struct cgfs_event *ret);
 /* Reads what there is now, after a moment of quiet; counts the events of @type. */
 size_t world_count_events(struct world *w, struct cgfs *c, enum cgfs_event_type type);
 /* Directories below the root are those of @n groups, in each hierarchy. */
@@ -281,7 +287,6 @@ void shim_before(struct shim *s, void (*fn)(struct world *w));
 
 /* Removes what is left of a live test: processes, cgroups, pins, nodes, mounts.  What it found
  * is named in @text; true when there was anything. */
-bool live_sweep(const char *root, const char *scratch, const char *pin_dir, char *text,
-		size_t len);
+bool live_sweep(const char *root, const char *scratch, const char *pin_dir, char *text, size_t len);
 
 #endif

@@ -69,7 +69,8 @@ static void fake_tick_world(struct world *w)
 	fake_tick(fake_of(w));
 }
 
-/* -- processes ---------------------------------------------------------------------------------- */
+/* -- processes ----------------------------------------------------------------------------------
+ */
 
 static pid_t fake_spawn_one(struct world *w)
 {
@@ -96,12 +97,13 @@ static void fake_exit_one(struct world *w, pid_t pid)
 	fake_exit(fake_of(w), pid);
 }
 
-static int fake_alloc(struct world *w, pid_t pid, uint64_t bytes)
+static int take_memory(struct world *w, pid_t pid, uint64_t bytes,
+		       int (*charge)(struct fake *f, pid_t pid, uint64_t bytes))
 {
 	/* As a real process would touch it: in pieces. */
 	while (bytes > 0) {
 		uint64_t piece = bytes < MIB ? bytes : MIB;
-		int r = fake_charge(fake_of(w), pid, piece);
+		int r = charge(fake_of(w), pid, piece);
 
 		if (r < 0 && !fake_alive(fake_of(w), pid))
 			return -ENOMEM;
@@ -110,6 +112,16 @@ static int fake_alloc(struct world *w, pid_t pid, uint64_t bytes)
 			bytes -= piece;
 	}
 	return 0;
+}
+
+static int fake_alloc(struct world *w, pid_t pid, uint64_t bytes)
+{
+	return take_memory(w, pid, bytes, fake_charge);
+}
+
+static int fake_cache(struct world *w, pid_t pid, uint64_t bytes)
+{
+	return take_memory(w, pid, bytes, fake_charge_cache);
 }
 
 static void fake_release(struct world *w, pid_t pid, uint64_t bytes)
@@ -174,15 +186,16 @@ static const char *fake_comm(struct world *w, pid_t pid)
 	return NULL;
 }
 
-/* -- the truth ---------------------------------------------------------------------------------- */
+/* -- the truth ----------------------------------------------------------------------------------
+ */
 
 static const struct cgfs_mount *mount_of(struct world *w, enum cgfs_controller ctl)
 {
 	const struct cgfs_mounts *m = fake_mounts(fake_of(w));
 
 	for (size_t i = 0; i < m->n; i++) {
-		if (ctl == UNIFIED ? m->mount[i].version == CGFS_V2 :
-				     (m->mount[i].controllers & (1u << ctl)) != 0)
+		if (ctl == UNIFIED ? m->mount[i].version == CGFS_V2
+				   : (m->mount[i].controllers & (1u << ctl)) != 0)
 			return &m->mount[i];
 	}
 	return NULL;
@@ -224,8 +237,7 @@ static bool fake_dir_exists(struct world *w, enum cgfs_controller ctl, const cha
 static int door(struct world *w, enum cgfs_controller ctl)
 {
 	const struct cgfs_fs *fs = fake_fs(fake_of(w));
-	int fd = fs->ops->open(fs->ctx, AT_FDCWD, fake_mount_point(w, ctl),
-			       O_RDONLY | O_DIRECTORY);
+	int fd = fs->ops->open(fs->ctx, AT_FDCWD, fake_mount_point(w, ctl), O_RDONLY | O_DIRECTORY);
 
 	CHECK(fd >= 0);
 	return fd;
@@ -279,8 +291,8 @@ static size_t fake_dirs(struct world *w)
 
 	/* The pods root itself, in each hierarchy, is not below itself. */
 	for (size_t i = 0; i < m->n; i++) {
-		int ctl = m->mount[i].controllers ? __builtin_ctz(m->mount[i].controllers) :
-						    UNIFIED;
+		int ctl =
+			m->mount[i].controllers ? __builtin_ctz(m->mount[i].controllers) : UNIFIED;
 
 		if (fake_exists(fake_of(w), ctl, w->root))
 			n--;
@@ -301,6 +313,7 @@ const struct world_ops world_fake_ops = {
 	.exit = fake_exit_one,
 	.alloc = fake_alloc,
 	.release = fake_release,
+	.cache = fake_cache,
 	.burn = fake_burn,
 	.device = fake_open_device,
 	.bomb = fake_bomb,

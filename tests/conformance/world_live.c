@@ -34,7 +34,7 @@ static void look(struct world *w)
 {
 	struct live_world *lw = live_of(w);
 
-	lw->n_mounts = live_mounts(w->scratch, lw->mounts);
+	lw->n_mounts = live_mounts(lw->mounts);
 }
 
 static void live_open_world(struct world *w)
@@ -117,7 +117,8 @@ static void live_tick(struct world *w)
 	(void)w;
 }
 
-/* -- processes ---------------------------------------------------------------------------------- */
+/* -- processes ----------------------------------------------------------------------------------
+ */
 
 static pid_t live_spawn_one(struct world *w)
 {
@@ -165,6 +166,14 @@ static void live_release(struct world *w, pid_t pid, uint64_t bytes)
 	CHECK_INT(tell(w, pid, LIVE_FREE, bytes), 0);
 }
 
+static int live_cache(struct world *w, pid_t pid, uint64_t bytes)
+{
+	int r = tell(w, pid, LIVE_CACHE, bytes);
+
+	CHECK_MSG(r == 0 || r == -ECHILD, "process %d cannot allocate: %s", pid, strerror(-r));
+	return r == -ECHILD ? -ENOMEM : 0;
+}
+
 static void live_burn(struct world *w, pid_t pid, uint64_t us)
 {
 	CHECK_INT(tell(w, pid, LIVE_BURN, us), 0);
@@ -191,8 +200,8 @@ static int live_mknod(struct world *w, pid_t pid, mode_t mode, int major, int mi
 	return r;
 }
 
-static int live_device(struct world *w, pid_t pid, enum cgfs_device_type type, int major,
-		       int minor, uint32_t access)
+static int live_device(struct world *w, pid_t pid, enum cgfs_device_type type, int major, int minor,
+		       uint32_t access)
 {
 	mode_t mode = (type == CGFS_DEVICE_BLOCK ? S_IFBLK : S_IFCHR) | 0600;
 	uint32_t rw = access & (CGFS_ACCESS_READ | CGFS_ACCESS_WRITE);
@@ -207,7 +216,9 @@ static int live_device(struct world *w, pid_t pid, enum cgfs_device_type type, i
 	snprintf(cmd.path, sizeof(cmd.path), "%s/node", w->scratch);
 	CHECK_MSG(mknod(cmd.path, mode, makedev((unsigned int)major, (unsigned int)minor)) == 0,
 		  "mknod %s: %s", cmd.path, strerror(errno));
-	cmd.arg[0] = rw == CGFS_ACCESS_READ ? O_RDONLY : rw == CGFS_ACCESS_WRITE ? O_WRONLY : O_RDWR;
+	cmd.arg[0] = rw == CGFS_ACCESS_READ    ? O_RDONLY
+		     : rw == CGFS_ACCESS_WRITE ? O_WRONLY
+					       : O_RDWR;
 	r = permission(live_call(live_of(w)->procs, pid, &cmd));
 	unlink(cmd.path);
 	return r;
@@ -237,7 +248,8 @@ static const char *live_comm(struct world *w, pid_t pid)
 	return "cgfs-helper";
 }
 
-/* -- the truth ---------------------------------------------------------------------------------- */
+/* -- the truth ----------------------------------------------------------------------------------
+ */
 
 static const struct live_mount *mount_of(struct world *w, enum cgfs_controller ctl)
 {
@@ -308,8 +320,8 @@ static const char *live_cgroup_of(struct world *w, pid_t pid, enum cgfs_controll
 	return lw->text;
 }
 
-static bool path_of(struct world *w, enum cgfs_controller ctl, const char *path,
-		    const char *file, char *buf, size_t len)
+static bool path_of(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
+		    char *buf, size_t len)
 {
 	const struct live_mount *m = mount_of(w, ctl);
 
@@ -410,6 +422,7 @@ const struct world_ops world_live_ops = {
 	.exit = live_exit,
 	.alloc = live_alloc,
 	.release = live_release,
+	.cache = live_cache,
 	.burn = live_burn,
 	.device = live_device,
 	.bomb = live_bomb,
