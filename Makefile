@@ -279,7 +279,8 @@ need        = @.ci/deps $(1)
 
 .PHONY: deps run check check-built fakes check-fakes check-root check-guest check-guest-built
 .PHONY: guest-shell bench fuzz lint format
-.PHONY: check-headers check-abi check-docs check-bpf check-tree check-install check-san
+.PHONY: check-headers check-abi check-docs check-mapping check-kernels check-guide check-bpf check-tree
+.PHONY: check-install check-san
 .PHONY: fuzz-built bench-built run-built install uninstall dist compile_commands.json tidy distclean
 
 ## deps: install the Debian packages that `run` and `check` need (root), or name them
@@ -308,7 +309,7 @@ bench-built: all $(bench_prog)
 # --- tests ------------------------------------------------------------------------------------
 
 root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
-checks  := headers abi docs bpf tree install
+checks  := headers abi docs mapping kernels bpf tree install guide
 scripts := $(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh tests/guest/selftest)
 # Tests of the kernel side need root, all of them; elsewhere a test that needs it says so.
 plain   := $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(scripts) $(conf_prog)
@@ -355,13 +356,16 @@ check-san:
 
 ## check-headers: each public header compiles alone, as C11 and as C++
 ## check-abi: headers, version script and library agree
-## check-docs: every function of the API has a comment
+## check-docs: every function of the API has a comment; the manual pages are whole
+## check-mapping: docs/mapping.md and the sources name the same
+## check-kernels: docs/kernels.md and what was recorded on kernels say the same
+## check-guide: the code of docs/guide.md compiles, and as root runs
 ## check-bpf: names of maps and programs fit, maps are typed
 ## check-tree: licence lines, sizes, layers
 ## check-install: installs into $(O)/stage, compiles docs/example.c against it, uninstalls
-check-headers check-docs check-tree:
+check-headers check-docs check-mapping check-kernels check-tree:
 	@tests/run tests/$@.sh
-check-abi check-bpf check-install: all
+check-abi check-bpf check-install check-guide: all
 	@tests/run tests/$@.sh
 
 ## check-guest: the tests on real kernels 6.1, 6.12 and 7.2 in QEMU (K=, L=, T= choose)
