@@ -35,6 +35,11 @@ int cgfs_group_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats 
 		if (r < 0)
 			return cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel);
 	}
+	if (what & CGFS_READ_PRESSURE) {
+		r = pressure_stats(g, &s, reterr);
+		if (r < 0)
+			return cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel);
+	}
 	if (what & CGFS_READ_POLICY)
 		from_policy(g, &s);
 	*ret_stats = s;

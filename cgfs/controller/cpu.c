@@ -135,6 +135,8 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		{ "nr_periods", CGFS_STAT_CPU_PERIODS },
 		{ "nr_throttled", CGFS_STAT_CPU_THROTTLED_PERIODS },
 		{ "throttled_time", CGFS_STAT_CPU_THROTTLED },
+		{ "nr_bursts", CGFS_STAT_CPU_BURSTS },
+		{ "burst_time", CGFS_STAT_CPU_BURST },
 	};
 	int r;
 
@@ -143,6 +145,7 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 	if (r < 0)
 		return r;
 	s->value[CGFS_STAT_CPU_THROTTLED] /= 1000; /* ns */
+	s->value[CGFS_STAT_CPU_BURST] /= 1000;
 	r = ctl_stat_file(d, KEPT_CPU_WEIGHT, "cpu.shares", CGFS_STAT_CPU_WEIGHT, s, reterr);
 	if (r == 0 && s->available[CGFS_STAT_CPU_WEIGHT])
 		s->value[CGFS_STAT_CPU_WEIGHT] =
@@ -262,6 +265,8 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		{ "nr_periods", CGFS_STAT_CPU_PERIODS },
 		{ "nr_throttled", CGFS_STAT_CPU_THROTTLED_PERIODS },
 		{ "throttled_usec", CGFS_STAT_CPU_THROTTLED },
+		{ "nr_bursts", CGFS_STAT_CPU_BURSTS },
+		{ "burst_usec", CGFS_STAT_CPU_BURST },
 	};
 	int r;
 

@@ -7,6 +7,7 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/blkio-controller.rst; cgroup-v2.rst "IO"
  */
+#include "io_stat.h"
 #include "table.h"
 
 #include "../convert.h"
@@ -94,9 +95,10 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 
 const struct ctl_ops ctl_io_v1 = {
 	.handles = CGFS_SET_IO_WEIGHT | CGFS_SET_IO_DEVICES,
+	.reads = CGFS_READ_IO,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
-	.stats = ctl_no_stats,
+	.stats = io_stats_v1,
 };
 
 /* -- v2 ------------------------------------------------------------------------------------ */
@@ -162,7 +164,8 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 
 const struct ctl_ops ctl_io_v2 = {
 	.handles = CGFS_SET_IO_WEIGHT | CGFS_SET_IO_DEVICES,
+	.reads = CGFS_READ_IO,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,
-	.stats = ctl_no_stats,
+	.stats = io_stats_v2,
 };

@@ -302,6 +302,14 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		{ "max", CGFS_STAT_MEMORY_EVENTS_MAX },
 		{ "oom", CGFS_STAT_MEMORY_EVENTS_OOM },
 		{ "oom_kill", CGFS_STAT_MEMORY_EVENTS_OOM_KILL },
+		{ "oom_group_kill", CGFS_STAT_MEMORY_EVENTS_OOM_GROUP_KILL },
+	};
+	static const struct cgfs_key local[] = {
+		{ "low", CGFS_STAT_MEMORY_LOCAL_LOW },
+		{ "high", CGFS_STAT_MEMORY_LOCAL_HIGH },
+		{ "max", CGFS_STAT_MEMORY_LOCAL_MAX },
+		{ "oom", CGFS_STAT_MEMORY_LOCAL_OOM },
+		{ "oom_kill", CGFS_STAT_MEMORY_LOCAL_OOM_KILL },
 	};
 	/* In the order in which the kernel prints them. */
 	static const struct cgfs_key stat[] = {
@@ -328,6 +336,9 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		if (r == 0)
 			r = ctl_stat_keyed(d, KEPT_MEMORY_EVENTS, "memory.events", events,
 					   ARRAY_SIZE(events), s, reterr);
+		if (r == 0)
+			r = ctl_stat_keyed(d, KEPT_MEMORY_EVENTS_LOCAL, "memory.events.local",
+					   local, ARRAY_SIZE(local), s, reterr);
 	}
 	if (r == 0 && (what & CGFS_READ_MEMORY_STAT))
 		r = ctl_stat_keyed(d, KEPT_MEMORY_STAT, "memory.stat", stat, ARRAY_SIZE(stat), s,

@@ -26,6 +26,9 @@ struct cgfs_group;
  *   memory.events.*    v2 memory.events; v1 has oom_kill alone (memory.oom_control) and the
  *                      failcnt as `max`
  *   cpu.*              v2 cpu.stat; v1 cpuacct.usage and cpu.stat
+ *   memory.events_local.*  the same for this group alone, without its descendants
+ *   io.*               all devices together; cgfs_group_io() has them one by one
+ *   pressure.*         PSI, from the cgroup2 tree on every layout; averages in 0.01 percent
  *   device.*           counted by the device policy; not available without one
  */
 #define CGFS_STATS(X)                                                                              \
@@ -58,12 +61,20 @@ struct cgfs_group;
 	X(MEMORY_EVENTS_MAX, "memory.events.max", "count")                                         \
 	X(MEMORY_EVENTS_OOM, "memory.events.oom", "count")                                         \
 	X(MEMORY_EVENTS_OOM_KILL, "memory.events.oom_kill", "count")                               \
+	X(MEMORY_EVENTS_OOM_GROUP_KILL, "memory.events.oom_group_kill", "count")                   \
+	X(MEMORY_LOCAL_LOW, "memory.events_local.low", "count")                                    \
+	X(MEMORY_LOCAL_HIGH, "memory.events_local.high", "count")                                  \
+	X(MEMORY_LOCAL_MAX, "memory.events_local.max", "count")                                    \
+	X(MEMORY_LOCAL_OOM, "memory.events_local.oom", "count")                                    \
+	X(MEMORY_LOCAL_OOM_KILL, "memory.events_local.oom_kill", "count")                          \
 	X(CPU_USAGE, "cpu.usage", "us")                                                            \
 	X(CPU_USER, "cpu.user", "us")                                                              \
 	X(CPU_SYSTEM, "cpu.system", "us")                                                          \
 	X(CPU_PERIODS, "cpu.nr_periods", "count")                                                  \
 	X(CPU_THROTTLED_PERIODS, "cpu.nr_throttled", "count")                                      \
 	X(CPU_THROTTLED, "cpu.throttled", "us")                                                    \
+	X(CPU_BURSTS, "cpu.nr_bursts", "count")                                                    \
+	X(CPU_BURST, "cpu.burst", "us")                                                            \
 	X(CPU_WEIGHT, "cpu.weight", "weight")                                                      \
 	X(CPU_QUOTA, "cpu.quota", "us")                                                            \
 	X(CPU_PERIOD, "cpu.period", "us")                                                          \
@@ -71,6 +82,34 @@ struct cgfs_group;
 	X(PIDS_MAX, "pids.max", "count")                                                           \
 	X(PIDS_PEAK, "pids.peak", "count")                                                         \
 	X(PIDS_EVENTS_MAX, "pids.events.max", "count")                                             \
+	X(IO_READ, "io.read_bytes", "bytes")                                                       \
+	X(IO_WRITE, "io.write_bytes", "bytes")                                                     \
+	X(IO_READ_OPS, "io.read_ops", "count")                                                     \
+	X(IO_WRITE_OPS, "io.write_ops", "count")                                                   \
+	X(PRESSURE_CPU_SOME_AVG10, "pressure.cpu.some.avg10", "0.01%")                             \
+	X(PRESSURE_CPU_SOME_AVG60, "pressure.cpu.some.avg60", "0.01%")                             \
+	X(PRESSURE_CPU_SOME_AVG300, "pressure.cpu.some.avg300", "0.01%")                           \
+	X(PRESSURE_CPU_SOME, "pressure.cpu.some.total", "us")                                      \
+	X(PRESSURE_CPU_FULL_AVG10, "pressure.cpu.full.avg10", "0.01%")                             \
+	X(PRESSURE_CPU_FULL_AVG60, "pressure.cpu.full.avg60", "0.01%")                             \
+	X(PRESSURE_CPU_FULL_AVG300, "pressure.cpu.full.avg300", "0.01%")                           \
+	X(PRESSURE_CPU_FULL, "pressure.cpu.full.total", "us")                                      \
+	X(PRESSURE_MEMORY_SOME_AVG10, "pressure.memory.some.avg10", "0.01%")                       \
+	X(PRESSURE_MEMORY_SOME_AVG60, "pressure.memory.some.avg60", "0.01%")                       \
+	X(PRESSURE_MEMORY_SOME_AVG300, "pressure.memory.some.avg300", "0.01%")                     \
+	X(PRESSURE_MEMORY_SOME, "pressure.memory.some.total", "us")                                \
+	X(PRESSURE_MEMORY_FULL_AVG10, "pressure.memory.full.avg10", "0.01%")                       \
+	X(PRESSURE_MEMORY_FULL_AVG60, "pressure.memory.full.avg60", "0.01%")                       \
+	X(PRESSURE_MEMORY_FULL_AVG300, "pressure.memory.full.avg300", "0.01%")                     \
+	X(PRESSURE_MEMORY_FULL, "pressure.memory.full.total", "us")                                \
+	X(PRESSURE_IO_SOME_AVG10, "pressure.io.some.avg10", "0.01%")                               \
+	X(PRESSURE_IO_SOME_AVG60, "pressure.io.some.avg60", "0.01%")                               \
+	X(PRESSURE_IO_SOME_AVG300, "pressure.io.some.avg300", "0.01%")                             \
+	X(PRESSURE_IO_SOME, "pressure.io.some.total", "us")                                        \
+	X(PRESSURE_IO_FULL_AVG10, "pressure.io.full.avg10", "0.01%")                               \
+	X(PRESSURE_IO_FULL_AVG60, "pressure.io.full.avg60", "0.01%")                               \
+	X(PRESSURE_IO_FULL_AVG300, "pressure.io.full.avg300", "0.01%")                             \
+	X(PRESSURE_IO_FULL, "pressure.io.full.total", "us")                                        \
 	X(DEVICE_ALLOWED, "device.allowed", "count")                                               \
 	X(DEVICE_DENIED, "device.denied", "count")                                                 \
 	X(OOM_KILLS, "oom_kills", "count")
@@ -89,6 +128,8 @@ struct cgfs_stats {
 #define CGFS_READ_CPU	      (1u << 2)
 #define CGFS_READ_PIDS	      (1u << 3)
 #define CGFS_READ_POLICY      (1u << 4) /* counters of the device policy */
+#define CGFS_READ_IO	      (1u << 5)
+#define CGFS_READ_PRESSURE    (1u << 6)
 #define CGFS_READ_ALL	      (~0u)
 
 /**
@@ -107,6 +148,29 @@ struct cgfs_stats {
  */
 CGFS_API CGFS_CHECK int cgfs_group_stats(struct cgfs_group *g, unsigned int what,
 					 struct cgfs_stats *ret_stats, struct cgfs_err *reterr);
+
+/* What one block device has done for a group. */
+struct cgfs_io_stat {
+	uint32_t major, minor;
+	uint64_t read_bytes, write_bytes, discard_bytes;
+	uint64_t read_ops, write_ops, discard_ops;
+};
+
+/**
+ * cgfs_group_io() - the block devices that a group has used
+ * @g:       borrowed
+ * @ret_io:  out; release with free(3); NULL when there are none
+ * @ret_n:   out
+ * @reterr:  may be NULL
+ *
+ * v2 io.stat; v1 blkio.throttle.io_service_bytes_recursive and io_serviced_recursive.
+ *
+ * Errors:  -ENODEV  no io controller on this host, or the group is gone
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_io(struct cgfs_group *g, struct cgfs_io_stat **ret_io,
+				      size_t *ret_n, struct cgfs_err *reterr);
 
 /**
  * cgfs_stats_json() - the figures that are available, as a JSON object
