@@ -269,53 +269,27 @@ static void bare_pod_lists_its_containers(void **state)
 	json_decref(answer);
 }
 
-/* One figure of a container's statistics, "memory/usage/limit"; -1: it is not there.  Numbers up
- * to 2^64 - 1 are real ones to the JSON library. */
-static double figure(struct world *w, const char *id, const char *path)
-{
-	json_t *answer = world_call(w, MSG_GET_PROPERTIES,
-				    json_pack("{s:s, s:s}", "ContainerId", id, "Query",
-					      "{\"PropertyTypes\":[\"Statistics\"]}"));
-	json_t *properties = json_loads(json_string_value(json_object_get(answer, "Properties")),
-					JSON_DECODE_INT_AS_REAL, NULL);
-	json_t *at = json_object_get(properties, "LCOWMetrics");
-	double value = -1;
-
-	assert_non_null(at);
-	while (at && *path) {
-		size_t len = strcspn(path, "/");
-		char name[64];
-
-		snprintf(name, sizeof(name), "%.*s", (int)len, path);
-		at = json_object_get(at, name);
-		path += len + (path[len] == '/');
-	}
-	if (json_is_real(at))
-		value = json_real_value(at);
-	json_decref(answer);
-	json_decref(properties);
-	return value;
-}
-
 static void limit_is_reported_exactly_and_can_be_changed(void **state)
 {
 	struct world *w = *state;
-	json_t *limit = json_pack("{s:{s:i}}", "memory", "limit", 134217728);
+	json_t *limit;
 
+	world_need_memory();
+	limit = json_pack("{s:{s:i}}", "memory", "limit", 134217728);
 	world_create(w, "sb", "sb", NULL);
 	world_do(w, MSG_CREATE, world_create_body(w, "c", world_spec(w, "c", "sb", NULL, limit)));
 	world_start(w, "c");
-	assert_true(figure(w, "c", "memory/usage/limit") == 134217728);
-	assert_true(figure(w, "c", "memory/usage/usage") > 0);
-	assert_true(figure(w, "c", "pids/current") >= 1);
-	assert_true(figure(w, "c", "cpu/usage/total") > 0);
+	assert_true(world_figure(w, "c", "memory/usage/limit") == 134217728);
+	assert_true(world_figure(w, "c", "memory/usage/usage") > 0);
+	assert_true(world_figure(w, "c", "pids/current") >= 1);
+	assert_true(world_figure(w, "c", "cpu/usage/total") > 0);
 
 	world_do(w, MSG_MODIFY_SETTINGS,
 		 json_pack("{s:s, s:{s:s, s:s, s:{s:{s:{s:i}}}}}", "ContainerId", "c", "Request",
 			   "RequestType", "Update", "ResourceType", "ContainerConstraints",
 			   "Settings", "Linux", "memory", "limit", 67108864));
-	assert_true(figure(w, "c", "memory/usage/limit") == 67108864);
-	assert_true(figure(w, "sb", "memory/usage/limit") > 67108864);
+	assert_true(world_figure(w, "c", "memory/usage/limit") == 67108864);
+	assert_true(world_figure(w, "sb", "memory/usage/limit") > 67108864);
 }
 
 static void streams_come_with_the_message(void **state)
@@ -378,13 +352,17 @@ static void denied_device_is_an_event(void **state)
 static void oom_kill_is_an_event(void **state)
 {
 	struct world *w = *state;
-	struct client *sub = world_connect(w, true);
-	json_t *limit = json_pack("{s:{s:i}}", "memory", "limit", 16 << 20);
+	struct client *sub;
+	json_t *limit;
 	struct cgfs_err err = { 0 };
 	json_t *body, *event;
 	uint32_t type;
 	pid_t pid;
 
+	world_need_memory();
+	sub = world_connect(w, true);
+	/* No swap to flee to. */
+	limit = json_pack("{s:{s:i, s:i}}", "memory", "limit", 16 << 20, "swap", 16 << 20);
 	assert_int_equal(
 		client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err), 0);
 	world_create(w, "sb", "sb", NULL);
@@ -402,7 +380,7 @@ static void oom_kill_is_an_event(void **state)
 	assert_string_equal(json_string_value(json_object_get(event, "pod")), "sb");
 	assert_string_equal(json_string_value(json_object_get(event, "container")), "c");
 	json_decref(body);
-	assert_true(figure(w, "c", "memory_oom_control/oom_kill") >= 1);
+	assert_true(world_figure(w, "c", "memory_oom_control/oom_kill") >= 1);
 	client_close(sub);
 }
 

@@ -38,6 +38,9 @@ void world_start_agent(struct world *w, const char *const *args);
 struct client *world_connect(struct world *w, bool negotiate);
 /* Directories of ours below any hierarchy, counted; prints them. */
 size_t world_leftovers(const struct world *w);
+/* Is there a memory controller in any hierarchy that is mounted?  Asks the kernel's files. */
+bool world_has_memory(void);
+void world_need_memory(void);
 bool world_group_exists(const struct world *w, const char *path);
 
 /* One request that must succeed; its answer, or NULL where nobody wants it. */
@@ -55,6 +58,9 @@ void world_create(struct world *w, const char *id, const char *pod, const char *
 pid_t world_start(struct world *w, const char *id);
 uint32_t world_wait(struct world *w, const char *id, pid_t pid);
 void world_delete(struct world *w, const char *id);
+/* One figure of a container's statistics, "memory/usage/limit"; -1: it is not there.  Numbers up
+ * to 2^64 - 1 are real ones to the JSON library. */
+double world_figure(struct world *w, const char *id, const char *path);
 /* The exit notification of a container, which must be the next one. */
 void world_exit_type(struct world *w, const char *id, const char *type);
 
