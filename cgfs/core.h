@@ -25,6 +25,7 @@ struct hierarchy {
 	int root_fd;	      /* the pods root; -EBADF until something was made in it */
 	uint32_t controllers; /* those in use, 1u << enum cgfs_controller */
 	uint32_t enabled; /* bits that this context switched on in the mount's subtree_control */
+	unsigned int made; /* how many parts of the root's path this context made, from its end */
 };
 
 struct place {
@@ -33,16 +34,28 @@ struct place {
 	const struct ctl_ops *ops; /* NULL: the library only makes the directories */
 };
 
+/* Whose control files are being written; kept only for cgfs_open_opts.written. */
+struct asked {
+	bool on;
+	enum cgfs_controller ctl;
+	uint64_t set; /* members that are meant */
+	size_t entry; /* of the list that is being written */
+	const struct unified_plan *unified;
+};
+
 struct cgfs {
 	const struct cgfs_fs *fs;
 	const struct cgfs_policy *policy; /* NULL: none, or no cgroup2 tree to hold on to */
 	struct cgfs_mounts mounts;
-	char *root; /* "/pods" */
+	char *root; /* "/pods"; "" for the top of each hierarchy */
 	struct hierarchy hierarchy[HIERARCHY_MAX];
 	int n;
 	int unified; /* index of the cgroup2 tree, -1 without one */
 	struct place place[CGFS_CONTROLLER_COUNT];
 	struct cgfs_group *groups; /* all handles */
+	void (*written)(void *user, const struct cgfs_written *w);
+	void *written_user;
+	struct asked asked;
 	struct events *events;
 };
 
@@ -131,6 +144,9 @@ int group_dir(struct cgfs_group *g, int hierarchy, int *ret_fd, struct cgfs_err 
 void group_file_path(const struct cgfs_group *g, int hierarchy, const char *file, char *buf,
 		     size_t len);
 
+/* What a cgroup2 mount carries now (discover.c). */
+uint32_t unified_controllers(const char *mount_point);
+
 /* -- the pods root (root.c) ---------------------------------------------------------------- */
 
 /* Makes the root in every hierarchy, with controllers enabled on the way down. */
@@ -140,8 +156,22 @@ bool root_complete(const struct cgfs *c);
 /* Opens it where it exists; hierarchies without it keep root_fd -EBADF. */
 void root_find(struct cgfs *c);
 void root_forget(struct cgfs *c);
+/* Removes what this context made of it, as far as it is empty; what was there before stays. */
+void root_unmake(struct cgfs *c);
+/* A group at the top of a hierarchy has no root that its kind was prepared in. */
+int root_prepare_top(struct cgfs_group *g, struct cgfs_err *reterr);
 int subtree_enable(struct cgfs *c, int hierarchy, int dirfd, const char *prefix,
 		   uint32_t *ret_enabled);
+
+/* From here to asked_end() dir_write() reports to cgfs_open_opts.written. */
+static inline void asked_begin(struct cgfs *c, int ctl, uint64_t set, size_t entry)
+{
+	c->asked = (struct asked){ c->written != NULL, (enum cgfs_controller)ctl, set, entry, NULL };
+}
+static inline void asked_end(struct cgfs *c)
+{
+	c->asked.on = false;
+}
 
 /* -- resources (resources.c) --------------------------------------------------------------- */
 
@@ -196,6 +226,9 @@ int group_rmdir(struct cgfs_group *g, char *left, size_t len);
 /* watch.c: thresholds, pressure, emptiness */
 void watch_step(struct cgfs_group *g);
 void watch_free(struct cgfs_group *g);
+
+/* controller/pressure.c: PSI, which belongs to no controller and is on the cgroup2 tree */
+int pressure_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr);
 
 /* oom.c */
 int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr);

@@ -52,7 +52,7 @@ const char *cgfs_layout_name(enum cgfs_layout layout)
 static int check_root(const char *root, struct cgfs_err *reterr)
 {
 	char part[CGFS_ID_MAX + 1];
-	const char *p = root;
+	const char *p = streq(root, "/") ? "" : root;
 
 	if (root[0] != '/' || strlen(root) >= 1024)
 		return cgfs_err_set(reterr, -EINVAL, "open pods root", NULL, root,
@@ -89,7 +89,9 @@ static int check_opts(const struct cgfs_open_opts *opts, struct cgfs_err *reterr
 	return 0;
 }
 
-/* A kernel without any cgroup2 mount still has the tree; eBPF needs a mount to hold on to. */
+/* A kernel without any cgroup2 mount still has the tree; eBPF needs a mount to hold on to.  The
+ * controllers that no v1 hierarchy has taken come with it: on kernels that have no v1 memory and
+ * cpuset, those.  Never beside another mount: each new one replaces the options of all. */
 static int mount_unified(struct cgfs_mounts *m, const char *path, struct cgfs_err *reterr)
 {
 	struct cgfs_mount *new;
@@ -107,6 +109,7 @@ static int mount_unified(struct cgfs_mounts *m, const char *path, struct cgfs_er
 	new = &m->mount[m->n++];
 	*new = (struct cgfs_mount){ .version = CGFS_V2, .ours = true };
 	strcpy(new->path, path);
+	new->controllers = unified_controllers(path);
 	return 0;
 }
 
@@ -175,7 +178,9 @@ int cgfs_open(const struct cgfs_open_opts *user, struct cgfs **ret, struct cgfs_
 	if (!c)
 		return cgfs_err_set(reterr, -ENOMEM, "open context", NULL, NULL, NULL);
 	c->fs = opts.fs ? opts.fs : cgfs_fs_kernel();
-	c->root = strdup(opts.root);
+	c->root = strdup(streq(opts.root, "/") ? "" : opts.root);
+	c->written = opts.written;
+	c->written_user = opts.written_user;
 	if (opts.mounts)
 		c->mounts = *opts.mounts;
 	r = c->root ? 0 : cgfs_err_set(reterr, -ENOMEM, "open context", NULL, NULL, NULL);
@@ -255,5 +260,5 @@ const struct cgfs_mounts *cgfs_mounts(const struct cgfs *c)
 
 const char *cgfs_root(const struct cgfs *c)
 {
-	return c->root;
+	return *c->root ? c->root : "/";
 }

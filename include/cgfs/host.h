@@ -56,7 +56,7 @@ enum cgfs_layout {
 struct cgfs_mount {
 	enum cgfs_version_id version;
 	uint32_t controllers; /* 1u << enum cgfs_controller; on cgroup2: cgroup.controllers */
-	bool ours;	      /* mounted by cgfs, for eBPF alone */
+	bool ours;	      /* mounted by cgfs: see cgroup2_mount */
 	char path[256];
 };
 
@@ -69,11 +69,28 @@ struct cgfs_mounts {
 
 struct cgfs;
 
+/* One control file that a create or a set wrote: what became of a limit. */
+struct cgfs_written {
+	enum cgfs_controller controller;
+	enum cgfs_version_id version;
+	const char *path;  /* "/sys/fs/cgroup/memory/pods/web/memory.limit_in_bytes" */
+	const char *file;  /* its last part */
+	const char *value; /* the text written, without a newline */
+	/* The CGFS_SET_ bits of struct cgfs_resources that it carries; 0: a step on the way,
+	 * or taken over from what was there. */
+	uint64_t members;
+	/* Of members that are lists (io_devices, hugetlb, rdma, misc, net_prio, unified): which
+	 * entry.  A unified entry that went to another file than it names is unified all the
+	 * same. */
+	size_t entry;
+};
+
 /* Options of cgfs_open(); CGFS_OPEN_OPTS_INIT, then set what differs. */
 struct cgfs_open_opts {
 	size_t sz;
 	/* Where pods live, in every hierarchy: "/pods" when NULL.  Absolute, relative to the
-	 * root that this process sees; made on first use with all parents. */
+	 * root that this process sees; made on first use with all parents.  "/": the top of
+	 * each hierarchy itself. */
 	const char *root;
 	/* Device policy and kill attribution; NULL: control files only.  Borrowed until close. */
 	const struct cgfs_policy *policy;
@@ -81,10 +98,15 @@ struct cgfs_open_opts {
 	const struct cgfs_fs *fs;
 	/* NULL: found by cgfs_discover().  Copied. */
 	const struct cgfs_mounts *mounts;
-	/* Where to mount a cgroup2 tree when there is none (for eBPF); NULL: do not. */
+	/* Where to mount a cgroup2 tree when there is none, for eBPF, and for the controllers
+	 * that are not on v1; unmounted by cgfs_close().  NULL: do not. */
 	const char *cgroup2_mount;
 	/* Controllers to use: bits 1u << enum cgfs_controller; 0: all that there are. */
 	uint32_t controllers;
+	/* Called after each control file that a create or a set has written, in order, for who
+	 * wants to show it; NULL: nobody.  What a failure takes back is not reported. */
+	void (*written)(void *user, const struct cgfs_written *w);
+	void *written_user;
 };
 
 #define CGFS_OPEN_OPTS_INIT                                                                        \
