@@ -229,6 +229,7 @@ void watch_free(struct cgfs_group *g);
 
 /* controller/pressure.c: PSI, which belongs to no controller and is on the cgroup2 tree */
 int pressure_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr);
+int descendants_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr);
 
 /* oom.c */
 int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr);

@@ -35,13 +35,33 @@ int cgfs_group_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats 
 		if (r < 0)
 			return cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel);
 	}
-	if (what & CGFS_READ_PRESSURE) {
-		r = pressure_stats(g, &s, reterr);
-		if (r < 0)
-			return cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel);
-	}
+	r = what & CGFS_READ_PRESSURE ? pressure_stats(g, &s, reterr) : 0;
+	if (r == 0 && (what & CGFS_READ_CGROUP))
+		r = descendants_stats(g, &s, reterr);
+	if (r < 0)
+		return cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel);
 	if (what & CGFS_READ_POLICY)
 		from_policy(g, &s);
 	*ret_stats = s;
 	return 0;
+}
+
+int cgfs_stats_all(struct cgfs *c, unsigned int what,
+		   int (*fn)(void *arg, struct cgfs_group *g, const struct cgfs_stats *stats),
+		   void *arg, struct cgfs_err *reterr)
+{
+	struct cgfs_stats s;
+	int r = 0;
+
+	for (struct cgfs_group *g = c->groups, *next; g && r == 0; g = next) {
+		next = g->next; /* @fn may close this one */
+		if (g->state != GROUP_LIVE)
+			continue;
+		r = cgfs_group_stats(g, what, &s, reterr);
+		if (r == -ENOENT || r == -ENODEV)
+			r = 0;
+		else if (r == 0)
+			r = fn(arg, g, &s);
+	}
+	return r;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pressure.c - PSI figures.  The files are on the cgroup2 tree and need no controller there, so
- * they are to be had on every layout that has a tree.
+ * pressure.c - figures of cgroup2 itself: PSI, and the cgroups below.  Their files need no
+ * controller, so they are to be had on every layout that has a cgroup2 tree.
  *
- * Kernel: Documentation/accounting/psi.rst
+ * Kernel: Documentation/accounting/psi.rst; cgroup-v2.rst "cgroup.stat"
  */
 #include "table.h"
 
@@ -63,4 +63,18 @@ int pressure_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *
 		r = file(&d, KEPT_IO_PRESSURE, "io.pressure", CGFS_STAT_PRESSURE_IO_SOME_AVG10,
 			 CGFS_STAT_PRESSURE_IO_FULL_AVG10, s, reterr);
 	return r;
+}
+
+int descendants_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr)
+{
+	static const struct cgfs_key keys[] = {
+		{ "nr_descendants", CGFS_STAT_DESCENDANTS },
+		{ "nr_dying_descendants", CGFS_STAT_DYING_DESCENDANTS },
+	};
+	struct cgfs_dir d = { g, g->c->unified, NULL };
+
+	if (g->c->unified < 0)
+		return 0;
+	return ctl_stat_keyed(&d, KEPT_CGROUP_STAT, "cgroup.stat", keys, ARRAY_SIZE(keys), s,
+			      reterr);
 }

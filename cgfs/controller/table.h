@@ -41,6 +41,7 @@ enum kept {
 	KEPT_CPU_PRESSURE,
 	KEPT_MEMORY_PRESSURE,
 	KEPT_IO_PRESSURE,
+	KEPT_CGROUP_STAT,
 	KEPT_COUNT
 };
 
@@ -82,6 +83,17 @@ int ctl_stat_keyed(const struct cgfs_dir *d, enum kept slot, const char *file,
 const struct ctl_ops *ctl_ops(enum cgfs_controller ctl, enum cgfs_version_id version);
 /* Its name in cgroup.controllers or /proc/cgroups; NULL where it does not exist. */
 const char *ctl_name(enum cgfs_controller ctl, enum cgfs_version_id version);
+
+/* The controller of a cgroup2 control file, memory of "memory.high"; -ENOENT for any other. */
+int ctl_of_file(const char *file);
+/* Which of the members @set a control file of @ctl carries; 0: none (asked.c). */
+uint64_t ctl_members(enum cgfs_controller ctl, enum cgfs_version_id version, const char *file,
+		     const char *value, uint64_t set);
+/* The entry of the list of limits that is written from now on, for struct cgfs_written. */
+static inline void ctl_entry(const struct cgfs_dir *d, size_t entry)
+{
+	d->g->c->asked.entry = entry;
+}
 
 /* Is one of @controllers among the v1 names "cpu,cpuacct" from @names up to @end? */
 bool ctl_in_list(uint32_t controllers, const char *names, const char *end);

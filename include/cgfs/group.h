@@ -272,6 +272,22 @@ CGFS_API CGFS_CHECK int cgfs_container_list(struct cgfs_group *pod,
 					    int (*fn)(void *arg, const char *id), void *arg,
 					    struct cgfs_err *reterr);
 
+/**
+ * cgfs_sweep() - remove what an earlier process left
+ * @c:            borrowed
+ * @keep:         asked for each id below the pods root that has no handle; true: it stays.
+ *                NULL: nothing stays
+ * @arg:          for @keep
+ * @timeout_ms:   for each of them, as in cgfs_group_destroy()
+ * @ret_removed:  out; how many were removed; may be NULL; set on failure too
+ * @reterr:       may be NULL; of the first that could not be removed; the sweep goes on
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_sweep(struct cgfs *c, bool (*keep)(void *arg, const char *id),
+				   void *arg, unsigned int timeout_ms, size_t *ret_removed,
+				   struct cgfs_err *reterr);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+struct cgfs;
 struct cgfs_group;
 
 /*
@@ -110,6 +111,8 @@ struct cgfs_group;
 	X(PRESSURE_IO_FULL_AVG60, "pressure.io.full.avg60", "0.01%")                               \
 	X(PRESSURE_IO_FULL_AVG300, "pressure.io.full.avg300", "0.01%")                             \
 	X(PRESSURE_IO_FULL, "pressure.io.full.total", "us")                                        \
+	X(DESCENDANTS, "cgroup.descendants", "count")                                              \
+	X(DYING_DESCENDANTS, "cgroup.dying_descendants", "count")                                  \
 	X(DEVICE_ALLOWED, "device.allowed", "count")                                               \
 	X(DEVICE_DENIED, "device.denied", "count")                                                 \
 	X(OOM_KILLS, "oom_kills", "count")
@@ -130,6 +133,7 @@ struct cgfs_stats {
 #define CGFS_READ_POLICY      (1u << 4) /* counters of the device policy */
 #define CGFS_READ_IO	      (1u << 5)
 #define CGFS_READ_PRESSURE    (1u << 6)
+#define CGFS_READ_CGROUP      (1u << 7) /* cgroups below, dying ones included (cgroup2 tree) */
 #define CGFS_READ_ALL	      (~0u)
 
 /**
@@ -148,6 +152,24 @@ struct cgfs_stats {
  */
 CGFS_API CGFS_CHECK int cgfs_group_stats(struct cgfs_group *g, unsigned int what,
 					 struct cgfs_stats *ret_stats, struct cgfs_err *reterr);
+
+/**
+ * cgfs_stats_all() - the figures of every group that has a handle
+ * @c:      borrowed
+ * @what:   CGFS_READ_* bits
+ * @fn:     called for each group; a non-zero return ends the walk and is returned
+ * @arg:    for @fn
+ * @reterr: may be NULL
+ *
+ * One call for all pods and containers, through descriptors that stay open.  A group that was
+ * removed by somebody meanwhile is left out.
+ *
+ * Return: 0, what @fn returned, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_stats_all(struct cgfs *c, unsigned int what,
+				       int (*fn)(void *arg, struct cgfs_group *g,
+						 const struct cgfs_stats *stats),
+				       void *arg, struct cgfs_err *reterr);
 
 /* What one block device has done for a group. */
 struct cgfs_io_stat {
