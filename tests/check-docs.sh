@@ -22,6 +22,18 @@ empty "every CGFS_API was read" "$([ "$(wc -l < "$tmp/api")" = "$declared" ] ||
 empty "CGFS_API begins its line" "$(grep -n '[^#].*CGFS_API' include/cgfs/*.h |
 	grep -v ':#define\|: \*' | grep -v ':CGFS_API')"
 
+# -- what crosses the kernel's boundary ------------------------------------------------------------
+
+empty "docs/abi.md has the versions of include/cgfs/abi" "$(
+	for header in include/cgfs/abi/*.h; do
+		sed -n 's/^#define \(CGFS_[A-Z]*_ABI\) \([0-9]*\)$/\1 \2/p' "$header" |
+			while read -r name version; do
+				grep -q "^| \`${header##*/}\` | \`$name\` | $version | now |" docs/abi.md ||
+					echo "no row for $name $version"
+			done
+		grep -qE '^#define CGFS_[A-Z]*_ABI [0-9]+$' "$header" || echo "no version in $header"
+	done)"
+
 # -- manual pages --------------------------------------------------------------------------------
 
 pages=
@@ -72,7 +84,7 @@ agent_options() {
 	sed -n 's/^\t{ "\([a-zA-Z0-9-]*\)", \(FLAG\|TEXT\|NUMBER\),.*/\1/p' agent/options.c |
 		sort > "$tmp/options"
 	sed -n '/^\.SH OPTIONS/,/^\.SH [^O]/s/^\.BI\? *"\?\\-\([a-zA-Z0-9\\-]*\).*/\1/p' \
-		docs/man/cgfs-agent.8 | sed 's/\\//g; s/^-//' | sort > "$tmp/page"
+		docs/man/cgfs-agent.8 | sed 's/\\//g; s/^-//; /^$/d' | sort > "$tmp/page"
 	diff "$tmp/options" "$tmp/page"
 	[ -s "$tmp/options" ] || echo "no options found"
 }
