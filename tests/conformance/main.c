@@ -53,6 +53,32 @@ struct entry {
 	unsigned int number;
 };
 
+/* Somebody wants the run to end; the test under way is swept away first. */
+static volatile sig_atomic_t ending;
+
+static void on_signal(int sig)
+{
+	ending = sig;
+}
+
+/* Also when the frame of the program, our parent, is killed: something may have to be swept. */
+static void watch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], on_signal);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+static void forget_signals(void)
+{
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 /* What the test's process said. */
 struct outcome {
 	char skip[600];
@@ -97,8 +123,8 @@ static void wait_for(pid_t pid, struct outcome *o)
 	struct timespec t = { 0, 2000000 };
 
 	for (unsigned int i = 0; waitpid(pid, &o->status, WNOHANG) == 0; i++) {
-		if (i == HANG_S * 500) {
-			o->hung = true;
+		if (i == HANG_S * 500 || ending) {
+			o->hung = !ending;
 			kill(pid, SIGKILL);
 			waitpid(pid, &o->status, 0);
 			break;
@@ -120,11 +146,13 @@ static void run(void **state)
 	snprintf(root, sizeof(root), "/cgfs-test-%d-%u", getpid(), e->number);
 	snprintf(scratch, sizeof(scratch), "/dev%s", root);
 	snprintf(pin_dir, sizeof(pin_dir), "/sys/fs/bpf%s", root);
+	watch_signals();
 	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
 	fflush(stdout);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		forget_signals();
 		close(fds[0]);
 		run_child(e, root, scratch, pin_dir, fds[1]);
 		exit(0); /* with a leak check, under a sanitizer */
@@ -133,6 +161,10 @@ static void run(void **state)
 	wait_for(pid, &o);
 	if (e->kind->live)
 		dirty = live_sweep(root, scratch, pin_dir, left, sizeof(left));
+	if (ending) {
+		signal(ending, SIG_DFL);
+		raise(ending);
+	}
 	f = fdopen(fds[0], "r");
 	assert_non_null(f);
 	read_report(f, &o);
