@@ -40,7 +40,7 @@ column() {
 # -- control files ---------------------------------------------------------------------------------
 
 column "v1 file" > "$tmp/doc.v1"
-column "v2 file" > "$tmp/doc.v2"
+{ column "v2 file"; column entry; } | sort -u > "$tmp/doc.v2"
 for source in cgfs/controller/*.c cgfs/{process,removal,root,spawn,oom,watch}.c; do
 	awk -f tests/tools/mapping.awk "$source"
 done | sort -u > "$tmp/source"
@@ -85,6 +85,13 @@ for version in v1 v2; do
 		"$tmp/kernel.$other" | grep -F -f "$tmp/recorded" | comm -12 - "$tmp/doc.$version")"
 done
 
+# What `unified` has a counterpart for.
+sed -n '/^} counterparts\[\] = {/,/^};/s/^\t{ "\([^"]*\)".*/\1/p' cgfs/controller/unified_v1.c |
+	sort -u > "$tmp/unified"
+column entry | sed 's/^hugetlb\.SIZE\..*/hugetlb.*.max/' | sort -u > "$tmp/doc.unified"
+empty "entries of unified that v1 has" "$([ -s "$tmp/unified" ] || echo none
+	differ $doc "$tmp/doc.unified" unified_v1.c "$tmp/unified")"
+
 # -- fields, members, figures ------------------------------------------------------------------------
 
 awk '
@@ -119,7 +126,10 @@ column "member" > "$tmp/doc.members"
 empty "members of struct cgfs_resources" "$([ -s "$tmp/members" ] || echo none
 	differ $doc "$tmp/doc.members" resources.h "$tmp/members")"
 
-sed -n 's/^\tX([A-Z_]*, "\([a-z_.]*\)".*/\1/p' include/cgfs/stats.h | sort -u > "$tmp/figures"
-column "figure" > "$tmp/doc.figures"
+sed -n 's/^\tX([A-Z0-9_]*, "\([a-z0-9_.]*\)".*/\1/p' include/cgfs/stats.h | sort -u > "$tmp/figures"
+# {a,b} is both
+column "figure" | grep -x '[a-z0-9_.{},]*' | while IFS= read -r name; do
+	eval "printf '%s\n' $name"
+done | sort -u > "$tmp/doc.figures"
 empty "figures" "$([ -s "$tmp/figures" ] || echo none; differ $doc "$tmp/doc.figures" stats.h "$tmp/figures")"
 finish
