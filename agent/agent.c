@@ -51,7 +51,8 @@ static int open_bpf(struct agent *a, struct cgfs_err *err)
 	opts.pin_dir = a->opt->pin_dir;
 	opts.events = true;
 	r = cgfs_bpf_open(&opts, &a->bpf, err);
-	if (r == -EOPNOTSUPP) {
+	/* Where v1 keeps devices, nothing is lost but events; elsewhere no container is made. */
+	if (r == -EOPNOTSUPP || r == -EPERM) {
 		log_write(&a->log, LOG_WARNING, "no eBPF device policy", "error", err->text, NULL);
 		*err = (struct cgfs_err){ 0 };
 		return 0;

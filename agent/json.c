@@ -46,7 +46,7 @@ json_t *json_parse_object(const char *text, size_t len, char why[JSON_WHY_MAX])
 	}
 	j = json_loadb(text, len, JSON_DECODE_ANY, &err);
 	if (!j) {
-		snprintf(why, JSON_WHY_MAX, "%s at byte %d", err.text, err.position);
+		snprintf(why, JSON_WHY_MAX, "%.130s at byte %d", err.text, err.position);
 		return NULL;
 	}
 	if (json_is_null(j)) {

@@ -51,6 +51,10 @@ static int get(struct cgfs_bpf *b, const char *name, int *fd, struct cgfs_err *r
 	if (errno == EPERM || errno == EACCES)
 		return cgfs_err_set(reterr, -EPERM, "open pinned", path, NULL,
 				    "not permitted; needs CAP_BPF or CAP_SYS_ADMIN");
+	if (errno == ENOSYS)
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "open pinned", path, NULL,
+				    "this kernel has no bpf(2); needs CONFIG_BPF_SYSCALL and "
+				    "CONFIG_CGROUP_BPF");
 	return cgfs_err_set(reterr, -errno, "open pinned", path, NULL, NULL);
 }
 
@@ -184,6 +188,11 @@ static int load(struct cgfs_bpf *b, struct cgfs_err *reterr)
 		r = pin_all(b, obj, reterr);
 	cgfs_dev__destroy(obj);
 	return r;
+}
+
+bool cgfs_bpf_device_pinned(struct cgfs_bpf *b)
+{
+	return faccessat(b->pin_fd, PIN_PROGRAM, F_OK, 0) == 0;
 }
 
 int cgfs_bpf_device_open(struct cgfs_bpf *b, struct cgfs_err *reterr)

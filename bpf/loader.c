@@ -85,6 +85,8 @@ static int open_pins(struct cgfs_bpf *b, struct cgfs_err *reterr)
 	r = cgfs_bpf_device_open(b, reterr);
 	if (r == 0)
 		cgfs_bpf_oom_open(b);
+	else if (!cgfs_bpf_device_pinned(b))
+		(void)!cgfs_bpf_pins_remove(b, NULL); /* directories for nothing */
 	cgfs_bpf_unlock(b);
 	return r;
 }

@@ -108,6 +108,8 @@ int cgfs_bpf_links(struct cgfs_bpf *b,
 		   void *arg, struct cgfs_err *reterr);
 
 /* device.c: loads cgfs_dev or takes over what is pinned. */
+/* Is the program, which is pinned last, there? */
+bool cgfs_bpf_device_pinned(struct cgfs_bpf *b);
 int cgfs_bpf_device_open(struct cgfs_bpf *b, struct cgfs_err *reterr);
 /* Runs the program cgfs_control; the caller holds the lock for NEXT. */
 int cgfs_bpf_control(struct cgfs_bpf *b, struct cgfs_control_args *args);

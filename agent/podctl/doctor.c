@@ -35,6 +35,20 @@ static json_t *capabilities(const struct cgfs_capabilities *caps)
 	return list;
 }
 
+/* The library knows only that no policy is in use, not why. */
+static void explain(struct cgfs_capabilities *caps, const struct cgfs_err *why)
+{
+	for (size_t i = 0; i < caps->n; i++) {
+		struct cgfs_capability *cap = &caps->cap[i];
+
+		if (!streq(cap->name, "bpf"))
+			continue;
+		snprintf(cap->detail, sizeof(cap->detail), "%.159s", why->text);
+		snprintf(cap->remedy, sizeof(cap->remedy),
+			 "run as root on a kernel with CONFIG_CGROUP_BPF");
+	}
+}
+
 static int examine(struct args *a, json_t **ret, struct cgfs_err *reterr)
 {
 	auto_free struct cgfs_capabilities *caps = calloc(1, sizeof(*caps));
@@ -46,10 +60,9 @@ static int examine(struct args *a, json_t **ret, struct cgfs_err *reterr)
 	r = direct_open(a, DIRECT_PROBE, &d, reterr);
 	if (r < 0)
 		return r;
-	if (d.policy_error.code)
-		cgfs_capability_add(caps, "bpf", false, d.policy_error.text,
-				    "run as root on a kernel with CONFIG_CGROUP_BPF");
 	r = cgfs_probe(d.c, caps, reterr);
+	if (d.policy_error.code)
+		explain(caps, &d.policy_error);
 	if (r == 0) {
 		*ret = json_pack("{s:s, s:s, s:s, s:o, s:o}", "version", cgfs_version(), "layout",
 				 cgfs_layout_name(cgfs_layout(d.c)), "root", cgfs_root(d.c),
