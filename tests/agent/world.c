@@ -205,6 +205,8 @@ static void sweep(const struct world *w)
 
 /* --- the agent ------------------------------------------------------------------------------ */
 
+void (*world_child_hook)(void);
+
 static void exec_agent(struct world *w, const char *const *args)
 {
 	const char *argv[32] = { "cgfs-agent", "-v4", "--listen", w->socket, "--root", w->root };
@@ -224,6 +226,8 @@ static void exec_agent(struct world *w, const char *const *args)
 	}
 	for (; args && *args; args++)
 		argv[n++] = *args;
+	if (world_child_hook)
+		world_child_hook();
 	exit(agent_main(n, (char **)argv));
 }
 
@@ -264,6 +268,32 @@ static bool runs_containers(void)
 	       access("/usr/bin/runc", X_OK) == 0;
 }
 
+static struct world *world_new(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	w->agent = -1;
+	strcpy(w->dir, "/tmp/cgfs-test-agent-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->socket, sizeof(w->socket), "unix:%s/socket", w->dir);
+	snprintf(w->root, sizeof(w->root), "/%s", strrchr(w->dir, '/') + 1);
+	snprintf(w->pins, sizeof(w->pins), "/sys/fs/bpf/%s", strrchr(w->dir, '/') + 1);
+	return w;
+}
+
+int world_alone(void **state)
+{
+	struct world *w;
+
+	if (geteuid() != 0)
+		tap_skip("cgroups need root");
+	w = world_new();
+	w->kernel = w->alone = true;
+	*state = w;
+	return 0;
+}
+
 static int start(void **state, bool kernel)
 {
 	struct world *w;
@@ -275,16 +305,9 @@ static int start(void **state, bool kernel)
 		tap_skip("containers need root");
 	if (kernel && !runs_containers())
 		tap_skip("neither crun nor runc is installed");
-	w = calloc(1, sizeof(*w));
-	assert_non_null(w);
+	w = world_new();
 	*state = w;
 	w->kernel = kernel;
-	w->agent = -1;
-	strcpy(w->dir, "/tmp/cgfs-test-agent-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	snprintf(w->socket, sizeof(w->socket), "unix:%s/socket", w->dir);
-	snprintf(w->root, sizeof(w->root), "/%s", strrchr(w->dir, '/') + 1);
-	snprintf(w->pins, sizeof(w->pins), "/sys/fs/bpf/%s", strrchr(w->dir, '/') + 1);
 	if (kernel)
 		make_rootfs(w);
 	world_start_agent(w, NULL);
@@ -327,7 +350,7 @@ int world_stop(void **state)
 	size_t left;
 
 	client_close(w->c);
-	code = stop_agent(w);
+	code = w->alone ? 0 : stop_agent(w);
 	left = world_leftovers(w);
 	if (w->kernel && left > 0)
 		sweep(w);

@@ -22,6 +22,7 @@ struct world {
 	char socket[96]; /* "unix:..." */
 	char root[64];	 /* of the pods, in each hierarchy */
 	char pins[96];
+	bool alone;	  /* no agent was started */
 	bool kernel;	  /* makes cgroups and containers: root only */
 	struct client *c; /* negotiated */
 };
@@ -30,8 +31,13 @@ struct world {
  * whole one, which skips where a container cannot be run.  *state becomes the world. */
 int world_plain(void **state);
 int world_kernel(void **state);
+/* Names, and no agent. */
+int world_alone(void **state);
 /* SIGTERM; checks that the agent exits with 0 and that nothing is left anywhere. */
 int world_stop(void **state);
+
+/* Called in the agent's process before it starts. */
+extern void (*world_child_hook)(void);
 
 /* The parts of the above.  @args: more options, NULL-terminated. */
 void world_start_agent(struct world *w, const char *const *args);
