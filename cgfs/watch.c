@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-/* While usage is over a threshold that cannot tell when it falls. */
+/* Between two looks while usage is over a threshold. */
 #define FALL_US 250000
 
 struct memory_watch {
@@ -57,46 +57,65 @@ static int refuse(const struct cgfs_group *g, int code, const char *what, const 
 
 /* -- memory ---------------------------------------------------------------------------------- */
 
-static void memory_look(struct cgfs_group *g);
+static void memory_fired(struct cgfs_group *g);
 
-/* Below again: from now on it can fire. */
-static void memory_rearm(struct cgfs_group *g)
+static int memory_arm(struct cgfs_group *g)
 {
 	struct memory_watch *m = &g->watch->memory;
 
 	m->above = false;
-	/* The group may have got a memory.high of its own meanwhile: then that is the alarm. */
-	(void)!threshold_ops(g->c)->arm(g, &m->wire, m->high, m->low, memory_look);
+	return threshold_ops(g->c)->arm(g, &m->wire, m->high, memory_fired);
 }
 
-static void memory_look(struct cgfs_group *g)
+static void memory_event(struct cgfs_group *g, uint64_t usage)
 {
-	const struct threshold_ops *ops = threshold_ops(g->c);
 	struct memory_watch *m = &g->watch->memory;
 	struct cgfs_event ev;
-	uint64_t usage;
 
-	if (!m->high || ops->usage(g, &usage) < 0)
-		return;
-	if (m->above) {
-		if (usage <= m->low)
-			memory_rearm(g);
-		else if (ops->once)
-			events_timer(g->c, FALL_US);
-		return;
-	}
-	/* memory.events also changes for other reasons than memory.high; and reclaim may have
-	 * pushed usage back to the line by the time that it is read. */
-	if (usage + (usage >> 6) < m->high)
-		return;
 	m->above = true;
-	ops->fired(g, &m->wire);
+	threshold_ops(g->c)->fired(g, &m->wire);
 	events_init(&ev, CGFS_EVENT_MEMORY_THRESHOLD, g);
 	ev.threshold = m->high;
 	ev.value = usage;
 	events_push(g->c, &ev);
-	if (ops->once)
+}
+
+/* Neither version tells when usage has fallen far enough: look until it has. */
+static void memory_fall(struct cgfs_group *g, uint64_t usage)
+{
+	if (usage > g->watch->memory.low)
 		events_timer(g->c, FALL_US);
+	else
+		/* It may have a memory.high of its own by now: then that is the alarm. */
+		(void)!memory_arm(g);
+}
+
+/* Usage may be below again by the time that this runs; it has been above all the same. */
+static void memory_fired(struct cgfs_group *g)
+{
+	struct memory_watch *m = &g->watch->memory;
+	uint64_t usage;
+
+	if (!m->high || threshold_ops(g->c)->usage(g, &usage) < 0)
+		return;
+	if (!m->above && threshold_ops(g->c)->crossed(g, &m->wire))
+		memory_event(g, usage);
+	if (m->above)
+		memory_fall(g, usage);
+}
+
+/* When the watch begins, and while usage is above: nothing has fired, usage itself counts. */
+static void memory_look(struct cgfs_group *g)
+{
+	struct memory_watch *m = &g->watch->memory;
+	uint64_t usage;
+
+	if (!m->high || threshold_ops(g->c)->usage(g, &usage) < 0)
+		return;
+	if (!m->above && usage >= m->high)
+		memory_event(g, usage);
+	if (m->above)
+		memory_fall(g, usage);
 }
 
 int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t threshold_bytes,
@@ -119,10 +138,9 @@ int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t threshold_bytes,
 	ops->disarm(g, &w->memory.wire);
 	w->memory.high = threshold_bytes;
 	w->memory.low = threshold_bytes - hysteresis_bytes;
-	w->memory.above = false;
 	if (!threshold_bytes)
 		return 0;
-	r = ops->arm(g, &w->memory.wire, w->memory.high, w->memory.low, memory_look);
+	r = memory_arm(g);
 	if (r < 0) {
 		ops->disarm(g, &w->memory.wire);
 		w->memory.high = 0;

@@ -86,6 +86,19 @@ static void v1_swap(struct cgfs_stats *s, enum cgfs_stat swap, uint64_t memory)
 		s->value[swap] = s->value[swap] > memory ? s->value[swap] - memory : 0;
 }
 
+/* v1 counts events where they happen and nowhere above: for a pod that is not the whole. */
+static void v1_local(const struct cgfs_group *g, struct cgfs_stats *s, enum cgfs_stat whole,
+		     enum cgfs_stat local)
+{
+	if (!s->available[whole])
+		return;
+	ctl_stat_set(s, local, s->value[whole]);
+	if (g->is_pod) {
+		s->available[whole] = false;
+		s->value[whole] = 0;
+	}
+}
+
 static int v1_files(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_err *reterr)
 {
 	static const struct {
@@ -110,6 +123,7 @@ static int v1_files(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_
 		if (r < 0)
 			return r;
 	}
+	v1_local(d->g, s, CGFS_STAT_MEMORY_EVENTS_MAX, CGFS_STAT_MEMORY_LOCAL_MAX);
 	v1_unlimited(s, CGFS_STAT_MEMORY_MAX);
 	v1_unlimited(s, CGFS_STAT_MEMORY_LOW);
 	/* An unset soft limit protects nothing; "max" would read as protecting everything. */
@@ -153,6 +167,8 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		if (r == 0)
 			r = ctl_stat_keyed(d, KEPT_MEMORY_EVENTS, "memory.oom_control", events,
 					   ARRAY_SIZE(events), s, reterr);
+		v1_local(d->g, s, CGFS_STAT_MEMORY_EVENTS_OOM_KILL,
+			 CGFS_STAT_MEMORY_LOCAL_OOM_KILL);
 	}
 	if (r == 0 && (what & CGFS_READ_MEMORY_STAT))
 		r = ctl_stat_keyed(d, KEPT_MEMORY_STAT, "memory.stat", stat, ARRAY_SIZE(stat), s,

@@ -31,25 +31,17 @@ static int v1_usage(struct cgfs_group *g, uint64_t *ret)
 	return usage_of(g, "memory.usage_in_bytes", ret);
 }
 
-static int v1_line(struct cgfs_group *g, struct threshold_wire *w, uint64_t bytes)
+static int v1_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
+		  void (*fn)(struct cgfs_group *g))
 {
 	int hierarchy = g->c->place[CGFS_MEMORY].hierarchy, dir, r;
 	char text[64];
 
-	r = group_dir(g, hierarchy, &dir, NULL);
-	if (r < 0)
-		return r;
-	snprintf(text, sizeof(text), "%d %d %" PRIu64, w->counter, w->usage.fd, bytes);
-	return fs_write_at(g->c, dir, "cgroup.event_control", text);
-}
-
-static int v1_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high, uint64_t low,
-		  void (*fn)(struct cgfs_group *g))
-{
-	int hierarchy = g->c->place[CGFS_MEMORY].hierarchy, dir, r;
-
-	if (w->counter >= 0)
-		return 0; /* the kernel goes on telling */
+	if (w->counter >= 0) {
+		/* The kernel goes on telling; what it has told so far was of the fall. */
+		(void)!read(w->counter, text, sizeof(uint64_t));
+		return 0;
+	}
 	r = group_dir(g, hierarchy, &dir, NULL);
 	if (r < 0)
 		return r;
@@ -57,11 +49,18 @@ static int v1_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 	if (w->usage.fd < 0)
 		return w->usage.fd;
 	r = events_add_counter(g, fn, &w->counter);
-	if (r == 0)
-		r = v1_line(g, w, high);
-	if (r == 0 && low && low != high)
-		r = v1_line(g, w, low);
-	return r;
+	if (r < 0)
+		return r;
+	snprintf(text, sizeof(text), "%d %d %" PRIu64, w->counter, w->usage.fd, high);
+	return fs_write_at(g->c, dir, "cgroup.event_control", text);
+}
+
+/* The eventfd has no other reason to fire; from below, a crossing is one upwards. */
+static bool v1_crossed(struct cgfs_group *g, const struct threshold_wire *w)
+{
+	(void)g;
+	(void)w;
+	return true;
 }
 
 static void v1_fired(struct cgfs_group *g, struct threshold_wire *w)
@@ -76,7 +75,7 @@ static void v1_disarm(struct cgfs_group *g, struct threshold_wire *w)
 	fs_close(g->c, &w->usage.fd);
 }
 
-static const struct threshold_ops v1 = { v1_usage, v1_arm, v1_fired, v1_disarm, false };
+static const struct threshold_ops v1 = { v1_usage, v1_arm, v1_crossed, v1_fired, v1_disarm };
 
 /* -- v2 ------------------------------------------------------------------------------------ */
 
@@ -88,6 +87,30 @@ static int v2_usage(struct cgfs_group *g, uint64_t *ret)
 static struct cgfs_dir v2_dir(struct cgfs_group *g)
 {
 	return (struct cgfs_dir){ g, g->c->place[CGFS_MEMORY].hierarchy, NULL };
+}
+
+/* How often the group itself, not one below it, went over its memory.high. */
+static uint64_t v2_count(struct cgfs_group *g)
+{
+	struct cgfs_dir d = v2_dir(g);
+	struct cgfs_line line;
+	const char *text;
+	char buf[512];
+	size_t len;
+	ssize_t n = dir_read(&d, "memory.events.local", buf, sizeof(buf), NULL);
+
+	text = buf;
+	len = n > 0 ? (size_t)n : 0;
+	while (cgfs_parse_line(&text, &len, &line) > 0) {
+		if (line.key_len == 4 && strncmp(line.key, "high", 4) == 0)
+			return line.value;
+	}
+	return 0;
+}
+
+static bool v2_crossed(struct cgfs_group *g, const struct threshold_wire *w)
+{
+	return w->armed && v2_count(g) > w->count;
 }
 
 /* Puts back what memory.high was, unless somebody has set it meanwhile. */
@@ -106,7 +129,7 @@ static void v2_restore(struct cgfs_group *g, struct threshold_wire *w)
 		(void)!dir_write(&d, "memory.high", w->before, NULL);
 }
 
-static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high, uint64_t low,
+static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 		  void (*fn)(struct cgfs_group *g))
 {
 	struct cgfs_dir d = v2_dir(g);
@@ -115,7 +138,6 @@ static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 	ssize_t n;
 	int r;
 
-	(void)low;
 	n = dir_read(&d, "memory.high", w->before, sizeof(w->before), NULL);
 	if (n < 0)
 		return (int)n;
@@ -131,6 +153,7 @@ static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 		if (r < 0)
 			return r;
 	}
+	w->count = v2_count(g);
 	r = dir_write_limit(&d, "memory.high", high, "max", NULL);
 	if (r < 0)
 		return r;
@@ -147,7 +170,9 @@ static void v2_disarm(struct cgfs_group *g, struct threshold_wire *w)
 	events_unwatch(g->c, w->fn, &w->wd);
 }
 
-static const struct threshold_ops v2 = { v2_usage, v2_arm, v2_restore, v2_disarm, true };
+static const struct threshold_ops v2 = {
+	v2_usage, v2_arm, v2_crossed, v2_restore, v2_disarm, true
+};
 
 const struct threshold_ops *threshold_ops(const struct cgfs *c)
 {

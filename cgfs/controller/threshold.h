@@ -13,19 +13,21 @@ struct threshold_wire {
 	int wd;				  /* v2: of memory.events */
 	void (*fn)(struct cgfs_group *g); /* v2: whom it calls */
 	bool armed;			  /* v2: memory.high is ours */
-	uint64_t set;			  /* v2: what we set it to */
-	char before[32];		  /* v2: what it was */
+	uint64_t count;	 /* v2: how often the group itself had been over a memory.high before */
+	uint64_t set;	 /* v2: what we set it to */
+	char before[32]; /* v2: what it was */
 };
 
 struct threshold_ops {
 	int (*usage)(struct cgfs_group *g, uint64_t *ret);
-	/* From now on @fn is called when usage goes over @high (v1: also at @low). */
-	int (*arm)(struct cgfs_group *g, struct threshold_wire *w, uint64_t high, uint64_t low,
+	/* From now on @fn is called when usage may have gone over @high. */
+	int (*arm)(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 		   void (*fn)(struct cgfs_group *g));
+	/* In @fn: has it, since it was armed?  Usage may be lower again by now. */
+	bool (*crossed)(struct cgfs_group *g, const struct threshold_wire *w);
 	/* It has fired; the kernel's state goes back to what it was. */
 	void (*fired)(struct cgfs_group *g, struct threshold_wire *w);
 	void (*disarm)(struct cgfs_group *g, struct threshold_wire *w);
-	bool once; /* has to be armed again, and does not tell when usage falls */
 };
 
 /* NULL without a memory controller. */

@@ -95,7 +95,7 @@ CGFS_API CGFS_CHECK int cgfs_event_read(struct cgfs *c, struct cgfs_event *ret_e
  * v1: the kernel's own threshold notification.  v2 has none, so memory.high stands in for it:
  * it is set to the threshold, its event is awaited, and what memory.high was before is put
  * back at once; processes that allocate in that moment are slowed down by a little reclaim.
- * While usage stays above, v2 is looked at four times a second to see it fall.
+ * While usage stays above, it is looked at four times a second to see it fall.
  *
  * Errors:  -EINVAL  the hysteresis is not below the threshold
  *          -ENODEV  no memory controller on this host
