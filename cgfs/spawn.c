@@ -9,6 +9,7 @@
  *
  * Kernel: clone(2); kernel/cgroup/cgroup.c cgroup_procs_write_start()
  */
+#include "controller/table.h"
 #include "core.h"
 
 #include <linux/sched.h>
@@ -34,6 +35,44 @@ static pid_t clone_into(int cgroup_fd, int *ret_pidfd)
 	return pid < 0 ? -errno : pid;
 }
 
+/*
+ * The kernel refuses a fork over pids.max, but nobody who moves in; on v1 our child moves in.
+ * So what clone3 does on cgroup2 is done by hand: one too many, and the child has to go.  What
+ * it costs while there is no limit is one read each of two files that stay open.
+ */
+static bool pids_limited(struct cgfs_group *g, uint64_t *ret_max)
+{
+	struct cgfs_dir d = { g, g->c->place[CGFS_PIDS].hierarchy, NULL };
+	char text[32];
+	ssize_t n = dir_read_kept(&d, KEPT_PIDS_MAX, "pids.max", text, sizeof(text));
+
+	return n > 0 && cgfs_parse_u64(text, (size_t)n, ret_max) == 0 && *ret_max != CGFS_MAX;
+}
+
+/* In the child, once it is counted.  Two that come at once may both be sent away, none stays. */
+static int pids_check(struct cgfs_group *g, bool unified, struct cgfs_err *err)
+{
+	const struct place *p = &g->c->place[CGFS_PIDS];
+
+	if (p->version == CGFS_NONE || (unified && p->hierarchy == g->c->unified))
+		return 0;
+	for (; g; g = g->pod) {
+		struct cgfs_dir d = { g, p->hierarchy, NULL };
+		uint64_t max, current;
+		char text[32];
+		ssize_t n;
+
+		if (!pids_limited(g, &max))
+			continue;
+		n = dir_read(&d, "pids.current", text, sizeof(text), err);
+		if (n < 0)
+			return (int)n;
+		if (cgfs_parse_u64(text, (size_t)n, &current) == 0 && current > max)
+			return dir_error(&d, -EAGAIN, "fork beyond", "pids.max", NULL, err);
+	}
+	return 0;
+}
+
 /* In the child: what the clone did not do.  @unified: it is in its cgroup2 directory already. */
 static int enter(struct cgfs_group *g, bool unified, struct cgfs_err *err)
 {
@@ -47,7 +86,7 @@ static int enter(struct cgfs_group *g, bool unified, struct cgfs_err *err)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return pids_check(g, unified, err);
 }
 
 /* The child's word: nothing (the pipe closes at exec, or by it) or what went wrong. */
@@ -104,8 +143,8 @@ static int spawn(struct cgfs_group *g, pid_t *ret_pid, int *ret_pidfd, struct cg
 		    : await_child(pipefd[0], &err);
 	close(pipefd[0]);
 	if (r < 0) {
-		if (pid > 0)
-			waitpid(pid, NULL, 0);
+		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
 		if (pidfd >= 0)
 			close(pidfd);
 		if (reterr)
