@@ -170,9 +170,7 @@ static void v2_disarm(struct cgfs_group *g, struct threshold_wire *w)
 	events_unwatch(g->c, w->fn, &w->wd);
 }
 
-static const struct threshold_ops v2 = {
-	v2_usage, v2_arm, v2_crossed, v2_restore, v2_disarm, true
-};
+static const struct threshold_ops v2 = { v2_usage, v2_arm, v2_crossed, v2_restore, v2_disarm };
 
 const struct threshold_ops *threshold_ops(const struct cgfs *c)
 {
