@@ -100,12 +100,49 @@ static int await_child(int fd, struct cgfs_err *ret)
 	return n == (ssize_t)sizeof(*ret) ? ret->code : n < 0 ? -errno : n == 1 ? 0 : -EPIPE;
 }
 
+/* One fork.  @unified: by CLONE_INTO_CGROUP.  In the child *ret_pid is 0. */
+static int attempt(struct cgfs_group *g, bool unified, pid_t *ret_pid, int *ret_pidfd,
+		   struct cgfs_err *err)
+{
+	int pipefd[2], pidfd = -EBADF, r;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return cgfs_err_set(err, -errno, "pipe", NULL, NULL, NULL);
+	pid = clone_into(unified ? g->dir[g->c->unified] : -EBADF, &pidfd);
+	if (pid == 0) {
+		close(pipefd[0]);
+		r = enter(g, unified, err);
+		(void)!write(pipefd[1], err, r < 0 ? sizeof(*err) : 1);
+		if (r < 0)
+			_exit(126);
+		close(pipefd[1]);
+		*ret_pid = 0;
+		return 0;
+	}
+	close(pipefd[1]);
+	r = pid < 0 ? cgfs_err_set(err, pid, "clone3 into", g->path, NULL, NULL)
+		    : await_child(pipefd[0], err);
+	close(pipefd[0]);
+	if (r == 0) {
+		*ret_pid = pid;
+		*ret_pidfd = pidfd;
+		return 0;
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (pidfd >= 0)
+		close(pidfd);
+	if (r == -EPIPE)
+		cgfs_err_set(err, r, NULL, g->path, NULL, "the child died before it had joined");
+	return r;
+}
+
 static int spawn(struct cgfs_group *g, pid_t *ret_pid, int *ret_pidfd, struct cgfs_err *reterr)
 {
 	struct cgfs_err err = { 0 };
 	bool unified = g->c->unified >= 0;
-	int pipefd[2], pidfd = -EBADF, r, fd = -EBADF;
-	pid_t pid;
+	int r, fd;
 
 	if (g->is_pod || g->state != GROUP_LIVE)
 		return cgfs_err_set(reterr, -EINVAL, NULL, g->path, NULL,
@@ -119,41 +156,17 @@ static int spawn(struct cgfs_group *g, pid_t *ret_pid, int *ret_pidfd, struct cg
 		if (r < 0)
 			return r;
 	}
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
-		return cgfs_err_set(reterr, -errno, "pipe", NULL, NULL, NULL);
-
-	pid = clone_into(unified ? g->dir[g->c->unified] : -EBADF, &pidfd);
-	if (pid < 0 && unified && pid != -EAGAIN && pid != -ENOMEM) {
-		/* No CLONE_INTO_CGROUP before 5.7, or a seccomp filter that knows no clone3. */
-		unified = false;
-		pid = clone_into(-EBADF, &pidfd);
-	}
-	if (pid == 0) {
-		close(pipefd[0]);
-		r = enter(g, unified, &err);
-		(void)!write(pipefd[1], &err, r < 0 ? sizeof(err) : 1);
-		if (r < 0)
-			_exit(126);
-		close(pipefd[1]);
-		*ret_pid = 0;
-		return 0;
-	}
-	close(pipefd[1]);
-	r = pid < 0 ? cgfs_err_set(&err, pid, "clone3 into", g->path, NULL, NULL)
-		    : await_child(pipefd[0], &err);
-	close(pipefd[0]);
-	if (r < 0) {
-		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		if (pidfd >= 0)
-			close(pidfd);
-		if (reterr)
-			*reterr = err;
-		return r;
-	}
-	*ret_pid = pid;
-	*ret_pidfd = pidfd;
-	return 0;
+	r = attempt(g, unified, ret_pid, ret_pidfd, &err);
+	/*
+	 * Once more, by cgroup.procs: a seccomp filter may know no clone3, there is no
+	 * CLONE_INTO_CGROUP before 5.7, and 6.18 kills whatever is cloned into a cgroup whose
+	 * cgroup.kill was ever written.
+	 */
+	if (unified && (r == -EPIPE || r == -ENOSYS || r == -EPERM || r == -E2BIG || r == -EINVAL))
+		r = attempt(g, false, ret_pid, ret_pidfd, &err);
+	if (r < 0 && reterr)
+		*reterr = err;
+	return r;
 }
 
 int cgfs_group_spawn(struct cgfs_group *g, pid_t *ret_pid, int *ret_pidfd, struct cgfs_err *reterr)
