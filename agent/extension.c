@@ -168,10 +168,10 @@ void extension_create_pod(struct agent *a, struct request *rq)
 		request_fail(rq, HR_SYSTEM_EXISTS, "pod %s already exists", id);
 		return;
 	}
-	if (resources)
-		text = json_dumps(resources, JSON_COMPACT);
-	r = cgfs_id_check(id, &err);
-	if (r == 0 && text)
+	/* Absent is empty: the default devices, which somebody must keep. */
+	text = resources ? json_dumps(resources, JSON_COMPACT) : strdup("{}");
+	r = text ? cgfs_id_check(id, &err) : -ENOMEM;
+	if (r == 0)
 		r = cgfs_resources_from_oci(text, strlen(text), &res, &err);
 	/* The devices that OCI appends stand last: without them the list is what was asked. */
 	if (r == 0 && res && exact) {
