@@ -186,7 +186,7 @@ static void stats_are_not_empty_after_work(void **state)
 					      "memory/cache", "memory/pg_fault",
 					      "memory/total_rss" };
 	struct world *w = *state;
-	const bool has_memory = world_has_memory();
+	const bool has_memory = world_has_memory(w);
 
 	world_create(w, "sb", "sb", NULL);
 	world_create(w, "c", "sb", work);
@@ -207,7 +207,7 @@ static void limit_of_128_mib_is_read_back(void **state)
 	struct world *w = *state;
 
 	world_create(w, "sb", "sb", NULL);
-	if (!world_has_memory()) {
+	if (!world_has_memory(w)) {
 		/* As clear as an error can be. */
 		world_refuse(w, MSG_CREATE,
 			     world_create_body(w, "c",
@@ -320,7 +320,7 @@ static void two_containers_keep_their_own_figures(void **state)
 	struct world *w = *state;
 	char script[128];
 
-	world_need_memory();
+	world_need_memory(w);
 	world_create(w, "sb", "sb", NULL);
 	for (int i = 0; i < 2; i++) {
 		snprintf(script, sizeof(script), hold, of_two[i].held / MIB);
@@ -380,7 +380,7 @@ static void oom_kill_is_counted_and_told(void **state)
 	uint32_t type;
 	pid_t pid;
 
-	world_need_memory();
+	world_need_memory(w);
 	sub = world_connect(w, true);
 	assert_int_equal(
 		client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err), 0);

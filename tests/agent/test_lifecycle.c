@@ -274,7 +274,7 @@ static void limit_is_reported_exactly_and_can_be_changed(void **state)
 	struct world *w = *state;
 	json_t *limit;
 
-	world_need_memory();
+	world_need_memory(w);
 	limit = json_pack("{s:{s:i}}", "memory", "limit", 134217728);
 	world_create(w, "sb", "sb", NULL);
 	world_do(w, MSG_CREATE, world_create_body(w, "c", world_spec(w, "c", "sb", NULL, limit)));
@@ -359,7 +359,7 @@ static void oom_kill_is_an_event(void **state)
 	uint32_t type;
 	pid_t pid;
 
-	world_need_memory();
+	world_need_memory(w);
 	sub = world_connect(w, true);
 	/* No swap to flee to. */
 	limit = json_pack("{s:{s:i, s:i}}", "memory", "limit", 16 << 20, "swap", 16 << 20);

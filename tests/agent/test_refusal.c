@@ -119,6 +119,7 @@ static int look_at_library(const struct world *w)
 	struct cgfs_err err = { 0 };
 	struct cgfs_bpf *b = NULL;
 	struct cgfs *c = NULL;
+	char cgroup2[96];
 	int r;
 
 	opts.pin_dir = w->pins;
@@ -133,6 +134,8 @@ static int look_at_library(const struct world *w)
 	/* Without BTF: devices are kept, what needs types is missing and says so. */
 	open_opts.root = w->root;
 	open_opts.policy = cgfs_bpf_policy(b);
+	snprintf(cgroup2, sizeof(cgroup2), "%s/cgroup2", w->dir);
+	open_opts.cgroup2_mount = cgroup2;
 	if (!caps || cgfs_open(&open_opts, &c, &err) < 0 || cgfs_probe(c, caps, &err) < 0) {
 		printf("%s\n", err.text);
 		return 1;

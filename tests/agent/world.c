@@ -121,45 +121,6 @@ bool world_group_exists(const struct world *w, const char *path)
 	return false;
 }
 
-/* Is " memory" or ",memory" with an end after it in @list? */
-static bool lists_memory(const char *list)
-{
-	for (const char *p = list; (p = strstr(p, "memory")); p++) {
-		if ((p == list || strchr(" ,", p[-1])) && strchr(" ,\n", p[6]))
-			return true;
-	}
-	return false;
-}
-
-bool world_has_memory(void)
-{
-	char mount[256], type[32], text[512], path[300];
-	FILE *f = fopen("/proc/self/mounts", "re"), *list;
-	bool found = false;
-
-	assert_non_null(f);
-	while (fscanf(f, "%*s %255s %31s %511s %*d %*d", mount, type, text) == 3) {
-		if (streq(type, "cgroup"))
-			found |= lists_memory(text);
-		if (!streq(type, "cgroup2"))
-			continue;
-		snprintf(path, sizeof(path), "%s/cgroup.controllers", mount);
-		list = fopen(path, "re");
-		assert_non_null(list);
-		if (fgets(text, sizeof(text), list))
-			found |= lists_memory(text);
-		fclose(list);
-	}
-	fclose(f);
-	return found;
-}
-
-void world_need_memory(void)
-{
-	if (!world_has_memory())
-		tap_skip("this kernel was booted without the memory controller");
-}
-
 static int destroy_pod(void *arg, const char *id)
 {
 	struct cgfs_group *g;
@@ -483,6 +444,48 @@ void world_exit_type(struct world *w, const char *id, const char *type)
 	assert_string_equal(json_string_value(json_object_get(body, "ActivityId")), "activity");
 	assert_int_equal(json_integer_value(json_object_get(body, "Result")), 0);
 	json_decref(body);
+}
+
+/* Is " memory" or ",memory" with an end after it in @list? */
+static bool lists_memory(const char *list)
+{
+	for (const char *p = list; (p = strstr(p, "memory")); p++) {
+		if ((p == list || strchr(" ,", p[-1])) && strchr(" ,\n", p[6]))
+			return true;
+	}
+	return false;
+}
+
+bool world_has_memory(struct world *w)
+{
+	char mount[256], type[32], text[512], path[300];
+	FILE *f, *list;
+	bool found = false;
+
+	/* It answers when it is ready: when it has mounted what it wants to. */
+	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL));
+	f = fopen("/proc/self/mounts", "re");
+	assert_non_null(f);
+	while (fscanf(f, "%*s %255s %31s %511s %*d %*d", mount, type, text) == 3) {
+		if (streq(type, "cgroup"))
+			found |= lists_memory(text);
+		if (!streq(type, "cgroup2"))
+			continue;
+		snprintf(path, sizeof(path), "%s/cgroup.controllers", mount);
+		list = fopen(path, "re");
+		assert_non_null(list);
+		if (fgets(text, sizeof(text), list))
+			found |= lists_memory(text);
+		fclose(list);
+	}
+	fclose(f);
+	return found;
+}
+
+void world_need_memory(struct world *w)
+{
+	if (!world_has_memory(w))
+		tap_skip("this kernel was booted without the memory controller");
 }
 
 double world_figure(struct world *w, const char *id, const char *path)

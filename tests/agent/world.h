@@ -45,8 +45,8 @@ struct client *world_connect(struct world *w, bool negotiate);
 /* Directories of ours below any hierarchy, counted; prints them. */
 size_t world_leftovers(const struct world *w);
 /* Is there a memory controller in any hierarchy that is mounted?  Asks the kernel's files. */
-bool world_has_memory(void);
-void world_need_memory(void);
+bool world_has_memory(struct world *w);
+void world_need_memory(struct world *w);
 bool world_group_exists(const struct world *w, const char *path);
 
 /* One request that must succeed; its answer, or NULL where nobody wants it. */
