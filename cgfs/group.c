@@ -191,6 +191,8 @@ static int make(struct cgfs_group *g, const struct cgfs_resources *res, uint32_t
 	if (r < 0)
 		return r;
 	r = identify(g, reterr);
+	if (r == 0)
+		r = root_prepare_top(g, reterr);
 	if (r < 0)
 		return r;
 	if (res && (res->set & CGFS_SET_DEVICES)) {
@@ -244,7 +246,7 @@ static int create(struct cgfs *c, struct cgfs_group *pod, const char *id, bool i
 		g->state = GROUP_REMOVED;
 		cgfs_group_close(g);
 		if (!root_was_there)
-			(void)!cgfs_root_remove(c, NULL);
+			root_unmake(c);
 		return r;
 	}
 	*ret = g;
@@ -290,7 +292,7 @@ static int open_group(struct cgfs *c, struct cgfs_group *pod, const char *id, bo
 			r = group_dir(g, i, &fd, reterr);
 	}
 	if (r == -ENOENT) {
-		cgfs_err_set(reterr, r, NULL, NULL, NULL, "there is none in %s", c->root);
+		cgfs_err_set(reterr, r, NULL, NULL, NULL, "there is none in %s", cgfs_root(c));
 	} else if (r == 0) {
 		r = identify(g, reterr);
 		if (r == -ENOENT)

@@ -52,7 +52,7 @@ const char *cgfs_layout_name(enum cgfs_layout layout)
 static int check_root(const char *root, struct cgfs_err *reterr)
 {
 	char part[CGFS_ID_MAX + 1];
-	const char *p = streq(root, "/") ? "" : root;
+	const char *p = root;
 
 	if (root[0] != '/' || strlen(root) >= 1024)
 		return cgfs_err_set(reterr, -EINVAL, "open pods root", NULL, root,
@@ -168,9 +168,12 @@ int cgfs_open(const struct cgfs_open_opts *user, struct cgfs **ret, struct cgfs_
 			return r;
 		memcpy(&opts, user, user->sz < sizeof(opts) ? user->sz : sizeof(opts));
 	}
+	if (opts.top && opts.root)
+		return cgfs_err_set(reterr, -EINVAL, "open pods root", NULL, opts.root,
+				    "top and root do not go together");
 	if (!opts.root)
-		opts.root = "/pods";
-	r = check_root(opts.root, reterr);
+		opts.root = opts.top ? "" : "/pods";
+	r = opts.top ? 0 : check_root(opts.root, reterr);
 	if (r < 0)
 		return r;
 
@@ -178,7 +181,7 @@ int cgfs_open(const struct cgfs_open_opts *user, struct cgfs **ret, struct cgfs_
 	if (!c)
 		return cgfs_err_set(reterr, -ENOMEM, "open context", NULL, NULL, NULL);
 	c->fs = opts.fs ? opts.fs : cgfs_fs_kernel();
-	c->root = strdup(streq(opts.root, "/") ? "" : opts.root);
+	c->root = strdup(opts.root);
 	c->written = opts.written;
 	c->written_user = opts.written_user;
 	if (opts.mounts)

@@ -4,6 +4,7 @@
  * Words the errors of the file system; knows no controller.
  */
 #include "controller/table.h"
+#include "controller/unified_v1.h"
 #include "core.h"
 
 #include <inttypes.h>
@@ -104,6 +105,48 @@ static int remember(const struct cgfs_dir *d, const char *file)
 	return 0;
 }
 
+/* Where a member's entry is one of `unified`, it is that. */
+static void asked_unified(const struct asked *a, struct cgfs_written *w)
+{
+	const struct unified_plan *u = a->unified;
+	unsigned int from = 0;
+
+	if (!u || !w->members)
+		return;
+	if (w->members == CGFS_SET_IO_DEVICES && w->entry >= u->n_given)
+		from = u->io_from[w->entry - u->n_given];
+	else if (w->members != CGFS_SET_IO_DEVICES)
+		from = u->from[__builtin_ctzll(w->members)];
+	if (from) {
+		w->members = CGFS_SET_UNIFIED;
+		w->entry = from - 1;
+	}
+}
+
+static void tell(const struct cgfs_dir *d, const char *file, const char *value)
+{
+	struct cgfs *c = d->g->c;
+	const struct asked *a = &c->asked;
+	struct cgfs_written w = {
+		.controller = a->ctl,
+		.version = c->place[a->ctl].version,
+		.file = file,
+		.value = value,
+		.entry = a->entry,
+	};
+	char path[1024];
+
+	group_file_path(d->g, d->hierarchy, file, path, sizeof(path));
+	w.path = path;
+	if (a->set == CGFS_SET_UNIFIED)
+		w.members = CGFS_SET_UNIFIED;
+	else
+		w.members = ctl_members(a->ctl, w.version, file, value, a->set);
+	if (a->set != CGFS_SET_UNIFIED)
+		asked_unified(a, &w);
+	c->written(c->written_user, &w);
+}
+
 int dir_write(const struct cgfs_dir *d, const char *file, const char *value,
 	      struct cgfs_err *reterr)
 {
@@ -118,6 +161,8 @@ int dir_write(const struct cgfs_dir *d, const char *file, const char *value,
 	}
 	fd = start(d, file, buf, sizeof(buf), &name);
 	r = fd < 0 ? fd : fs_write_at(d->g->c, fd, name, value);
+	if (r == 0 && d->g->c->asked.on)
+		tell(d, file, value);
 	return r < 0 ? dir_error(d, r, "write", file, value, reterr) : 0;
 }
 

@@ -4,6 +4,7 @@
  * before the first write, rolled back after a refusal.  Names no control file.
  */
 #include "controller/table.h"
+#include "controller/unified_v1.h"
 #include "core.h"
 
 #include <stdio.h>
@@ -61,59 +62,17 @@ static uint64_t handled(enum cgfs_controller ctl, enum cgfs_version_id version)
 	return ops ? ops->handles : 0;
 }
 
-/* The controller of a `unified` key, "memory" of "memory.high"; -ENOENT for any other. */
-static int unified_controller(const char *file)
-{
-	char name[32];
-	size_t n = strcspn(file, ".");
-
-	if (n >= sizeof(name))
-		return -ENOENT;
-	memcpy(name, file, n);
-	name[n] = '\0';
-	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
-		const char *v2 = ctl_name(ctl, CGFS_V2);
-
-		if (v2 && streq(v2, name))
-			return ctl;
-	}
-	return -ENOENT;
-}
-
-static int plan_unified(const struct cgfs *c, const struct cgfs_unified *u, struct cgfs_err *reterr)
-{
-	int ctl = unified_controller(u->file);
-
-	if (ctl < 0)
-		return cgfs_err_set(reterr, -ENODEV, "set unified", NULL, u->file,
-				    "no such controller");
-	if (c->place[ctl].version == CGFS_NONE)
-		return cgfs_err_set(reterr, -ENODEV, "set unified", NULL, u->file,
-				    "the %s controller is not on this host",
-				    cgfs_controller_name(ctl));
-	if (c->place[ctl].version != CGFS_V2)
-		return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", NULL, u->file,
-				    "the %s controller is on cgroup v1 here",
-				    cgfs_controller_name(ctl));
-	if (!c->place[ctl].ops)
-		return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", NULL, u->file,
-				    "the %s controller is not driven by this version of cgfs",
-				    cgfs_controller_name(ctl));
-	return 0;
-}
-
 bool devices_enforced(const struct cgfs *c)
 {
 	return c->policy || c->place[CGFS_DEVICES].version == CGFS_V1;
 }
 
-int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr)
+/* Each member against the controller that would take it. */
+static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
+			struct cgfs_err *reterr)
 {
 	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED | CGFS_SET_ALLOW_OOM_KILL;
-	int r = cgfs_resources_check(res, reterr);
 
-	if (r < 0)
-		return r;
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++)
 		known |= handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2);
 	if (res->set & ~known)
@@ -133,8 +92,26 @@ int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struc
 					    "cgroup v%d's %s controller has no such limit", version,
 					    cgfs_controller_name(ctl));
 	}
-	for (size_t i = 0; (res->set & CGFS_SET_UNIFIED) && i < res->n_unified; i++) {
-		r = plan_unified(c, &res->unified[i], reterr);
+	return 0;
+}
+
+int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr)
+{
+	struct unified_plan u;
+	int r = cgfs_resources_check(res, reterr);
+
+	if (r == 0)
+		r = plan_members(c, res, reterr);
+	if (r < 0)
+		return r;
+	if (res->set & CGFS_SET_UNIFIED) {
+		r = unified_plan(c, res, &u, reterr);
+		if (r == 0) {
+			r = cgfs_resources_check(&u.res, reterr);
+			if (r < 0)
+				cgfs_err_context(reterr, r, "set unified");
+		}
+		unified_plan_free(&u);
 		if (r < 0)
 			return r;
 	}
@@ -146,21 +123,21 @@ int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struc
 }
 
 /* unified: one write per line, since the kernel takes one key of a keyed file at a time. */
-static int apply_unified(const struct cgfs_dir *d, const struct cgfs_unified *u,
+static int write_unified(const struct cgfs_dir *d, const struct unified_write *w,
 			 struct cgfs_err *reterr)
 {
-	auto_free char *copy = strdup(u->value);
+	auto_free char *copy = strdup(w->value);
 	char *save = NULL;
 	int r = 0;
 
 	if (!copy)
-		return dir_error(d, -ENOMEM, "write", u->file, NULL, reterr);
+		return dir_error(d, -ENOMEM, "write", w->file, NULL, reterr);
 	for (char *line = strtok_r(copy, "\n", &save); line && r == 0;
 	     line = strtok_r(NULL, "\n", &save))
-		r = dir_write(d, u->file, line, reterr);
+		r = dir_write(d, w->file, line, reterr);
 	/* The kernel has no such file, or does not have it for this group. */
 	if (r == -ENOENT)
-		return dir_error(d, -ENODEV, "write", u->file, u->value, reterr);
+		return dir_error(d, -ENODEV, "write", w->file, w->value, reterr);
 	return r;
 }
 
@@ -176,34 +153,57 @@ static int no_such_file(struct cgfs_err *reterr)
 			    "this kernel has no such file");
 }
 
-int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, struct journal *j,
-		    struct cgfs_err *reterr)
+static int apply_members(struct cgfs_group *g, const struct cgfs_resources *res,
+			 const struct unified_plan *u, struct journal *j, struct cgfs_err *reterr)
 {
-	const struct cgfs *c = g->c;
-	int r;
+	struct cgfs *c = g->c;
 
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
 		const struct place *p = &c->place[ctl];
 		struct cgfs_dir d = { g, p->hierarchy, j };
+		int r;
 
 		if (!p->ops || !(res->set & p->ops->handles))
 			continue;
+		asked_begin(c, ctl, res->set, 0);
+		c->asked.unified = u;
 		r = p->ops->apply(&d, res, reterr);
+		asked_end(c);
 		if (r == -ENOENT && dir_alive(&d))
 			r = no_such_file(reterr);
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; (res->set & CGFS_SET_UNIFIED) && i < res->n_unified; i++) {
-		struct cgfs_dir d = { g,
-				      c->place[unified_controller(res->unified[i].file)].hierarchy,
-				      j };
-
-		r = apply_unified(&d, &res->unified[i], reterr);
-		if (r < 0)
-			return r;
-	}
 	return 0;
+}
+
+static int apply_unified(struct cgfs_group *g, const struct cgfs_resources *res, struct journal *j,
+			 struct cgfs_err *reterr)
+{
+	struct cgfs *c = g->c;
+	struct unified_plan u;
+	int r;
+
+	r = unified_plan(c, res, &u, reterr);
+	if (r == 0)
+		r = apply_members(g, &u.res, &u, j, reterr);
+	for (size_t i = 0; r == 0 && i < u.n_write; i++) {
+		struct cgfs_dir d = { g, c->place[u.write[i].ctl].hierarchy, j };
+
+		asked_begin(c, u.write[i].ctl, CGFS_SET_UNIFIED, u.write[i].entry);
+		r = write_unified(&d, &u.write[i], reterr);
+		asked_end(c);
+	}
+	unified_plan_free(&u);
+	return r;
+}
+
+int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, struct journal *j,
+		    struct cgfs_err *reterr)
+{
+	if (res->set & CGFS_SET_UNIFIED)
+		return apply_unified(g, res, j, reterr);
+	return apply_members(g, res, NULL, j, reterr);
 }
 
 static int set(struct cgfs_group *g, const struct cgfs_resources *res, struct cgfs_err *reterr)
@@ -250,6 +250,9 @@ int cgfs_root_set(struct cgfs *c, const struct cgfs_resources *res, struct cgfs_
 	root.path = c->root;
 	for (int i = 0; i < HIERARCHY_MAX; i++)
 		root.dir[i] = -EBADF;
+	if (!*c->root)
+		return cgfs_err_set(reterr, -EINVAL, "set", "limits", "/",
+				    "the top of a hierarchy is the whole machine");
 	r = res->set & CGFS_SET_DEVICES
 		    ? cgfs_err_set(reterr, -EINVAL, "set", "devices", NULL,
 				   "the pods root has no device policy; every pod has one")

@@ -89,6 +89,38 @@ static int prepare(struct cgfs *c, int i, int parent_fd, int fd, bool top, struc
 	return 0;
 }
 
+/* The mount's own directory as the root. */
+static int open_top(struct cgfs *c, int i, struct cgfs_err *reterr)
+{
+	struct hierarchy *h = &c->hierarchy[i];
+	int r = i == c->unified ? subtree_enable(c, i, h->mount_fd, "", &h->enabled) : 0;
+
+	if (r < 0)
+		return root_error(c, i, r, "enable controllers in", NULL, reterr);
+	h->root_fd = fs_open(c, h->mount_fd, ".", O_RDONLY | O_DIRECTORY);
+	return h->root_fd < 0 ? root_error(c, i, h->root_fd, "open", NULL, reterr) : 0;
+}
+
+int root_prepare_top(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	struct cgfs *c = g->c;
+
+	if (*c->root)
+		return 0;
+	for (int i = 0; i < c->n; i++) {
+		int fd, r;
+
+		if (i == c->unified)
+			continue;
+		r = group_dir(g, i, &fd, reterr);
+		if (r == 0)
+			r = prepare(c, i, c->hierarchy[i].root_fd, fd, false, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Walks "/a/b" down from the mount, making what is missing. */
 static int make_root(struct cgfs *c, int i, struct cgfs_err *reterr)
 {
@@ -97,6 +129,9 @@ static int make_root(struct cgfs *c, int i, struct cgfs_err *reterr)
 	const char *p = c->root + 1;
 	int r;
 
+	h->made = 0;
+	if (!*c->root)
+		return open_top(c, i, reterr);
 	for (bool top = true;; top = false) {
 		int parent_fd = top ? h->mount_fd : parent.fd;
 		size_t n = strcspn(p, "/");
@@ -108,6 +143,7 @@ static int make_root(struct cgfs *c, int i, struct cgfs_err *reterr)
 		r = c->fs->ops->mkdir(c->fs->ctx, parent_fd, part, 0755);
 		if (r < 0 && r != -EEXIST)
 			return root_error(c, i, r, "mkdir", NULL, reterr);
+		h->made += r == 0;
 		dir.fd = fs_open(c, parent_fd, part, O_RDONLY | O_DIRECTORY);
 		if (dir.fd < 0)
 			return root_error(c, i, dir.fd, "open", NULL, reterr);
@@ -144,8 +180,7 @@ int root_ensure(struct cgfs *c, struct cgfs_err *reterr)
 			continue;
 		r = make_root(c, i, reterr);
 		if (r < 0) {
-			/* Take back what this call made; what is in use refuses to go. */
-			(void)!cgfs_root_remove(c, NULL);
+			root_unmake(c);
 			return cgfs_err_context(reterr, r, "make pods root");
 		}
 	}
@@ -158,7 +193,8 @@ void root_find(struct cgfs *c)
 		struct hierarchy *h = &c->hierarchy[i];
 
 		if (h->root_fd < 0)
-			h->root_fd = fs_open(c, h->mount_fd, c->root + 1, O_RDONLY | O_DIRECTORY);
+			h->root_fd = fs_open(c, h->mount_fd, *c->root ? c->root + 1 : ".",
+					     O_RDONLY | O_DIRECTORY);
 	}
 }
 
@@ -172,10 +208,13 @@ void root_forget(struct cgfs *c)
 static int remove_root(struct cgfs *c, int i)
 {
 	struct hierarchy *h = &c->hierarchy[i];
-	auto_free char *path = strdup(c->root + 1);
+	auto_free char *path = NULL;
 	char *slash;
 	int r;
 
+	if (!*c->root)
+		return 0;
+	path = strdup(c->root + 1);
 	if (!path)
 		return -ENOMEM;
 	r = c->fs->ops->rmdir(c->fs->ctx, h->mount_fd, path);
@@ -213,6 +252,24 @@ static void disable(struct cgfs *c, int i)
 		(void)!fs_write_at(c, h->mount_fd, "cgroup.subtree_control", word);
 	}
 	h->enabled = 0;
+}
+
+void root_unmake(struct cgfs *c)
+{
+	root_forget(c);
+	for (int i = 0; i < c->n; i++) {
+		struct hierarchy *h = &c->hierarchy[i];
+		auto_free char *path = strdup(c->root);
+
+		for (; path && h->made; h->made--) {
+			if (c->fs->ops->rmdir(c->fs->ctx, h->mount_fd, path + 1) < 0)
+				break;
+			*strrchr(path, '/') = '\0';
+		}
+		h->made = 0;
+		disable(c, i);
+	}
+	root_find(c);
 }
 
 int cgfs_root_remove(struct cgfs *c, struct cgfs_err *reterr)

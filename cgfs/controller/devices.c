@@ -312,7 +312,9 @@ int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, si
 
 	/* v1 first: it may be unable to express the list, and then nothing has changed. */
 	if (rules && v1) {
+		asked_begin(g->c, CGFS_DEVICES, CGFS_SET_DEVICES, 0);
 		r = v1_change(g, from, to, reterr);
+		asked_end(g->c);
 		if (r < 0)
 			return r;
 	}

@@ -35,8 +35,10 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < res->n_hugetlb; i++)
+	for (size_t i = 0; r == 0 && i < res->n_hugetlb; i++) {
+		ctl_entry(d, i);
 		r = write_size(d, &res->hugetlb[i], "limit_in_bytes", "-1", reterr);
+	}
 	return r;
 }
 
@@ -45,8 +47,10 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < res->n_hugetlb; i++)
+	for (size_t i = 0; r == 0 && i < res->n_hugetlb; i++) {
+		ctl_entry(d, i);
 		r = write_size(d, &res->hugetlb[i], "max", "max", reterr);
+	}
 	return r;
 }
 

@@ -21,6 +21,7 @@ static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		else
 			snprintf(text, sizeof(text), "%.64s %" PRIu64, res->misc[i].name,
 				 res->misc[i].max);
+		ctl_entry(d, i);
 		r = dir_write(d, "misc.max", text, reterr);
 		if (r < 0)
 			return r;

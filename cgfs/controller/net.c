@@ -23,6 +23,7 @@ static int priorities(const struct cgfs_dir *d, const struct cgfs_resources *res
 
 		snprintf(text, sizeof(text), "%.32s %u", res->net_prio[i].interface,
 			 res->net_prio[i].priority);
+		ctl_entry(d, i);
 		r = dir_write(d, "net_prio.ifpriomap", text, reterr);
 		if (r < 0)
 			return r;

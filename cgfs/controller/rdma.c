@@ -27,6 +27,7 @@ static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		n = (size_t)snprintf(text, sizeof(text), "%.64s", res->rdma[i].device);
 		n += limit(text + n, sizeof(text) - n, "hca_handle", res->rdma[i].hca_handles);
 		limit(text + n, sizeof(text) - n, "hca_object", res->rdma[i].hca_objects);
+		ctl_entry(d, i);
 		r = dir_write(d, "rdma.max", text, reterr);
 		if (r < 0)
 			return r;

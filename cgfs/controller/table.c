@@ -44,6 +44,19 @@ const char *ctl_name(enum cgfs_controller ctl, enum cgfs_version_id version)
 	return version == CGFS_V1 ? table[ctl].v1 : table[ctl].v2;
 }
 
+int ctl_of_file(const char *file)
+{
+	size_t n = strcspn(file, ".");
+
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		const char *v2 = table[ctl].v2;
+
+		if (v2 && strlen(v2) == n && strncmp(v2, file, n) == 0)
+			return ctl;
+	}
+	return -ENOENT;
+}
+
 bool ctl_in_list(uint32_t controllers, const char *names, const char *end)
 {
 	while (names < end) {

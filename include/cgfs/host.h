@@ -89,8 +89,7 @@ struct cgfs_written {
 struct cgfs_open_opts {
 	size_t sz;
 	/* Where pods live, in every hierarchy: "/pods" when NULL.  Absolute, relative to the
-	 * root that this process sees; made on first use with all parents.  "/": the top of
-	 * each hierarchy itself. */
+	 * root that this process sees; made on first use with all parents. */
 	const char *root;
 	/* Device policy and kill attribution; NULL: control files only.  Borrowed until close. */
 	const struct cgfs_policy *policy;
@@ -107,6 +106,9 @@ struct cgfs_open_opts {
 	 * wants to show it; NULL: nobody.  What a failure takes back is not reported. */
 	void (*written)(void *user, const struct cgfs_written *w);
 	void *written_user;
+	/* Groups are at the top of each hierarchy, "/web"; @root must be NULL.  cgfs_root() is
+	 * then "/", which is not removed, and has no limits. */
+	bool top;
 };
 
 #define CGFS_OPEN_OPTS_INIT                                                                        \

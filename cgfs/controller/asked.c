@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asked.c - which member of struct cgfs_resources a control file carries, for those who show what
+ * became of their limits (struct cgfs_written).  Nothing is decided by it.
+ */
+#include "table.h"
+
+static const struct {
+	const char *file;
+	uint64_t members;
+} files[] = {
+	{ "cpu.shares", CGFS_SET_CPU_SHARES | CGFS_SET_CPU_WEIGHT },
+	{ "cpu.weight", CGFS_SET_CPU_SHARES | CGFS_SET_CPU_WEIGHT },
+	{ "cpu.idle", CGFS_SET_CPU_IDLE },
+	{ "cpu.max", CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD },
+	{ "cpu.cfs_quota_us", CGFS_SET_CPU_QUOTA },
+	{ "cpu.cfs_period_us", CGFS_SET_CPU_PERIOD },
+	{ "cpu.max.burst", CGFS_SET_CPU_BURST },
+	{ "cpu.cfs_burst_us", CGFS_SET_CPU_BURST },
+	{ "cpu.rt_runtime_us", CGFS_SET_CPU_RT_RUNTIME },
+	{ "cpu.rt_period_us", CGFS_SET_CPU_RT_PERIOD },
+	{ "cpuset.cpus", CGFS_SET_CPUSET_CPUS },
+	{ "cpuset.mems", CGFS_SET_CPUSET_MEMS },
+	{ "cpuset.cpu_exclusive", CGFS_SET_CPUSET_PARTITION },
+	{ "cpuset.cpus.partition", CGFS_SET_CPUSET_PARTITION },
+	{ "memory.max", CGFS_SET_MEMORY_MAX },
+	{ "memory.limit_in_bytes", CGFS_SET_MEMORY_MAX },
+	{ "memory.swap.max", CGFS_SET_MEMORY_SWAP },
+	{ "memory.memsw.limit_in_bytes", CGFS_SET_MEMORY_SWAP },
+	{ "memory.low", CGFS_SET_MEMORY_LOW },
+	{ "memory.soft_limit_in_bytes", CGFS_SET_MEMORY_LOW },
+	{ "memory.high", CGFS_SET_MEMORY_HIGH },
+	{ "memory.min", CGFS_SET_MEMORY_MIN },
+	{ "memory.swappiness", CGFS_SET_MEMORY_SWAPPINESS },
+	{ "memory.kmem.tcp.limit_in_bytes", CGFS_SET_MEMORY_KERNEL_TCP },
+	{ "memory.oom_control", CGFS_SET_MEMORY_OOM_DISABLE },
+	{ "memory.oom.group", CGFS_SET_MEMORY_OOM_GROUP },
+	{ "memory.zswap.max", CGFS_SET_MEMORY_ZSWAP_MAX },
+};
+
+uint64_t ctl_members(enum cgfs_controller ctl, enum cgfs_version_id version, const char *file,
+		     const char *value, uint64_t set)
+{
+	const struct ctl_ops *ops = ctl_ops(ctl, version);
+	uint64_t handles = ops ? ops->handles : set;
+
+	/* One file for all, of which a device's number begins the line. */
+	if (ctl == CGFS_IO)
+		return set & (strchr(value, ':') ? CGFS_SET_IO_DEVICES : CGFS_SET_IO_WEIGHT);
+	/* A controller with one limit has one member, whatever its files are called. */
+	if (!(handles & (handles - 1)))
+		return set & handles;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (streq(files[i].file, file))
+			return set & files[i].members;
+	}
+	return 0;
+}
