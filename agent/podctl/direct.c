@@ -67,7 +67,8 @@ static int policy_open(const struct args *a, enum direct_mode mode, struct direc
 	opts.events = mode == DIRECT_RUN || mode == DIRECT_EVENTS;
 
 	/* Looking must not load and pin programs that are not there. */
-	if ((mode == DIRECT_READ || mode == DIRECT_EVENTS) && !d->had_pins)
+	if ((mode == DIRECT_READ || mode == DIRECT_EVENTS || mode == DIRECT_REMOVE) &&
+	    !d->had_pins)
 		return 0;
 
 	r = cgfs_bpf_open(&opts, &d->bpf, reterr);
@@ -90,7 +91,7 @@ static int policy_open(const struct args *a, enum direct_mode mode, struct direc
 		       struct cgfs_err *reterr)
 {
 	(void)d;
-	if (mode == DIRECT_READ || (mode == DIRECT_EVENTS && !a->pin_dir))
+	if (mode == DIRECT_READ || mode == DIRECT_REMOVE || (mode == DIRECT_EVENTS && !a->pin_dir))
 		return 0;
 	return cgfs_err_set(reterr, -EOPNOTSUPP, "device policy", NULL, NULL,
 			    "this podctl was built without eBPF");
@@ -111,11 +112,10 @@ static bool v1_devices(void)
 	return false;
 }
 
-int direct_open(const struct args *a, enum direct_mode mode, struct direct *ret,
-		struct cgfs_err *reterr)
+int direct_open_opts(const struct args *a, enum direct_mode mode, struct cgfs_open_opts *opts,
+		     struct direct *ret, struct cgfs_err *reterr)
 {
 	struct direct d = { .lock = -EBADF, .probing = mode == DIRECT_PROBE };
-	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 	bool writes = mode != DIRECT_READ && mode != DIRECT_EVENTS;
 	int r;
 
@@ -125,7 +125,7 @@ int direct_open(const struct args *a, enum direct_mode mode, struct direct *ret,
 			goto fail;
 	}
 
-	r = policy_open(a, mode, &d, &d.policy_error);
+	r = mode == DIRECT_FILES ? 0 : policy_open(a, mode, &d, &d.policy_error);
 	if (r < 0 && mode != DIRECT_READ && mode != DIRECT_PROBE) {
 		if (!writes || !v1_devices()) {
 			if (reterr)
@@ -137,14 +137,13 @@ int direct_open(const struct args *a, enum direct_mode mode, struct direct *ret,
 			 d.policy_error.text);
 	}
 
-	opts.root = a->root;
 #if CGFS_WITH_BPF
 	if (d.bpf) {
-		opts.policy = cgfs_bpf_policy(d.bpf);
-		opts.cgroup2_mount = writes ? CGROUP2_MOUNT : NULL;
+		opts->policy = cgfs_bpf_policy(d.bpf);
+		opts->cgroup2_mount = writes ? CGROUP2_MOUNT : NULL;
 	}
 #endif
-	r = cgfs_open(&opts, &d.c, reterr);
+	r = cgfs_open(opts, &d.c, reterr);
 	if (r < 0)
 		goto fail;
 	*ret = d;
@@ -152,6 +151,15 @@ int direct_open(const struct args *a, enum direct_mode mode, struct direct *ret,
 fail:
 	direct_close(&d);
 	return r;
+}
+
+int direct_open(const struct args *a, enum direct_mode mode, struct direct *ret,
+		struct cgfs_err *reterr)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+
+	opts.root = a->root;
+	return direct_open_opts(a, mode, &opts, ret, reterr);
 }
 
 void direct_close(struct direct *d)
@@ -165,13 +173,24 @@ void direct_close(struct direct *d)
 	direct_unlock(d);
 }
 
-int direct_tidy(const struct args *a, struct direct *d, struct cgfs_err *reterr)
+/* An agent's root and pins stay, also while it has no pod. */
+static bool agents_place(const struct args *a)
 {
 	struct args ask = { .agent = a->agent };
+
+	return !a->root && !a->pin_dir && args_agent(&ask);
+}
+
+int direct_tidy_pins(const struct args *a, struct direct *d, struct cgfs_err *reterr)
+{
+	return agents_place(a) ? 0 : policy_tidy(d, reterr);
+}
+
+int direct_tidy(const struct args *a, struct direct *d, struct cgfs_err *reterr)
+{
 	int r;
 
-	/* An agent's root and pins stay, also while it has no pod. */
-	if (!a->root && !a->pin_dir && args_agent(&ask))
+	if (agents_place(a))
 		return 0;
 
 	/* cgfs_probe() has removed what it made; an empty root that was there may stay. */

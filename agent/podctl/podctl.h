@@ -57,6 +57,9 @@ struct args {
 	uint64_t timeout_ms; /* CGFS_MAX: none */
 	/* rm */
 	bool all;
+	/* apply */
+	bool remove;
+	bool no_bpf;
 	/* what is left; NULL-terminated */
 	int argc;
 	char **argv;
@@ -181,6 +184,8 @@ enum direct_mode {
 	DIRECT_EVENTS, /* as READ, and takes the events */
 	DIRECT_RUN,    /* as WRITE, and takes the events if nobody else does */
 	DIRECT_PROBE,  /* as WRITE, and a missing policy is a finding */
+	DIRECT_FILES,  /* as WRITE, without a policy */
+	DIRECT_REMOVE, /* as WRITE, and uses the policy only when it is there */
 };
 
 struct direct {
@@ -195,11 +200,16 @@ struct direct {
 
 int direct_open(const struct args *a, enum direct_mode mode, struct direct *ret,
 		struct cgfs_err *reterr);
+/* The same with options of the caller's; policy and cgroup2_mount are filled in. */
+int direct_open_opts(const struct args *a, enum direct_mode mode, struct cgfs_open_opts *opts,
+		     struct direct *ret, struct cgfs_err *reterr);
 void direct_close(struct direct *d);
 void direct_unlock(struct direct *d);
 int direct_lock(struct direct *d, struct cgfs_err *reterr);
 /* After a removal: the pods root and the pins go when nobody uses them any more. */
 int direct_tidy(const struct args *a, struct direct *d, struct cgfs_err *reterr);
+/* The pins alone. */
+int direct_tidy_pins(const struct args *a, struct direct *d, struct cgfs_err *reterr);
 /* The agent to talk to, "unix:PATH"; NULL: none, work directly. */
 const char *args_agent(const struct args *a);
 /* Splits "POD/CTR" and checks both ids; *ret_ctr is "" for a pod. */
@@ -224,8 +234,8 @@ int direct_describe(struct cgfs_group *g, unsigned int what, json_t **ret, struc
 /* --- the verbs ----------------------------------------------------------------------------------
  */
 
-extern const struct verb verb_run, verb_create, verb_ls, verb_stat, verb_events, verb_rm,
-	verb_doctor;
+extern const struct verb verb_run, verb_create, verb_apply, verb_ls, verb_stat, verb_events,
+	verb_rm, verb_doctor;
 
 int run_direct(struct args *a);
 int run_agent(struct args *a);

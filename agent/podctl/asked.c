@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asked.c - keeps what the library reports as written and finds the JSON field behind each.  Owns
+ * the way back from members of struct cgfs_resources to OCI's names; names no control file.
+ */
+#include "asked.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+struct asked {
+	const json_t *json;
+	json_t *applied, *devices;
+	bool failed;
+};
+
+static const struct {
+	uint64_t member;
+	const char *section, *field;
+} fields[] = {
+	{ CGFS_SET_MEMORY_MAX, "memory", "limit" },
+	{ CGFS_SET_MEMORY_SWAP, "memory", "swap" },
+	{ CGFS_SET_MEMORY_LOW, "memory", "reservation" },
+	{ CGFS_SET_MEMORY_KERNEL_TCP, "memory", "kernelTCP" },
+	{ CGFS_SET_MEMORY_SWAPPINESS, "memory", "swappiness" },
+	{ CGFS_SET_MEMORY_OOM_DISABLE, "memory", "disableOOMKiller" },
+	{ CGFS_SET_CPU_SHARES, "cpu", "shares" },
+	{ CGFS_SET_CPU_QUOTA, "cpu", "quota" },
+	{ CGFS_SET_CPU_PERIOD, "cpu", "period" },
+	{ CGFS_SET_CPU_BURST, "cpu", "burst" },
+	{ CGFS_SET_CPU_IDLE, "cpu", "idle" },
+	{ CGFS_SET_CPU_RT_RUNTIME, "cpu", "realtimeRuntime" },
+	{ CGFS_SET_CPU_RT_PERIOD, "cpu", "realtimePeriod" },
+	{ CGFS_SET_CPUSET_CPUS, "cpu", "cpus" },
+	{ CGFS_SET_CPUSET_MEMS, "cpu", "mems" },
+	{ CGFS_SET_PIDS_MAX, "pids", "limit" },
+	{ CGFS_SET_IO_WEIGHT, "blockIO", "weight" },
+	{ CGFS_SET_NET_CLASSID, "network", "classID" },
+};
+
+struct asked *asked_new(const json_t *json)
+{
+	struct asked *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->json = json;
+	a->applied = json_array();
+	a->devices = json_array();
+	a->failed = !a->applied || !a->devices;
+	return a;
+}
+
+void asked_free(struct asked *a)
+{
+	if (!a)
+		return;
+	json_decref(a->applied);
+	json_decref(a->devices);
+	free(a);
+}
+
+static void add(json_t *to, const json_t *value, const char *name)
+{
+	json_object_set_new(to, name, value ? json_deep_copy(value) : json_null());
+}
+
+static void add_entry(json_t *to, const json_t *list, const char *name, size_t i)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s[%zu]", name, i);
+	add(to, json_array_get(list, i), path);
+}
+
+/* The @n-th member of an object. */
+static void add_member(json_t *to, const json_t *object, const char *name, size_t n)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value)
+	{
+		char path[512];
+
+		if (n-- > 0)
+			continue;
+		snprintf(path, sizeof(path), "%s.%s", name, key);
+		add(to, value, path);
+		return;
+	}
+}
+
+/* Limits of block devices are counted over all their lists, in the order of the text. */
+static void add_device(json_t *to, const json_t *block_io, size_t n)
+{
+	static const char *const lists[] = { "weightDevice", "throttleReadBpsDevice",
+					     "throttleWriteBpsDevice", "throttleReadIOPSDevice",
+					     "throttleWriteIOPSDevice" };
+	const char *key;
+	json_t *list, *entry;
+	size_t i;
+
+	json_object_foreach((json_t *)block_io, key, list)
+	{
+		char name[64];
+		size_t k = 0;
+
+		while (k < ARRAY_SIZE(lists) && !streq(lists[k], key))
+			k++;
+		if (k == ARRAY_SIZE(lists))
+			continue;
+		snprintf(name, sizeof(name), "blockIO.%s", key);
+		json_array_foreach(list, i, entry)
+		{
+			/* Without a weight an entry limits nothing. */
+			if (k == 0 && !json_integer_value(json_object_get(entry, "weight")))
+				continue;
+			if (n-- == 0) {
+				add_entry(to, list, name, i);
+				return;
+			}
+		}
+	}
+}
+
+static json_t *behind(const json_t *json, const struct cgfs_written *w)
+{
+	json_t *to = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		char path[64];
+
+		if (!(w->members & fields[i].member))
+			continue;
+		snprintf(path, sizeof(path), "%s.%s", fields[i].section, fields[i].field);
+		add(to, json_object_get(json_object_get(json, fields[i].section), fields[i].field),
+		    path);
+	}
+	if (w->members & CGFS_SET_UNIFIED)
+		add_member(to, json_object_get(json, "unified"), "unified", w->entry);
+	if (w->members & CGFS_SET_RDMA)
+		add_member(to, json_object_get(json, "rdma"), "rdma", w->entry);
+	if (w->members & CGFS_SET_HUGETLB)
+		add_entry(to, json_object_get(json, "hugepageLimits"), "hugepageLimits", w->entry);
+	if (w->members & CGFS_SET_NET_PRIO)
+		add_entry(to, json_object_get(json_object_get(json, "network"), "priorities"),
+			  "network.priorities", w->entry);
+	if (w->members & CGFS_SET_IO_DEVICES)
+		add_device(to, json_object_get(json, "blockIO"), w->entry);
+	return to;
+}
+
+void asked_written(void *user, const struct cgfs_written *w)
+{
+	struct asked *a = user;
+	bool device = w->members == CGFS_SET_DEVICES;
+	json_t *doc = json_pack("{s:s, s:i, s:s, s:s, s:s}", "controller",
+				cgfs_controller_name(w->controller), "version", (int)w->version,
+				"file", w->file, "path", w->path, "written", w->value);
+
+	if (doc && !device && json_object_set_new(doc, "asked", behind(a->json, w)) < 0)
+		a->failed = true;
+	if (json_array_append_new(device ? a->devices : a->applied, doc) < 0)
+		a->failed = true;
+}
+
+/* What the file says in the end: the kernel rounds and clamps. */
+static void add_reading(json_t *doc)
+{
+	auto_fd int fd = open(doc_string(doc, "path"), O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (n >= 0)
+		json_object_set_new(doc, "reads", json_stringn(text, (size_t)n));
+}
+
+int asked_documents(struct asked *a, json_t **ret_applied, json_t **ret_devices)
+{
+	json_t *doc;
+	size_t i;
+
+	if (a->failed)
+		return -ENOMEM;
+	json_array_foreach(a->applied, i, doc) add_reading(doc);
+	*ret_applied = json_incref(a->applied);
+	*ret_devices = json_incref(a->devices);
+	return 0;
+}
