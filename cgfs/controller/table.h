@@ -89,6 +89,10 @@ int ctl_of_file(const char *file);
 /* Which of the members @set a control file of @ctl carries; 0: none (asked.c). */
 uint64_t ctl_members(enum cgfs_controller ctl, enum cgfs_version_id version, const char *file,
 		     const char *value, uint64_t set);
+/* What to write so that @file holds @old again after @value was written (undo.c). */
+int ctl_undo(const char *file, const char *value, const char *old, char *buf, size_t len);
+/* A file that does something and holds nothing. */
+bool ctl_write_only(const char *file);
 /* The entry of the list of limits that is written from now on, for struct cgfs_written. */
 static inline void ctl_entry(const struct cgfs_dir *d, size_t entry)
 {

@@ -161,7 +161,8 @@ static void container_quota_under_a_wide_pod(struct world *w)
 static void container_quota_above_the_pods(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources small = extra_quota(10000, 100000), large = extra_quota(90000, 100000);
+	struct cgfs_resources small = extra_quota(10000, 100000),
+			      large = extra_quota(90000, 100000);
 	struct cgfs_group *pod, *ctr;
 
 	world_need(w, CGFS_CPU);

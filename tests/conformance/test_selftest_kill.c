@@ -94,7 +94,7 @@ static void forkers_in_each_container(struct world *w)
 	w->ops->tick(w);
 	world_sleep_ms(20);
 	CHECK_INT(extra_pids(pod), 0);
-	world_check_groups(w, 4);
+	world_check_groups(w, 7); /* the pod, three containers, a cgroup inside of each */
 	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
 	world_check_groups(w, 0);
 }

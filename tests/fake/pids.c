@@ -11,9 +11,17 @@ static bool has_pids(const struct node *n)
 	return n->parent && (n->enabled & (1u << CGFS_PIDS));
 }
 
+/* An inner cgroup for which the controller is not enabled is counted as its ancestor. */
+static struct node *counted_in(struct node *n)
+{
+	while (n && !has_pids(n))
+		n = n->parent;
+	return n;
+}
+
 void fake_pids_joined(struct node *n)
 {
-	for (; n && has_pids(n); n = n->parent) {
+	for (n = counted_in(n); n; n = counted_in(n->parent)) {
 		if (n->procs_below > n->pids_peak)
 			n->pids_peak = n->procs_below;
 	}
@@ -40,7 +48,8 @@ static void refused(struct node *forking, struct node *limit)
 
 int fake_pids_may_fork(struct node *forking)
 {
-	for (struct node *n = forking; n && has_pids(n); n = n->parent) {
+	forking = counted_in(forking);
+	for (struct node *n = forking; n; n = counted_in(n->parent)) {
 		if (n->pids_max != FAKE_NONE && n->procs_below + 1 > n->pids_max) {
 			refused(forking, n);
 			return -EAGAIN;

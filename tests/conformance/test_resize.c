@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_resize.c - a pod and its containers change together, in an order that never leaves
+ * anybody with less than both its old and its new share.
+ */
+#include "extra.h"
+
+static void need_quota(struct world *w, struct cgfs_group *g)
+{
+	world_need(w, CGFS_CPU);
+	world_need_file(w, CGFS_CPU, g, world_v2(w, CGFS_CPU) ? "cpu.max" : "cpu.cfs_quota_us");
+}
+
+static struct cgfs_resources cpus(unsigned int n)
+{
+	return extra_quota(100000ull * n, 100000);
+}
+
+static void check_cpus(struct cgfs_group *g, unsigned int n)
+{
+	CHECK_INT(world_stat(g, CGFS_STAT_CPU_QUOTA), 100000ull * n);
+	CHECK_INT(world_stat(g, CGFS_STAT_CPU_PERIOD), 100000);
+}
+
+struct trio {
+	struct cgfs_group *pod, *ctr[2];
+};
+
+static struct trio three_cpus(struct world *w, struct cgfs *c)
+{
+	struct cgfs_resources three = cpus(3), one = cpus(1), two = cpus(2);
+	struct trio t;
+
+	t.pod = world_pod(w, c, "web", NULL);
+	need_quota(w, t.pod);
+	OK(cgfs_group_set(t.pod, &three, &err));
+	t.ctr[0] = world_container(w, t.pod, c, "a", &one);
+	t.ctr[1] = world_container(w, t.pod, c, "b", &two);
+	return t;
+}
+
+/* kubernetes#102884 */
+static void three_to_five_and_back(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources pod, ctr[2];
+	struct trio t = three_cpus(w, c);
+	struct cgfs_group *swapped[2] = { t.ctr[1], t.ctr[0] };
+
+	pod = cpus(5);
+	ctr[0] = cpus(4);
+	ctr[1] = cpus(1);
+	OK(cgfs_pod_resize(t.pod, &pod, t.ctr, ctr, 2, &err));
+	check_cpus(t.pod, 5);
+	check_cpus(t.ctr[0], 4);
+	check_cpus(t.ctr[1], 1);
+	/* Back, and named in the other order. */
+	pod = cpus(3);
+	ctr[0] = cpus(2);
+	ctr[1] = cpus(1);
+	OK(cgfs_pod_resize(t.pod, &pod, swapped, ctr, 2, &err));
+	check_cpus(t.pod, 3);
+	check_cpus(t.ctr[0], 1);
+	check_cpus(t.ctr[1], 2);
+	/* The containers alone, within the pod. */
+	ctr[0] = cpus(2);
+	ctr[1] = cpus(1);
+	OK(cgfs_pod_resize(t.pod, NULL, t.ctr, ctr, 2, &err));
+	check_cpus(t.pod, 3);
+	check_cpus(t.ctr[0], 2);
+	check_cpus(t.ctr[1], 1);
+	/* The pod alone. */
+	pod = cpus(4);
+	OK(cgfs_pod_resize(t.pod, &pod, NULL, NULL, 0, &err));
+	check_cpus(t.pod, 4);
+}
+
+/* All kinds of limits at once, some growing, some shrinking. */
+static void mixed_directions(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources pod, ctr[2];
+	struct trio t = three_cpus(w, c);
+
+	world_need(w, CGFS_MEMORY);
+	world_need(w, CGFS_PIDS);
+	for (int i = 0; i < 2; i++) {
+		bool odd = i & 1;
+
+		pod = cpus(odd ? 3 : 6);
+		pod.set |= CGFS_SET_MEMORY_MAX | CGFS_SET_PIDS_MAX | CGFS_SET_CPU_WEIGHT;
+		pod.memory_max_bytes = (odd ? 256 : 128) * MIB;
+		pod.pids_max = odd ? 100 : 200;
+		pod.cpu_weight = odd ? 50 : 150;
+		for (int k = 0; k < 2; k++) {
+			ctr[k] = cpus(odd ? 1 : 3);
+			ctr[k].set |= CGFS_SET_MEMORY_MAX | CGFS_SET_PIDS_MAX;
+			ctr[k].memory_max_bytes = (odd ? 128 : 64) * MIB;
+			ctr[k].pids_max = odd ? 50 : 100;
+		}
+		OK(cgfs_pod_resize(t.pod, &pod, t.ctr, ctr, 2, &err));
+		CHECK_INT(world_stat(t.pod, CGFS_STAT_CPU_QUOTA), pod.cpu_quota_us);
+		CHECK_INT(world_stat(t.pod, CGFS_STAT_MEMORY_MAX), pod.memory_max_bytes);
+		CHECK_INT(world_stat(t.pod, CGFS_STAT_PIDS_MAX), pod.pids_max);
+		CHECK_INT(world_stat(t.pod, CGFS_STAT_CPU_WEIGHT), pod.cpu_weight);
+		for (int k = 0; k < 2; k++) {
+			CHECK_INT(world_stat(t.ctr[k], CGFS_STAT_CPU_QUOTA), ctr[k].cpu_quota_us);
+			CHECK_INT(world_stat(t.ctr[k], CGFS_STAT_MEMORY_MAX),
+				  ctr[k].memory_max_bytes);
+			CHECK_INT(world_stat(t.ctr[k], CGFS_STAT_PIDS_MAX), ctr[k].pids_max);
+		}
+	}
+}
+
+/* The second container's memory is in use: nothing of the whole resize stays. */
+static void refused_resize_restores_all(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources pod, ctr[2];
+	struct trio t = three_cpus(w, c);
+	pid_t pid;
+
+	world_need(w, CGFS_MEMORY);
+	pod = extra_memory(256 * MIB);
+	ctr[0] = ctr[1] = extra_memory(128 * MIB);
+	OK(cgfs_pod_resize(t.pod, &pod, t.ctr, ctr, 2, &err));
+	pid = world_spawn_in(w, t.ctr[1]);
+	CHECK_INT(w->ops->alloc(w, pid, 32 * MIB), 0);
+	pod = cpus(5);
+	ctr[0] = cpus(4);
+	ctr[1] = cpus(1);
+	pod.set |= CGFS_SET_MEMORY_MAX;
+	pod.memory_max_bytes = 512 * MIB;
+	ctr[0].set |= CGFS_SET_MEMORY_MAX;
+	ctr[0].memory_max_bytes = 64 * MIB;
+	ctr[1].set |= CGFS_SET_MEMORY_MAX;
+	ctr[1].memory_max_bytes = 8 * MIB;
+	CHECK_HAS(REFUSED(cgfs_pod_resize(t.pod, &pod, t.ctr, ctr, 2, &err), -EBUSY), "web/b");
+	check_cpus(t.pod, 3);
+	check_cpus(t.ctr[0], 1);
+	check_cpus(t.ctr[1], 2);
+	CHECK_INT(world_stat(t.pod, CGFS_STAT_MEMORY_MAX), 256 * MIB);
+	CHECK_INT(world_stat(t.ctr[0], CGFS_STAT_MEMORY_MAX), 128 * MIB);
+	CHECK_INT(world_stat(t.ctr[1], CGFS_STAT_MEMORY_MAX), 128 * MIB);
+	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 0);
+	world_runs(w, pid);
+	/* A pod below its containers' use is refused as well. */
+	pod = extra_memory(16 * MIB);
+	CHECK_HAS(REFUSED(cgfs_pod_resize(t.pod, &pod, NULL, NULL, 0, &err), -EBUSY), "web");
+	CHECK_INT(world_stat(t.pod, CGFS_STAT_MEMORY_MAX), 256 * MIB);
+}
+
+/* On the fakes each write in turn. */
+static void each_write_refused(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources pod = cpus(5), ctr[2] = { cpus(4), cpus(1) };
+	struct trio t;
+	bool struck;
+
+	if (w->kind->live)
+		world_skip(w, "nobody can tell a kernel to fail");
+	t = three_cpus(w, c);
+	for (unsigned int nth = 1;; nth++) {
+		struct cgfs_err err = { 0 };
+		int r;
+
+		fake_fail(world_fake(w), FAKE_WRITE, nth, -EIO);
+		r = cgfs_pod_resize(t.pod, &pod, t.ctr, ctr, 2, &err);
+		struck = fake_struck(world_fake(w));
+		fake_fail(world_fake(w), 0, 0, 0);
+		if (!struck) {
+			CHECK_MSG(r == 0, "%d: %s", r, err.text);
+			CHECK(nth > 3);
+			break;
+		}
+		CHECK_INT(r, -EIO);
+		CHECK(err.text[0]);
+		check_cpus(t.pod, 3);
+		check_cpus(t.ctr[0], 1);
+		check_cpus(t.ctr[1], 2);
+	}
+	check_cpus(t.pod, 5);
+}
+
+static void strangers_are_refused(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources pod = cpus(5), two[2] = { cpus(2), cpus(2) };
+	struct trio t = three_cpus(w, c);
+	struct cgfs_group *other, *list[2];
+
+	other = world_container(w, world_pod(w, c, "db", NULL), c, "a", NULL);
+	list[0] = t.ctr[0];
+	list[1] = other;
+	CHECK_HAS(REFUSED(cgfs_pod_resize(t.pod, &pod, list, two, 2, &err), -EINVAL), "db/a");
+	check_cpus(t.pod, 3);
+	check_cpus(t.ctr[0], 1);
+	CHECK(world_stat(other, CGFS_STAT_CPU_QUOTA) == CGFS_MAX);
+	/* The pod itself is no container of it. */
+	list[1] = t.pod;
+	REFUSED(cgfs_pod_resize(t.pod, &pod, list, two, 2, &err), -EINVAL);
+	/* Values that no kernel takes are refused before the first write. */
+	two[1].cpu_quota_us = 1;
+	REFUSED(cgfs_pod_resize(t.pod, &pod, t.ctr, two, 2, &err), -EINVAL);
+	pod.set |= CGFS_SET_DEVICES;
+	two[1] = cpus(1);
+	REFUSED(cgfs_pod_resize(t.pod, &pod, t.ctr, two, 2, &err), -EINVAL);
+	check_cpus(t.pod, 3);
+	check_cpus(t.ctr[0], 1);
+	check_cpus(t.ctr[1], 2);
+}
+
+const struct world_test resize_tests[] = {
+	{ "resize_three_to_five_and_back", three_to_five_and_back },
+	{ "resize_mixed_directions", mixed_directions },
+	{ "resize_refused_restores_all", refused_resize_restores_all },
+	{ "resize_each_write_refused", each_write_refused },
+	{ "resize_strangers_are_refused", strangers_are_refused },
+	{ NULL, NULL },
+};
