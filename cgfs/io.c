@@ -15,7 +15,7 @@ struct journal_entry {
 	struct cgfs_group *g;
 	int hierarchy;
 	char file[64];
-	char value[]; /* what it held */
+	char value[]; /* what makes it hold again what it held */
 };
 
 struct journal {
@@ -78,12 +78,16 @@ static int start(const struct cgfs_dir *d, const char *file, char *buf, size_t l
 	return d->g->c->hierarchy[d->hierarchy].root_fd;
 }
 
-static int remember(const struct cgfs_dir *d, const char *file)
+/* @value: what is about to be written; it says which line of the file. */
+static int remember(const struct cgfs_dir *d, const char *file, const char *value)
 {
 	struct journal_entry *e;
-	char old[4096];
+	char old[4096], undo[4096];
 	ssize_t n;
 	int fd, r;
+
+	if (ctl_write_only(file))
+		return 0;
 
 	r = group_dir(d->g, d->hierarchy, &fd, NULL);
 	if (r < 0)
@@ -93,16 +97,27 @@ static int remember(const struct cgfs_dir *d, const char *file)
 		return n == -ENOENT ? 0 : (int)n; /* the write will say it better */
 	while (n > 0 && old[n - 1] == '\n')
 		old[--n] = '\0';
-	e = calloc(1, sizeof(*e) + (size_t)n + 1);
+	old[n] = '\0';
+	r = ctl_undo(file, value, old, undo, sizeof(undo));
+	if (r < 0)
+		return r;
+	e = calloc(1, sizeof(*e) + strlen(undo) + 1);
 	if (!e)
 		return -ENOMEM;
 	e->g = d->g;
 	e->hierarchy = d->hierarchy;
 	snprintf(e->file, sizeof(e->file), "%s", file);
-	memcpy(e->value, old, (size_t)n + 1);
+	strcpy(e->value, undo);
 	e->next = d->journal->newest;
 	d->journal->newest = e;
 	return 0;
+}
+
+int dir_remember(const struct cgfs_dir *d, const char *file, struct cgfs_err *reterr)
+{
+	int r = d->journal ? remember(d, file, "") : 0;
+
+	return r < 0 ? dir_error(d, r, "read", file, NULL, reterr) : 0;
 }
 
 /* Where a member's entry is one of `unified`, it is that. */
@@ -155,7 +170,7 @@ int dir_write(const struct cgfs_dir *d, const char *file, const char *value,
 	int r, fd;
 
 	if (d->journal) {
-		r = remember(d, file);
+		r = remember(d, file, value);
 		if (r < 0)
 			return dir_error(d, r, "read", file, NULL, reterr);
 	}
