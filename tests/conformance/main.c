@@ -38,6 +38,8 @@ static const struct world_kind kinds[] = {
 	FAKES("mixed", MIXED),
 	FAKES("v2", V2),
 	{ "live", "live", CGFS_LAYOUT_NONE, { 0, 0 }, true },
+	/* The same without a policy, and without the cgroup2 tree that carries it. */
+	{ "live-files", "live-files", CGFS_LAYOUT_NONE, { 0, 0 }, true },
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -186,12 +188,17 @@ static void run(void **state)
 
 static bool want_world(const struct world_kind *k, char **names, size_t n)
 {
+	const char *layout = getenv("CGFS_TEST_LAYOUT");
+
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(names[i], k->name) == 0 || strcmp(names[i], k->group) == 0)
 			return true;
 	}
 	if (n > 0)
 		return false;
+	/* Everywhere else the tree is there anyway. */
+	if (strcmp(k->name, "live-files") == 0)
+		return layout && strcmp(layout, "v1") == 0;
 	if (getenv("CGFS_TEST_GUEST"))
 		return k->live;
 	return !k->live || geteuid() == 0;

@@ -105,6 +105,8 @@ static const struct cgfs_policy *open_policy(struct world *w)
 static void live_options(struct world *w, enum world_policy policy, struct cgfs_open_opts *opts)
 {
 	opts->fs = cgfs_fs_kernel();
+	if (strcmp(w->kind->name, "live-files") == 0)
+		snprintf(w->policy_missing, sizeof(w->policy_missing), "none is wanted");
 	if (policy != WORLD_POLICY)
 		return;
 	opts->policy = open_policy(w);
