@@ -72,7 +72,8 @@ empty "answers" "$(answers)"
 {
 	sh tests/guest/probe.sh --list
 	sed -n 's/^\t{ "\([a-z0-9_]*\)",.*/\1/p' tests/conformance/test_*.c
-	sed -n 's/^\t[A-Z_]*(\([a-z0-9_]*\)).*/\1/p' tests/bpf/test_*.c
+	sed -n 's/^\t[A-Z_]*(\([a-z0-9_]*\)).*/\1/p' tests/bpf/test_*.c tests/agent/test_*.c
+	sed -n 's/.*#fault "_\([a-z0-9_]*\)",.*/\1/p' tests/agent/test_refusal.c
 } | sort > "$tmp/tests"
 named=$(sed 's/^|.*| \([^|]*\) |$/\1/' $doc | grep -oE '`[a-z0-9]+(_[a-z0-9]+){2,}`' | tr -d '`' |
 	grep -vE '_(bytes|us|group)$' | sort -u)
