@@ -9,6 +9,8 @@
  */
 #include <cgfs/abi/policy.h>
 #include <linux/bpf.h>
+
+/* After linux/bpf.h, whose types they use. */
 #include <bpf/bpf_helpers.h>
 
 /* Denials of one group that are recorded within one second; the rest is only counted. */
@@ -186,8 +188,7 @@ static __always_inline int may_record(struct cgfs_group *g, __u64 now)
 	return 1;
 }
 
-__noinline int cgfs_record(__u64 cgroup_id, __u32 rule, __u32 access_type, __u32 major,
-			   __u32 minor)
+__noinline int cgfs_record(__u64 cgroup_id, __u32 rule, __u32 access_type, __u32 major, __u32 minor)
 {
 	struct cgfs_group *g = group_find(cgroup_id);
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -235,7 +236,8 @@ static __always_inline __u32 granted(struct cgfs_policy_val *policy, __u32 acces
 	if (policy->mode != CGFS_LIST)
 		return 0;
 	verdict = cgfs_check(policy->cgroup_id, policy->generation, access_type | 7 << 16, major,
-			     minor) >> 32;
+			     minor) >>
+		  32;
 	verdict = ~verdict & 7;
 	/* One store, so that another processor sees all of it or nothing. */
 	*(volatile __u64 *)slot = device | verdict;

@@ -6,9 +6,11 @@
  * Optional: needs the kernel's BTF.  Shares cgfs_groups, cgfs_state and cgfs_kills with the device
  * policy.
  */
-#include <cgfs/abi/policy.h>
 #include "kernel.h"
+#include <cgfs/abi/policy.h>
 #include <linux/bpf.h>
+
+/* After linux/bpf.h, whose types they use. */
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 

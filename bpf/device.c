@@ -138,8 +138,8 @@ static int keep(int fd, int *ret)
 static int pin_all(struct cgfs_bpf *b, struct cgfs_dev *obj, struct cgfs_err *reterr)
 {
 	struct bpf_map *const from[ARRAY_SIZE(maps)] = {
-		obj->maps.cgfs_state, obj->maps.cgfs_groups,  obj->maps.cgfs_policy,
-		obj->maps.cgfs_counts, obj->maps.cgfs_rules, obj->maps.cgfs_denials,
+		obj->maps.cgfs_state,  obj->maps.cgfs_groups, obj->maps.cgfs_policy,
+		obj->maps.cgfs_counts, obj->maps.cgfs_rules,  obj->maps.cgfs_denials,
 		obj->maps.cgfs_kills,
 	};
 	struct cgfs_state state = { .abi = CGFS_POLICY_ABI };

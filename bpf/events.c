@@ -84,8 +84,8 @@ static uint64_t lost_sum(struct cgfs_bpf *b)
 	struct cgfs_state state;
 	uint32_t zero = 0;
 
-	return bpf_map_lookup_elem(b->state_fd, &zero, &state) < 0 ? b->lost_seen :
-								      state.events_lost;
+	return bpf_map_lookup_elem(b->state_fd, &zero, &state) < 0 ? b->lost_seen
+								   : state.events_lost;
 }
 
 static int lost_put(struct cgfs_bpf *b, uint64_t cgroup_id, uint64_t count)

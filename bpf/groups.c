@@ -50,7 +50,9 @@ static int enforce(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
 	bool is_pod = group->cgroup_id == group->pod_cgroup_id;
 	struct cgfs_policy_val policy = {
 		.cgroup_id = group->cgroup_id,
-		.mode = list ? CGFS_LIST : is_pod ? CGFS_NOTHING : CGFS_POD,
+		.mode = list	 ? CGFS_LIST
+			: is_pod ? CGFS_NOTHING
+				 : CGFS_POD,
 		.generation = generation,
 		.is_pod = is_pod,
 	};

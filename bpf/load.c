@@ -41,8 +41,9 @@ const char *cgfs_bpf_log_end(struct cgfs_bpf_load *load)
 			*--end = '\0';
 		line = memrchr(load->log, '\n', (size_t)(end - load->log));
 		line = line ? line + 1 : load->log;
-		if (strncmp(line, "processed ", 10) && strncmp(line, "verification time ", 18) &&
-		    strncmp(line, "stack depth ", 12))
+		if (strncmp(line, "processed ", 10) != 0 &&
+		    strncmp(line, "verification time ", 18) != 0 &&
+		    strncmp(line, "stack depth ", 12) != 0)
 			return line;
 		if (line == load->log)
 			return "";

@@ -42,9 +42,10 @@ static int check_opts(const struct cgfs_bpf_opts *opts, struct cgfs_err *reterr)
 		return cgfs_err_set(reterr, -EINVAL, "open device policy", NULL, NULL,
 				    "sz is not set");
 	if (opts->pin_dir && (opts->pin_dir[0] != '/' || strlen(opts->pin_dir) > PIN_DIR_MAX))
-		return cgfs_err_set(reterr, -EINVAL, "open device policy", NULL, opts->pin_dir,
-				    "the pin directory must be an absolute path of at most %d bytes",
-				    PIN_DIR_MAX);
+		return cgfs_err_set(
+			reterr, -EINVAL, "open device policy", NULL, opts->pin_dir,
+			"the pin directory must be an absolute path of at most %d bytes",
+			PIN_DIR_MAX);
 	return 0;
 }
 
@@ -151,8 +152,8 @@ void cgfs_bpf_close(struct cgfs_bpf *bpf)
 		return;
 
 	int *const fds[] = {
-		&bpf->pin_fd,	 &bpf->device_fd, &bpf->control_fd, &bpf->policy_fd,
-		&bpf->counts_fd, &bpf->groups_fd, &bpf->rules_fd,   &bpf->state_fd,
+		&bpf->pin_fd,	  &bpf->device_fd, &bpf->control_fd, &bpf->policy_fd,
+		&bpf->counts_fd,  &bpf->groups_fd, &bpf->rules_fd,   &bpf->state_fd,
 		&bpf->denials_fd, &bpf->kills_fd,
 	};
 

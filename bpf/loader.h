@@ -30,7 +30,7 @@ struct cgfs_bpf_pattern {
 /* A group that this process knows more about than the maps hold. */
 struct cgfs_bpf_known {
 	uint64_t cgroup_id; /* first: the tree's key */
-	char *pod; /* full ids; NULL: as in the map */
+	char *pod;	    /* full ids; NULL: as in the map */
 	char *container;
 	uint32_t generation; /* whose patterns these are; 0: none */
 	size_t n_patterns;
@@ -53,16 +53,16 @@ struct cgfs_bpf {
 	struct cgfs_policy policy;
 
 	char *pin_dir;
-	int pin_fd; /* locked around changes */
+	int pin_fd;		   /* locked around changes */
 	int device_fd, control_fd; /* programs */
 	int policy_fd, counts_fd, groups_fd, rules_fd, state_fd, denials_fd, kills_fd; /* maps */
-	bool oom; /* kill attribution is attached */
-	char oom_why[160]; /* how, or why not */
+	bool oom;	      /* kill attribution is attached */
+	char oom_why[160];    /* how, or why not */
 	unsigned int foreign; /* device programs of others that were met on pods' cgroups */
 	char foreign_pod[CGFS_ID_MAX + 1];
 
-	void *known; /* tsearch(3) tree of struct cgfs_bpf_known */
-	bool scanned; /* the rules that were pinned are in it */
+	void *known;			  /* tsearch(3) tree of struct cgfs_bpf_known */
+	bool scanned;			  /* the rules that were pinned are in it */
 	struct cgfs_bpf_garbage *garbage; /* oldest first */
 	struct cgfs_bpf_garbage **garbage_end;
 	size_t garbage_rules;
@@ -79,7 +79,7 @@ struct cgfs_bpf {
 	struct cgfs_bpf_lost {
 		uint64_t cgroup_id;
 		uint64_t count;
-	} *lost;
+	} * lost;
 	size_t n_lost;
 	bool foreign_pids; /* our process ids are not those of the initial namespace */
 };
@@ -94,7 +94,7 @@ static inline void cgfs_bpf_unlock_scope(struct cgfs_bpf **b)
 	if (*b)
 		cgfs_bpf_unlock(*b);
 }
-#define auto_unlock __attribute__((cleanup(cgfs_bpf_unlock_scope)))
+#define auto_unlock   __attribute__((cleanup(cgfs_bpf_unlock_scope)))
 /* "PIN_DIR/NAME" in a static-size buffer. */
 #define CGFS_BPF_PATH 768
 const char *cgfs_bpf_path(const struct cgfs_bpf *b, const char *name, char buf[CGFS_BPF_PATH]);

@@ -15,11 +15,11 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define BPFFS	    "/sys/fs/bpf"
+#define BPFFS	     "/sys/fs/bpf"
 #define BPFFS_PARENT "/sys/fs"
-#define BPFFS_MAGIC 0xcafe4a11
+#define BPFFS_MAGIC  0xcafe4a11
 /* Made in a bpffs that this library mounted: whoever finds it may unmount it, too. */
-#define MOUNT_MARK  BPFFS "/cgfs-mounted"
+#define MOUNT_MARK   BPFFS "/cgfs-mounted"
 
 static const char *const directories[] = { "", "links", "events" };
 

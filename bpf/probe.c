@@ -100,8 +100,8 @@ static void probe_device(struct cgfs_bpf *b, struct cgfs_capabilities *caps, str
 	int r;
 
 	r = bpf_obj_get_info_by_fd(b->device_fd, &info, &len) < 0 ? -errno : 0;
-	snprintf(detail, sizeof(detail), "program %u \"%s\", pinned below %.100s", info.id, info.name,
-		 b->pin_dir);
+	snprintf(detail, sizeof(detail), "program %u \"%s\", pinned below %.100s", info.id,
+		 info.name, b->pin_dir);
 	found(caps, "bpf.device", r, detail, "");
 	r = s->error < 0 ? s->error : link_tiny(b->device_fd, s->fd, BPF_CGROUP_DEVICE, NULL);
 	found(caps, "bpf.link", r, "attached to a scratch cgroup",
@@ -156,8 +156,8 @@ static void probe_lsm(struct cgfs_capabilities *caps, const struct btf *btf, str
 	r = fd < 0 || s->error < 0 ? fd : link_tiny(fd, s->fd, BPF_LSM_CGROUP, NULL);
 	cgfs_cleanup_fd(&fd);
 	found(caps, "bpf.lsm_cgroup", r,
-	      active < 0 ? "loads; without securityfs it cannot be told whether it runs" :
-			   "loads and attaches",
+	      active < 0 ? "loads; without securityfs it cannot be told whether it runs"
+			 : "loads and attaches",
 	      "use Linux 6.0 or newer, not locked down, with CONFIG_BPF_LSM and trampolines");
 }
 
@@ -217,8 +217,10 @@ static void probe_foreign(struct cgfs_bpf *b, struct cgfs_capabilities *caps)
 
 	if (!b->foreign)
 		return;
-	snprintf(detail, sizeof(detail), "%u times a device program that is not ours was found on a "
-		 "pod's cgroup, last on \"%.60s\"", b->foreign, b->foreign_pod);
+	snprintf(detail, sizeof(detail),
+		 "%u times a device program that is not ours was found on a "
+		 "pod's cgroup, last on \"%.60s\"",
+		 b->foreign, b->foreign_pod);
 	cgfs_capability_add(caps, "bpf.foreign", false, detail,
 			    "let one program own the cgroups: see bpftool cgroup tree");
 }
@@ -233,10 +235,11 @@ int cgfs_bpf_probe(void *ctx, struct cgfs_capabilities *caps, struct cgfs_err *r
 	scratch_open(&s);
 	probe_device(b, caps, &s);
 	probe_ring(caps);
-	cgfs_capability_add(caps, "bpf.oom", b->oom, b->oom_why,
-			    b->oom ? "" :
-				     "use a kernel with BTF whose tracepoint mark_victim has the task, "
-				     "or that allows fentry");
+	cgfs_capability_add(
+		caps, "bpf.oom", b->oom, b->oom_why,
+		b->oom ? ""
+		       : "use a kernel with BTF whose tracepoint mark_victim has the task, "
+			 "or that allows fentry");
 	probe_btf(caps, &s);
 	scratch_close(&s);
 	probe_foreign(b, caps);

@@ -15,10 +15,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define READERS_GONE_NS	 1000000000ull
-#define GARBAGE_MAX	 8192 /* elements that may wait for that second */
-#define BATCH		 512
-#define SCAN_BATCH	 4096
+#define READERS_GONE_NS 1000000000ull
+#define GARBAGE_MAX	8192 /* elements that may wait for that second */
+#define BATCH		512
+#define SCAN_BATCH	4096
 
 static uint64_t now_ns(void)
 {
@@ -108,8 +108,8 @@ static void put_garbage(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generat
 }
 
 /* Walks through all rules.  @fn may not change the map. */
-static int walk(struct cgfs_bpf *b, int (*fn)(struct cgfs_bpf *b, const struct cgfs_rule_key *key,
-					      void *arg),
+static int walk(struct cgfs_bpf *b,
+		int (*fn)(struct cgfs_bpf *b, const struct cgfs_rule_key *key, void *arg),
 		void *arg, struct cgfs_err *reterr)
 {
 	auto_free struct cgfs_rule_key *keys = calloc(SCAN_BATCH, sizeof(*keys));

@@ -24,7 +24,7 @@ struct hierarchy {
 	int mount_fd;
 	int root_fd;	      /* the pods root; -EBADF until something was made in it */
 	uint32_t controllers; /* those in use, 1u << enum cgfs_controller */
-	uint32_t enabled; /* bits that this context switched on in the mount's subtree_control */
+	uint32_t enabled;  /* bits that this context switched on in the mount's subtree_control */
 	unsigned int made; /* how many parts of the root's path this context made, from its end */
 };
 
@@ -169,7 +169,8 @@ int subtree_enable(struct cgfs *c, int hierarchy, int dirfd, const char *prefix,
 /* From here to asked_end() dir_write() reports to cgfs_open_opts.written. */
 static inline void asked_begin(struct cgfs *c, int ctl, uint64_t set, size_t entry)
 {
-	c->asked = (struct asked){ c->written != NULL, (enum cgfs_controller)ctl, set, entry, NULL };
+	c->asked =
+		(struct asked){ c->written != NULL, (enum cgfs_controller)ctl, set, entry, NULL };
 }
 static inline void asked_end(struct cgfs *c)
 {

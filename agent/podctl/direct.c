@@ -67,8 +67,7 @@ static int policy_open(const struct args *a, enum direct_mode mode, struct direc
 	opts.events = mode == DIRECT_RUN || mode == DIRECT_EVENTS;
 
 	/* Looking must not load and pin programs that are not there. */
-	if ((mode == DIRECT_READ || mode == DIRECT_EVENTS || mode == DIRECT_REMOVE) &&
-	    !d->had_pins)
+	if ((mode == DIRECT_READ || mode == DIRECT_EVENTS || mode == DIRECT_REMOVE) && !d->had_pins)
 		return 0;
 
 	r = cgfs_bpf_open(&opts, &d->bpf, reterr);

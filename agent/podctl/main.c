@@ -9,8 +9,8 @@
 #define DEFAULT_AGENT "/run/cgfs/agent.sock"
 
 static const struct verb *const verbs[] = {
-	&verb_run,    &verb_create, &verb_apply, &verb_ls,
-	&verb_stat,   &verb_events, &verb_rm,	 &verb_doctor,
+	&verb_run,  &verb_create, &verb_apply, &verb_ls,
+	&verb_stat, &verb_events, &verb_rm,    &verb_doctor,
 };
 
 static const struct opt *const globals[] = { opt_global, NULL };

@@ -88,7 +88,8 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		snprintf(text, sizeof(text), "%" PRIu64, res->io_weight);
 		r = write_either(d, "blkio.bfq.weight", text, "blkio.weight", text, reterr);
 	}
-	for (size_t i = 0; r == 0 && (res->set & CGFS_SET_IO_DEVICES) && i < res->n_io_devices; i++) {
+	for (size_t i = 0; r == 0 && (res->set & CGFS_SET_IO_DEVICES) && i < res->n_io_devices;
+	     i++) {
 		ctl_entry(d, i);
 		r = v1_device(d, &res->io_devices[i], reterr);
 	}
@@ -159,7 +160,8 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		snprintf(cost, sizeof(cost), "default %" PRIu64, cgfs_io_weight(res->io_weight));
 		r = write_either(d, "io.bfq.weight", text, "io.weight", cost, reterr);
 	}
-	for (size_t i = 0; r == 0 && (res->set & CGFS_SET_IO_DEVICES) && i < res->n_io_devices; i++) {
+	for (size_t i = 0; r == 0 && (res->set & CGFS_SET_IO_DEVICES) && i < res->n_io_devices;
+	     i++) {
 		ctl_entry(d, i);
 		r = v2_device(d, &res->io_devices[i], reterr);
 	}

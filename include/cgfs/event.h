@@ -22,13 +22,13 @@ struct cgfs_group;
 
 enum cgfs_event_type {
 	CGFS_EVENT_NONE = 0,
-	CGFS_EVENT_OOM_KILL,	  /* the OOM killer ended a process of the group */
-	CGFS_EVENT_DEVICE_DENIED, /* the device policy refused an open or mknod */
-	CGFS_EVENT_REMOVED,	  /* cgfs_group_remove() is complete; `error` says how it went */
-	CGFS_EVENT_LOST,	  /* `count` events could not be recorded and are missing here */
+	CGFS_EVENT_OOM_KILL,	     /* the OOM killer ended a process of the group */
+	CGFS_EVENT_DEVICE_DENIED,    /* the device policy refused an open or mknod */
+	CGFS_EVENT_REMOVED,	     /* cgfs_group_remove() is complete; `error` says how it went */
+	CGFS_EVENT_LOST,	     /* `count` events could not be recorded and are missing here */
 	CGFS_EVENT_MEMORY_THRESHOLD, /* usage went over a line; see cgfs_group_watch_memory() */
-	CGFS_EVENT_PRESSURE, /* processes stalled; see cgfs_group_watch_pressure() */
-	CGFS_EVENT_EMPTY, /* the last process is gone; see cgfs_group_watch_empty() */
+	CGFS_EVENT_PRESSURE,	     /* processes stalled; see cgfs_group_watch_pressure() */
+	CGFS_EVENT_EMPTY,	     /* the last process is gone; see cgfs_group_watch_empty() */
 };
 
 /* What processes wait for, as in the names of the *.pressure files. */

@@ -182,9 +182,8 @@ static void stats_are_not_empty_after_work(void **state)
 				   "dd if=/dev/zero of=/dev/held bs=1M count=8 2>/dev/null; "
 				   "echo > /dev/done; sleep 1000";
 	static const char *const figures[] = { "cpu/usage/total", "pids/current" };
-	static const char *const memory[] = { "memory/usage/usage", "memory/rss",
-					      "memory/cache", "memory/pg_fault",
-					      "memory/total_rss" };
+	static const char *const memory[] = { "memory/usage/usage", "memory/rss", "memory/cache",
+					      "memory/pg_fault", "memory/total_rss" };
 	struct world *w = *state;
 	const bool has_memory = world_has_memory(w);
 
@@ -333,8 +332,7 @@ static void two_containers_keep_their_own_figures(void **state)
 	for (int i = 0; i < 2; i++) {
 		double usage = world_figure(w, of_two[i].id, "memory/usage/usage");
 
-		assert_true(world_figure(w, of_two[i].id, "memory/usage/limit") ==
-			    of_two[i].limit);
+		assert_true(world_figure(w, of_two[i].id, "memory/usage/limit") == of_two[i].limit);
 		assert_true(usage >= of_two[i].held);
 		assert_true(usage <= of_two[i].limit);
 	}
@@ -369,7 +367,8 @@ static void quota_of_10_ms_throttles_a_busy_loop(void **state)
 	assert_true(world_figure(w, "sb", "cpu/throttling/throttled_periods") <= 0);
 }
 
-/* --- 7: OOM ------------------------------------------------------------------------------------ */
+/* --- 7: OOM ------------------------------------------------------------------------------------
+ */
 
 static void oom_kill_is_counted_and_told(void **state)
 {

@@ -37,8 +37,9 @@ struct fault {
 
 static const struct fault no_bpf = { "no CONFIG_BPF_SYSCALL", ENOSYS, false, false, -EOPNOTSUPP,
 				     "CONFIG_CGROUP_BPF" };
-static const struct fault no_cgroup_bpf = { "no CONFIG_CGROUP_BPF", EINVAL, true, false,
-					    -EOPNOTSUPP, "CONFIG_CGROUP_BPF" };
+static const struct fault no_cgroup_bpf = {
+	"no CONFIG_CGROUP_BPF", EINVAL, true, false, -EOPNOTSUPP, "CONFIG_CGROUP_BPF"
+};
 static const struct fault forbidden = { "not permitted", EPERM, false, false, -EPERM, "CAP_BPF" };
 static const struct fault no_btf = { "no BTF", 0, false, true, 0, "CONFIG_DEBUG_INFO_BTF" };
 
@@ -280,25 +281,27 @@ static void podctl_says_why(void **state)
 	assert_int_equal(podctl(w, "rm", "t", text, sizeof(text)), 0);
 }
 
-#define CASES(fault)                                                                             \
-	static int alone_##fault(void **state)                                                   \
-	{                                                                                        \
-		return start_alone(state, &fault);                                               \
-	}                                                                                        \
-	static int agent_##fault(void **state)                                                   \
-	{                                                                                        \
-		return start_agent(state, &fault);                                               \
+#define CASES(fault)                                                                               \
+	static int alone_##fault(void **state)                                                     \
+	{                                                                                          \
+		return start_alone(state, &(fault));                                               \
+	}                                                                                          \
+	static int agent_##fault(void **state)                                                     \
+	{                                                                                          \
+		return start_agent(state, &(fault));                                               \
 	}
 CASES(no_bpf)
 CASES(no_cgroup_bpf)
 CASES(forbidden)
 CASES(no_btf)
 
-#define TESTS(fault)                                                                             \
-	{ #fault "_library_says_why", library_says_why, alone_##fault, world_stop, NULL },       \
-	{ #fault "_agent_keeps_devices_or_makes_nothing", agent_keeps_devices_or_makes_nothing,  \
-	  agent_##fault, world_stop, NULL },                                                     \
-	{ #fault "_podctl_says_why", podctl_says_why, alone_##fault, world_stop, NULL }
+#define TESTS(fault)                                                                               \
+	{ #fault "_library_says_why", library_says_why, alone_##fault, world_stop, NULL },         \
+		{ #fault "_agent_keeps_devices_or_makes_nothing",                                  \
+		  agent_keeps_devices_or_makes_nothing, agent_##fault, world_stop, NULL },         \
+	{                                                                                          \
+#fault "_podctl_says_why", podctl_says_why, alone_##fault, world_stop, NULL        \
+	}
 
 static const struct tap_test tests[] = {
 	TESTS(no_bpf),

@@ -204,7 +204,7 @@ static int libcgroup_cycle(void *arg)
 
 			/* One value per name: it cannot hold the list of devices. */
 			if (strncmp(file, names[i], len) == 0 && file[len] == '.' &&
-			    strncmp(file, "devices", 7))
+			    strncmp(file, "devices", 7) != 0)
 				cgroup_add_value_string(ctl, file, b->write[w].value);
 		}
 	}

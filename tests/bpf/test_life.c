@@ -328,14 +328,15 @@ static json_int_t counted(json_t *json, const struct group *g, const char *field
 	json_int_t sum = -1;
 	size_t i, j;
 
-	json_array_foreach(json, i, element) {
+	json_array_foreach(json, i, element)
+	{
 		f = json_object_get(element, "formatted");
 		if (number(json_object_get(f, "key"), "cgroup_inode_id") !=
 		    (json_int_t)g->g.cgroup_id)
 			continue;
 		sum = 0;
-		json_array_foreach(json_object_get(f, "values"), j, cpu)
-			sum += number(json_object_get(cpu, "value"), field);
+		json_array_foreach(json_object_get(f, "values"), j, cpu) sum +=
+			number(json_object_get(cpu, "value"), field);
 	}
 	return sum;
 }
@@ -346,7 +347,8 @@ static void check_group(json_t *json, const struct group *g)
 	json_t *element, *value, *key;
 	size_t i;
 
-	json_array_foreach(json, i, element) {
+	json_array_foreach(json, i, element)
+	{
 		value = json_object_get(json_object_get(element, "formatted"), "value");
 		key = json_object_get(json_object_get(element, "formatted"), "key");
 		if (number(key, "cgroup_id") != (json_int_t)g->g.cgroup_id)
@@ -424,9 +426,9 @@ static void bpftool_shows_names(void **state)
 
 static void probe_says_what_works_and_why_not(void **state)
 {
-	static const char *const names[] = { "bpf.fs",	   "bpf.device",     "bpf.link",
-					     "bpf.ringbuf", "bpf.oom",	      "bpf.btf",
-					     "bpf.lsm_cgroup", "bpf.fexit", "bpf.iter_cgroup" };
+	static const char *const names[] = { "bpf.fs",	       "bpf.device", "bpf.link",
+					     "bpf.ringbuf",    "bpf.oom",    "bpf.btf",
+					     "bpf.lsm_cgroup", "bpf.fexit",  "bpf.iter_cgroup" };
 	static struct cgfs_capabilities caps;
 	struct world *w = *state;
 

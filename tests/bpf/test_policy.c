@@ -34,10 +34,10 @@ static struct cgfs_device_rule random_rule(uint32_t *seed)
 						       CGFS_DEVICE_CHAR, CGFS_DEVICE_ALL };
 	struct cgfs_device_rule r = {
 		.type = types[random_below(seed, 4)],
-		.major = random_below(seed, 3) ? MAJOR0 + (int32_t)random_below(seed, MAJORS) :
-						 CGFS_DEVICE_ANY,
-		.minor = random_below(seed, 3) ? (int32_t)random_below(seed, MINORS) :
-						 CGFS_DEVICE_ANY,
+		.major = random_below(seed, 3) ? MAJOR0 + (int32_t)random_below(seed, MAJORS)
+					       : CGFS_DEVICE_ANY,
+		.minor = random_below(seed, 3) ? (int32_t)random_below(seed, MINORS)
+					       : CGFS_DEVICE_ANY,
 		.access = 1 + random_below(seed, 7),
 		.allow = random_below(seed, 2),
 	};
@@ -101,14 +101,12 @@ static void compiled_list_means_what_the_list_means(void **state)
 		/* One number more than the rules use: what no rule names. */
 		for (int32_t major = MAJOR0; major <= MAJOR0 + MAJORS; major++)
 			for (int32_t minor = 0; minor <= MINORS; minor++) {
-				assert_int_equal(
-					check_compiled(&list, CGFS_CHAR, major, minor),
-					cgfs_device_check(rules, n, CGFS_DEVICE_CHAR, major, minor,
-							  CGFS_ACCESS_ALL));
-				assert_int_equal(
-					check_compiled(&list, CGFS_BLOCK, major, minor),
-					cgfs_device_check(rules, n, CGFS_DEVICE_BLOCK, major, minor,
-							  CGFS_ACCESS_ALL));
+				assert_int_equal(check_compiled(&list, CGFS_CHAR, major, minor),
+						 cgfs_device_check(rules, n, CGFS_DEVICE_CHAR,
+								   major, minor, CGFS_ACCESS_ALL));
+				assert_int_equal(check_compiled(&list, CGFS_BLOCK, major, minor),
+						 cgfs_device_check(rules, n, CGFS_DEVICE_BLOCK,
+								   major, minor, CGFS_ACCESS_ALL));
 			}
 		cgfs_bpf_list_free(&list);
 	}
@@ -188,14 +186,15 @@ static void compare(struct world *w, const char *path, const struct cgfs_device_
 			for (int minor = 0; minor <= MINORS; minor++)
 				for (int i = 0; i < 4; i++) {
 					uint32_t want = accesses[i];
-					enum cgfs_device_type type = "bc"[kind];
+					enum cgfs_device_type type =
+						kind ? CGFS_DEVICE_CHAR : CGFS_DEVICE_BLOCK;
 					bool ok = cgfs_device_check(pod, n_pod, type, major, minor,
 								    want) == want;
 
 					if (own)
-						ok = ok && cgfs_device_check(own, n_own, type,
-									     major, minor,
-									     want) == want;
+						ok = ok &&
+						     cgfs_device_check(own, n_own, type, major,
+								       minor, want) == want;
 					if (a.answers[n] != (ok ? 'y' : 'n'))
 						fail_msg("%c %d:%d access %u: %c, should be %c",
 							 type, major, minor, want, a.answers[n],
@@ -237,14 +236,15 @@ static void kernel_decides_as_the_reference_does(void **state)
 		for (size_t i = 0; i < n_own; i++)
 			own_rules[i] = random_rule(&seed);
 		if (round % 2)
-			pod_rules[n_pod++] = (struct cgfs_device_rule){
-				CGFS_DEVICE_ALL, CGFS_DEVICE_ANY, CGFS_DEVICE_ANY, CGFS_ACCESS_ALL,
-				true
-			};
+			pod_rules[n_pod++] =
+				(struct cgfs_device_rule){ CGFS_DEVICE_ALL, CGFS_DEVICE_ANY,
+							   CGFS_DEVICE_ANY, CGFS_ACCESS_ALL, true };
 		assert_int_equal(w->policy->ops->set_rules(w->policy->ctx, &pod->g, pod_rules,
-							   n_pod, &w->err), 0);
+							   n_pod, &w->err),
+				 0);
 		assert_int_equal(w->policy->ops->set_rules(w->policy->ctx, &ctr->g, own_rules,
-							   n_own, &w->err), 0);
+							   n_own, &w->err),
+				 0);
 		compare(w, ctr->path, pod_rules, n_pod, own_rules, n_own);
 		compare(w, plain->path, pod_rules, n_pod, NULL, 0);
 	}
@@ -263,8 +263,9 @@ static void long_list_is_decided_like_a_short_one(void **state)
 						      CGFS_ACCESS_ALL, true };
 	rules[CGFS_DEVICE_RULES_MAX - 1].minor = 0;
 	rules[CGFS_DEVICE_RULES_MAX - 1].allow = false;
-	assert_int_equal(w->policy->ops->add(w->policy->ctx, &pod->g, rules, CGFS_DEVICE_RULES_MAX,
-					     &w->err), 0);
+	assert_int_equal(
+		w->policy->ops->add(w->policy->ctx, &pod->g, rules, CGFS_DEVICE_RULES_MAX, &w->err),
+		0);
 	assert_false(world_can_open(w, pod->path, 'c', 241, 0, O_RDWR));
 	assert_true(world_can_open(w, pod->path, 'c', 241, 1, O_RDWR));
 	assert_true(world_can_open(w, pod->path, 'c', 241, 4094, O_RDWR));

@@ -19,14 +19,14 @@
 struct seen {
 	volatile int stop;
 	volatile unsigned long opens;
-	volatile unsigned long wrong_denied; /* EPERM where every list allows */
+	volatile unsigned long wrong_denied;  /* EPERM where every list allows */
 	volatile unsigned long wrong_allowed; /* success where every list denies */
 };
 
 struct hammer {
 	struct seen *seen;
 	char always[128]; /* allowed by every list */
-	char never[128]; /* denied by every list */
+	char never[128];  /* denied by every list */
 };
 
 static int hammer(void *arg)
@@ -124,8 +124,9 @@ static void ten_thousand_updates_leave_nothing(void **state)
 	pod = world_pod(w, "web");
 	world_add(w, pod, "c 1:3 rw");
 	for (int i = 0; i < 10000; i++) {
-		world_set(w, pod, i % 2 ? "c 1:3 rw; c 1:5 rw; c 1:7 r; c 1:8 r; c 1:9 r" :
-					  "c 1:3 rw; c 1:5 rw; c 5:* rw; c 136:* rw; b *:* m");
+		world_set(w, pod,
+			  i % 2 ? "c 1:3 rw; c 1:5 rw; c 1:7 r; c 1:8 r; c 1:9 r"
+				: "c 1:3 rw; c 1:5 rw; c 5:* rw; c 136:* rw; b *:* m");
 		if (i % 500 == 0) {
 			n = world_map_count(w, "rules");
 			if (n > most)
@@ -217,8 +218,8 @@ static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
 		snprintf(id, sizeof(id), "many-%d", n);
 		many[n] = *world_container(w, pod, id);
 		w->n_groups--;
-		r = w->policy->ops->add(w->policy->ctx, &many[n++].g, rules,
-					CGFS_DEVICE_RULES_MAX, &w->err);
+		r = w->policy->ops->add(w->policy->ctx, &many[n++].g, rules, CGFS_DEVICE_RULES_MAX,
+					&w->err);
 	}
 	assert_int_equal(r, -E2BIG);
 	assert_non_null(strstr(w->err.text, "full"));

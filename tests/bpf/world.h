@@ -22,12 +22,12 @@ struct group {
 };
 
 struct world {
-	char pin[128]; /* pin directory */
-	char root[256]; /* our directory in the cgroup2 tree */
+	char pin[128];	  /* pin directory */
+	char root[256];	  /* our directory in the cgroup2 tree */
 	char mounted[64]; /* cgroup2 mounted by us, or "" */
-	char dev[64]; /* device nodes */
+	char dev[64];	  /* device nodes */
 	char memory[300]; /* our place for a cgroup in a v1 memory hierarchy, or "" */
-	int janitor; /* pipe to it: told when there is nothing left to clean */
+	int janitor;	  /* pipe to it: told when there is nothing left to clean */
 	pid_t janitor_pid;
 	struct group group[WORLD_GROUPS];
 	size_t n_groups;

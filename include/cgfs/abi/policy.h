@@ -38,8 +38,8 @@ enum cgfs_policy_verdict {
 
 enum cgfs_policy_mode {
 	CGFS_NOTHING = 0, /* no list, as of a cgroup that was just attached: everything is denied */
-	CGFS_LIST = 1, /* cgfs_rules of the generation */
-	CGFS_POD = 2, /* the pod's list alone */
+	CGFS_LIST = 1,	  /* cgfs_rules of the generation */
+	CGFS_POD = 2,	  /* the pod's list alone */
 };
 
 /*
@@ -58,9 +58,9 @@ struct cgfs_policy_val {
 };
 
 /* Numbers have 12 and 20 bits in the kernel; kinds 1 and 2 make that an element is not 0. */
-#define CGFS_POLICY_VERDICT(kind, major, minor) \
+#define CGFS_POLICY_VERDICT(kind, major, minor)                                                    \
 	((__u64)(kind) << 48 | (__u64)(major) << 32 | (__u64)(minor) << 8)
-#define CGFS_POLICY_SLOT(major, minor) (((minor) ^ (major) * 5) & (CGFS_POLICY_VERDICTS - 1))
+#define CGFS_POLICY_SLOT(major, minor) (((minor) ^ (major)*5) & (CGFS_POLICY_VERDICTS - 1))
 
 /*
  * cgfs_counts, cgroup storage per processor: what the group's own list said.  Those requests that
@@ -83,15 +83,17 @@ struct cgfs_group {
 	__u64 pod_cgroup_id; /* its own id for a pod or a standalone container */
 	char pod[CGFS_POLICY_NAME];
 	char container[CGFS_POLICY_NAME];
-	__u64 denied_elsewhere; /* allowed by its own list; refused by its pod's, or a container's */
+	__u64 denied_elsewhere; /* allowed by its own list; refused by its pod's, or a container's
+				 */
 	__u64 oom_kills;
-	__u64 events_lost; /* denials and kills without a record */
+	__u64 events_lost;   /* denials and kills without a record */
 	__u64 lost_reported; /* how many of those user space has been told of */
-	__u64 window_ns; /* CLOCK_BOOTTIME */
-	__u64 records; /* denials recorded since then */
+	__u64 window_ns;     /* CLOCK_BOOTTIME */
+	__u64 records;	     /* denials recorded since then */
 };
 
-/* cgfs_rules, hash: compiled from the ordered list: what every rule that covers the whole pattern comes to. */
+/* cgfs_rules, hash: compiled from the ordered list: what every rule that covers the whole pattern
+ * comes to. */
 struct cgfs_rule_key {
 	__u64 cgroup_id;
 	__u32 generation;
@@ -112,7 +114,7 @@ struct cgfs_rule {
 /* cgfs_state, array of one. */
 struct cgfs_state {
 	__u32 abi; /* CGFS_POLICY_ABI of whoever made the maps; written before they are pinned */
-	__u32 generation; /* the last one given out; never used twice, by any group */
+	__u32 generation;  /* the last one given out; never used twice, by any group */
 	__u64 events_lost; /* sum over all groups, those that are gone included */
 };
 
@@ -125,7 +127,7 @@ enum cgfs_record_type {
 struct cgfs_denial {
 	__u32 abi;
 	enum cgfs_record_type type;
-	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 time_ns;	 /* CLOCK_BOOTTIME */
 	__u64 cgroup_id; /* of the group */
 	__u64 pod_cgroup_id;
 	__u32 pid; /* process (thread group) id in the initial namespace */
@@ -133,14 +135,14 @@ struct cgfs_denial {
 	__u32 major;
 	__u32 minor;
 	__u32 access; /* BPF_DEVCG_ACC_* bits that were asked for */
-	__u32 rule; /* 1-based position in the list that refused; 0: no rule matched */
+	__u32 rule;   /* 1-based position in the list that refused; 0: no rule matched */
 	char comm[16];
 };
 
 struct cgfs_kill {
 	__u32 abi;
 	enum cgfs_record_type type;
-	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 time_ns;	 /* CLOCK_BOOTTIME */
 	__u64 cgroup_id; /* of the group */
 	__u64 pod_cgroup_id;
 	__u32 pid; /* process (thread group) id in the initial namespace */
@@ -157,8 +159,8 @@ enum cgfs_control_op {
 struct cgfs_control_args {
 	enum cgfs_control_op op;
 	__u32 generation; /* NEXT: out */
-	__u64 cgroup_id; /* LOST: in */
-	__u64 lost; /* LOST: out */
+	__u64 cgroup_id;  /* LOST: in */
+	__u64 lost;	  /* LOST: out */
 };
 
 #ifdef __cplusplus

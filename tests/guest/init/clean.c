@@ -76,7 +76,8 @@ static void sweep(const char *dir, bool files)
 		if (!files && e->d_type != DT_DIR)
 			continue;
 		/* the kernel's own */
-		if (files && (!strcmp(e->d_name, "maps.debug") || !strcmp(e->d_name, "progs.debug")))
+		if (files &&
+		    (!strcmp(e->d_name, "maps.debug") || !strcmp(e->d_name, "progs.debug")))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		report("left %s", path);
@@ -97,8 +98,8 @@ static bool is_cgroup2(const char *dir)
 }
 
 /* What a program did in a cgroup2 tree that only it had mounted.  Mounted here only if somebody did
- * before, because the first mount ever shows in /proc/self/cgroup; and never beside a mount of ours,
- * because each mount of cgroup2 replaces the options of all (favordynmods would go). */
+ * before, because the first mount ever shows in /proc/self/cgroup; and never beside a mount of
+ * ours, because each mount of cgroup2 replaces the options of all (favordynmods would go). */
 static void sweep_cgroup2(void)
 {
 	static const char dir[] = "/run/cgroup2";

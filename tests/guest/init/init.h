@@ -14,14 +14,14 @@ void say(const char *what, const char *name);
 void write_text(const char *path, const char *text);
 bool mnt(const char *type, const char *path, const char *options);
 #define CGROOTS_MAX 32
-extern char *cgroots[CGROOTS_MAX];	/* where cgroup hierarchies are mounted */
+extern char *cgroots[CGROOTS_MAX]; /* where cgroup hierarchies are mounted */
 extern int n_cgroots;
 
 /* report.c */
 struct stream {
 	const char *tag;
 	int fd;
-	uint8_t held[3];	/* base64 goes out in whole groups of three bytes */
+	uint8_t held[3]; /* base64 goes out in whole groups of three bytes */
 	size_t n_held;
 	size_t bytes;
 };

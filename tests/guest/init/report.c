@@ -23,7 +23,7 @@
 
 #include "init.h"
 
-#define STREAM_MAX (1024 * 1024)	/* bytes of one program's output that are carried */
+#define STREAM_MAX (1024 * 1024) /* bytes of one program's output that are carried */
 
 static int report_fd = -1;
 static const char *nonce = "-";
@@ -40,7 +40,7 @@ void report_open(const char *nonce_word)
 	}
 	cfmakeraw(&t);
 	tcsetattr(report_fd, TCSANOW, &t);
-	unlink("/dev/ttyS1");		/* nobody else is to write there */
+	unlink("/dev/ttyS1"); /* nobody else is to write there */
 }
 
 void report_close(void)
