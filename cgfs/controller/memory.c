@@ -28,7 +28,10 @@ static int v1_limit(const struct cgfs_dir *d, const struct cgfs_resources *res,
 static int v1_memsw(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
-	return dir_write_limit(d, V1_MEMSW, res->memory_swap_bytes, "-1", reterr);
+	int r = dir_write_limit(d, V1_MEMSW, res->memory_swap_bytes, "-1", reterr);
+
+	/* No swap accounting: "no limit" is what there is. */
+	return r == -ENOENT && res->memory_swap_bytes == CGFS_MAX ? 0 : r;
 }
 
 /* The kernel keeps limit <= memsw at every step (EINVAL): shrinking writes the limit first,
@@ -40,12 +43,11 @@ static int v1_limits(const struct cgfs_dir *d, const struct cgfs_resources *res,
 
 	if ((res->set & LIMIT_BITS) == CGFS_SET_MEMORY_MAX)
 		return v1_limit(d, res, reterr);
+	if ((res->set & LIMIT_BITS) == CGFS_SET_MEMORY_SWAP)
+		return v1_memsw(d, res, reterr);
 	r = v1_limit(d, res, reterr);
-	if (r == 0) {
-		r = v1_memsw(d, res, reterr);
-		/* No swap accounting: "no limit" is what there is. */
-		return r == -ENOENT && res->memory_swap_bytes == CGFS_MAX ? 0 : r;
-	}
+	if (r == 0)
+		return v1_memsw(d, res, reterr);
 	if (r != -EINVAL)
 		return r;
 	r = v1_memsw(d, res, reterr);

@@ -18,7 +18,8 @@ static int parse_device(const char **text)
 	return major == 8 && minor == 0 ? 0 : -ENODEV;
 }
 
-/* "DEVICE NUMBER"; 0 takes the limit away. */
+/* "DEVICE NUMBER"; 0 takes the limit away.  Operations are cut to 32 bits, of which all set is
+ * no limit. */
 static int store_throttle(const struct open_file *file, char *text)
 {
 	const char *p = fake_strip(text);
@@ -27,10 +28,14 @@ static int store_throttle(const struct open_file *file, char *text)
 
 	if (r < 0)
 		return r;
-	r = fake_parse_u64(p + 1, &v);
-	if (r == 0)
-		*fake_field(file->node, file->type) = v ? v : FAKE_NONE;
-	return r < 0 ? -EINVAL : 0;
+	if (fake_parse_u64(p + 1, &v) < 0)
+		return -EINVAL;
+	if (!v)
+		v = FAKE_NONE;
+	else if (strstr(file->type->name, "iops"))
+		v = (uint32_t)v == UINT32_MAX ? FAKE_NONE : (uint32_t)v;
+	*fake_field(file->node, file->type) = v;
+	return 0;
 }
 
 static int show_throttle(const struct open_file *file, FILE *out)
@@ -111,6 +116,8 @@ static int store_max(const struct open_file *file, char *text)
 			return -EINVAL;
 		else if (v[i] == 0)
 			return -ERANGE;
+		else if (i >= 2 && v[i] >= UINT32_MAX)
+			v[i] = FAKE_NONE; /* the most that operations can be */
 	}
 	n->rbps = v[0];
 	n->wbps = v[1];
