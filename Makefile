@@ -86,6 +86,7 @@ conf_src    := $(call sources,tests/conformance/*.c)
 tbpf_src    := $(if $(filter 1,$(BPF)),$(call sources,tests/bpf/*.c))
 tagent_src  := $(call sources,tests/agent/*.c)
 tpodctl_src := $(call sources,tests/podctl/*.c)
+oci_src     := $(call sources,tests/oci/*.c)
 scen_src    := $(call sources,tests/scenario/*.c)
 bench_src   := $(call sources,tests/bench/*.c)
 fuzz_src    := $(call sources,tests/fuzz/*.c)
@@ -114,17 +115,19 @@ tbpf_prog   := $(call prog,$(filter tests/bpf/test_%,$(tbpf_src)))
 tagent_prog := $(call prog,$(filter tests/agent/test_%,$(tagent_src)))
 tpodctl_prog := $(call prog,$(filter tests/podctl/test_%,$(tpodctl_src)))
 conf_prog   := $(if $(conf_src),$(O)/tests/conformance)
+oci_prog    := $(if $(oci_src),$(O)/tests/oci)
 scen_prog   := $(if $(scen_src),$(O)/tests/scenario-fake)
 bench_prog  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(call programs,$(bench_src)))
 fuzz_prog   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
 
-test_progs  := $(unit_prog) $(conf_prog) $(tbpf_prog) $(tagent_prog) $(tpodctl_prog)
+test_progs  := $(unit_prog) $(conf_prog) $(tbpf_prog) $(tagent_prog) $(tpodctl_prog) \
+	       $(oci_prog)
 
 core_h      := $(filter-out %/bpf.h,$(wildcard include/cgfs/*.h))
 
 all_src     := $(lib_src) $(bpf_src) $(common_src) $(podctl_src) $(agent_src) $(fake_src) \
 	       $(tap_src) $(unit_src) $(conf_src) $(tbpf_src) $(tagent_src) $(tpodctl_src) \
-	       $(scen_src) $(bench_src)
+	       $(oci_src) $(scen_src) $(bench_src)
 all_obj     := $(call obj,$(all_src) $(fuzz_src))
 
 # --- main targets -----------------------------------------------------------------------------
@@ -248,6 +251,7 @@ $(tbpf_prog): $(O)/%: $(O)/obj/%.o $(call helpers,bpf) $(test_libs)
 $(tagent_prog): $(O)/%: $(O)/obj/%.o $(call helpers,agent) $(libagent) $(test_libs)
 $(tpodctl_prog): $(O)/%: $(O)/obj/%.o $(call helpers,podctl) $(libpodctl) $(test_libs)
 $(conf_prog): $(call obj,$(conf_src)) $(test_libs)
+$(oci_prog): $(call obj,$(oci_src)) $(test_libs)
 $(test_progs):
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -312,18 +316,20 @@ root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
 checks  := headers abi docs mapping kernels bpf tree install guide
 scripts := $(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh tests/guest/selftest)
 # Tests of the kernel side need root, all of them; elsewhere a test that needs it says so.
-plain   := $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(scripts) $(conf_prog)
+plain   := $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(scripts) $(conf_prog) $(oci_prog)
 as_root := $(if $(root),$(tbpf_prog) $(call sources,tests/bpf/test_*.sh))
 # The same once more with sanitizers, as far as no kernel is involved.  Without -Werror: the
 # sanitizers make gcc see overflows that are not there.
 san_prog := $(patsubst $(O)/%,$(O)/san/%,$(unit_prog) $(tagent_prog) $(tpodctl_prog))
-san_conf := $(patsubst $(O)/%,$(O)/san/%,$(conf_prog))
-on_fakes  = $(if $(1),'$(1) $(fakes)')
+san_conf := $(patsubst $(O)/%,$(O)/san/%,$(conf_prog) $(oci_prog))
+on_fakes  = $(foreach p,$(1),'$(p) $(fakes)')
 fakes    := !live/*
 live     := --world live
 # What runs in a guest, and for how long at most; /bin has the programs, /tests the tests.
 guest_prog = -a $(agent_bin)=/bin/cgfs-agent -a $(podctl_bin)=/bin/podctl \
 	     $(conf_prog):400 $(tbpf_prog:%=%:200) $(tagent_live:%=%:200)
+guest_oci  = $(foreach c,$(wildcard tests/oci/cases/*.json),-a $(c)=/oci/$(notdir $(c))) \
+	     $(oci_prog):300
 tagent_live = $(filter-out %/test_parts %/test_bridge %/test_transcripts,$(tagent_prog))
 export O SAN CC CLANG BPFTOOL BPF WERROR
 
@@ -339,15 +345,15 @@ check-built: all tests
 		$(san_prog) $(call on_fakes,$(san_conf)) \
 		'tests/guest/matrix --tap --quick $(guest_prog)'
 
-fakes: $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(conf_prog)
+fakes: $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(conf_prog) $(oci_prog)
 
 ## check-fakes: only the tests that need no kernel
 check-fakes: all fakes
-	@tests/run $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(call on_fakes,$(conf_prog))
+	@tests/run $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(call on_fakes,$(conf_prog) $(oci_prog))
 
 ## check-root: only the tests on this machine's kernel (root)
 check-root: all tests
-	@tests/run $(tagent_prog) $(as_root) '$(conf_prog) $(live)'
+	@tests/run $(tagent_prog) $(as_root) '$(conf_prog) $(live)' '$(oci_prog) live/*'
 
 ## check-san: the tests that need no kernel, with address and undefined-behaviour sanitizer
 check-san:
@@ -373,7 +379,7 @@ check-guest:
 	$(call need,$(deps_run) $(deps_check))
 	$(again) check-guest-built
 check-guest-built: all tests
-	@tests/guest/matrix $(guest_flags) $(guest_prog)
+	@tests/guest/matrix $(guest_flags) $(guest_prog) $(guest_oci)
 
 ## guest-shell: a shell in a guest (K=7.2 L=v2), tests in /tests, agent and podctl on the path
 guest-shell: all tests
