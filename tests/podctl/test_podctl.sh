@@ -12,10 +12,10 @@ set -u
 t_help_of_each_verb() {
 	local verb
 	expect 0 p --help
-	for verb in run create ls stat events rm doctor; do
+	for verb in run create apply ls stat events rm doctor; do
 		grep -q "^  $verb " "$tmp/out" || wrong "--help does not list $verb"
 	done
-	for verb in run create ls stat events rm doctor; do
+	for verb in run create apply ls stat events rm doctor; do
 		expect 0 p "$verb" --help
 		[[ $out == "usage: podctl $verb"* ]] || wrong "$out"
 		[ "$(expand "$tmp/out" | awk '{ if (length > n) n = length } END { print n }')" -le 94 ] ||
@@ -25,7 +25,7 @@ t_help_of_each_verb() {
 
 t_man_page_and_completion_know_each_option() {
 	local verb option
-	for verb in run create ls stat events rm doctor; do
+	for verb in run create apply ls stat events rm doctor; do
 		grep -q "\b$verb\b" docs/completion/podctl || wrong "completion lacks $verb"
 		for option in $("$podctl" $verb --help | grep -oE '^ +(-[a-z], )?--[a-z-]+' |
 			grep -oE -- '--[a-z-]+'); do
@@ -275,6 +275,78 @@ t_rm_does_what_it_can() {
 	json 1 '.failed[0].target' none d rm --json none
 	json 0 '.removed' '[]' d rm --json --all
 	clean
+}
+
+# apply takes a whole path: no --root
+a() { "$podctl" apply --pin-dir "$pins" "$@"; }
+
+t_apply_shows_what_became_of_each_field() {
+	as_root
+	echo '{"memory":{"limit":67108864},"cpu":{"shares":512},"pids":{"limit":32},"color":1}' > "$tmp/r.json"
+	json 0 .cgroup "$root/x/y" a "$tmp/r.json" "$root/x/y"
+	jq -e '([.applied[] | .asked | keys[]] | sort) == ["cpu.shares", "memory.limit", "pids.limit"] and
+		(.applied | map(select(.asked["memory.limit"] == 67108864 and .written == "67108864" and
+			.reads == "67108864")) | length) == 1 and
+		.ignored == ["color"] and (.devices.rules | length) > 8 and
+		all(.hierarchies[]; .path | endswith("/x/y"))' "$tmp/out" > "$tmp/jq" || wrong "$out"
+	while IFS= read -r path; do
+		[ -d "$path" ] || wrong "no $path"
+	done < <(jq -r '.hierarchies[].path' "$tmp/out")
+	expect 1 a "$tmp/r.json" "$root/x/y"; says y; says "in use"; one_line
+	json 0 '.removed[0]' "$root/x/y" a --remove "$root/x/y"
+	expect 1 a --remove "$root/x/y"; says "there is none"
+	clean
+}
+
+t_apply_from_standard_input_at_the_top() {
+	as_root
+	expect 0 a - "$root" < <(echo '{"pids":{"limit":7}}')
+	jq -e '.applied[0].reads == "7"' "$tmp/out" > "$tmp/jq" || wrong "$out"
+	# A process can live there, in every hierarchy, cpuset included.
+	jq -r '.hierarchies[].path' "$tmp/out" > "$tmp/paths"
+	sh -c 'while read -r path; do echo 0 > "$path/cgroup.procs" || exit 1; done < "$1"
+		exec cat /proc/self/cgroup' sh "$tmp/paths" > "$tmp/cgroup" || wrong "cannot join"
+	grep -v name= "$tmp/cgroup" | grep -v "$root$" && wrong "outside"
+	expect 0 a --remove "$root"
+	clean
+}
+
+t_apply_policy_stays_when_podctl_is_gone() {
+	as_root
+	echo '{"devices":[{"allow":true,"type":"c","major":1,"minor":11,"access":"r"}]}' > "$tmp/r.json"
+	expect 0 a "$tmp/r.json" "$root/x"
+	jq -r '.hierarchies[].path' "$tmp/out" > "$tmp/paths"
+	mknod "$tmp/kmsg" c 1 11
+	sh -c 'while read -r path; do echo 0 > "$path/cgroup.procs"; done < "$1"
+		! (: > "$2") 2> /dev/null && : < "$2"' sh "$tmp/paths" "$tmp/kmsg" || wrong "rules do not hold"
+	expect 0 a --remove "$root/x"
+	clean
+}
+
+t_apply_refuses_whole() {
+	as_root
+	echo '{"pids":{"limit":7},"memory":{"limit":-5}}' > "$tmp/r.json"
+	expect 1 a "$tmp/r.json" "$root/x"; says memory.limit; says '"-5"'; one_line
+	[ -z "$out" ] || wrong "$out"
+	clean
+	# The kernel refuses, after other files were written; what was there stays.
+	mkdir "$(sed -n 's/^[^ ]* \([^ ]*\) cgroup2* .*/\1/p' /proc/mounts | head -n 1)$root"
+	echo '{"pids":{"limit":7},"blockIO":{"throttleReadBpsDevice":[{"major":259,"minor":77777,"rate":5}]}}' > "$tmp/r.json"
+	expect 1 a "$tmp/r.json" "$root/x/y"; says 259:77777; one_line
+	[ "$(leftovers | wc -l)" = 1 ] || wrong "left: $(leftovers)"
+	find /sys/fs/cgroup -maxdepth 3 -depth -type d -path "*$root" -exec rmdir {} \;
+	clean
+}
+
+t_apply_wrong_usage() {
+	expect 2 p apply; says "is missing"; one_line
+	expect 2 p apply x.json; says "CGROUP is missing"; one_line
+	expect 2 p apply x.json relative; says "must be a path"
+	expect 2 p apply x.json /a/; says "id"
+	expect 2 p apply x.json /a/cgroup.procs; says "control file"
+	expect 2 p apply --remove x.json /a; says "takes one CGROUP"
+	expect 2 p apply --root /r x.json /a; says "whole path"
+	expect 1 p apply "$tmp/none.json" /a; says "$tmp/none.json"
 }
 
 t_stat_of_nothing_is_1() {
