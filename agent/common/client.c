@@ -207,6 +207,14 @@ static int fill(struct client *c, size_t want, int64_t deadline, struct cgfs_err
 	return 0;
 }
 
+bool client_pending(const struct client *c)
+{
+	struct frame_header h;
+
+	/* A header that makes no sense is for client_receive() to tell. */
+	return c->have >= FRAME_HEADER_SIZE && (frame_decode(c->buf, &h) < 0 || c->have >= h.size);
+}
+
 static int receive_until(struct client *c, int64_t deadline, struct client_message *ret,
 			 struct cgfs_err *reterr)
 {

@@ -35,8 +35,10 @@ CGFS_CHECK int client_open(const char *address, struct client **ret, struct cgfs
 /* Takes over a pair of descriptors (they may be the same); closes them at the end. */
 CGFS_CHECK int client_open_fds(int in, int out, struct client **ret);
 void client_close(struct client *c);
-/* For poll(2): readable when client_receive() or client_notification() has something new. */
+/* For poll(2), once client_pending() is false: one read may have brought several messages. */
 int client_fd(const struct client *c);
+/* Is a message here already, so that client_receive() does not have to wait? */
+bool client_pending(const struct client *c);
 
 /* Must be the first message on a connection. */
 CGFS_CHECK int client_negotiate(struct client *c, int timeout_ms, struct cgfs_err *reterr);

@@ -150,13 +150,14 @@ static int wait_process(struct session *s, int *ret_status, struct cgfs_err *ret
 			{ .fd = client_fd(s->side), .events = POLLIN },
 		};
 
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+		if (poll(fds, ARRAY_SIZE(fds), client_pending(s->waiter) ? 0 : -1) < 0 &&
+		    errno != EINTR)
 			return cgfs_err_set(reterr, -errno, "poll", NULL, NULL, NULL);
 		if (fds[0].revents)
 			pass_signals(s);
 		if (fds[2].revents)
 			r = take_events(s, 0, reterr);
-		if (r == 0 && fds[1].revents)
+		if (r == 0 && (fds[1].revents || client_pending(s->waiter)))
 			r = receive_status(s, ret_status, reterr);
 	}
 	return r < 0 ? r : 0;
