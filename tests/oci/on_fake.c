@@ -139,6 +139,55 @@ static void check_applied(struct run *r, const struct oci_host *host,
 	assert_int_equal(cgfs_group_destroy(r->g, 1000, NULL), 0);
 }
 
+/* Of what a failed create may leave there is nothing: neither directories, nor controllers that
+ * were switched on above. */
+static void check_nothing(struct fake *f, unsigned int nth)
+{
+	char on[256] = "";
+
+	if (fake_directories(f))
+		fail_msg("call %u fails: %zu directories are left", nth, fake_directories(f));
+	if (fake_open_files(f))
+		fail_msg("call %u fails: %zu files are open", nth, fake_open_files(f));
+	fake_cat(f, CGFS_CONTROLLER_COUNT, "/", "cgroup.subtree_control", on, sizeof(on));
+	if (on[0] && on[0] != '\n')
+		fail_msg("call %u fails: enabled are %s", nth, on);
+}
+
+/* The create with its @nth call failing; false when it has not so many. */
+static bool fails_at(const struct oci_test *t, const struct cgfs_resources *res, unsigned int nth)
+{
+	struct fake *f = fake_new(t->layout, t->kernel);
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct cgfs_group *g = NULL;
+	struct cgfs_err err = { 0 };
+	struct cgfs *ctx;
+	bool struck;
+	int e;
+
+	opts.root = ROOT;
+	opts.fs = fake_fs(f);
+	opts.mounts = fake_mounts(f);
+	opts.policy = fake_policy(f, false);
+	assert_int_equal(cgfs_open(&opts, &ctx, NULL), 0);
+	fake_fail(f, FAKE_ANY, nth, -EIO);
+	e = cgfs_container_create(ctx, NULL, "c1", res, &g, &err);
+	struck = fake_struck(f);
+	fake_fail(f, FAKE_ANY, 0, 0);
+	/* What can be done without is done without. */
+	if (e == 0) {
+		assert_int_equal(cgfs_group_destroy(g, 1000, NULL), 0);
+		cgfs_group_close(g);
+		assert_int_equal(cgfs_root_remove(ctx, NULL), 0);
+	} else {
+		assert_non_null(strstr(err.text, "Input/output error"));
+	}
+	cgfs_close(ctx);
+	check_nothing(f, nth);
+	fake_free(f);
+	return struck;
+}
+
 void oci_run_fake(const struct oci_test *t)
 {
 	struct run r = { .f = fake_new(t->layout, t->kernel) };
@@ -171,6 +220,8 @@ void oci_run_fake(const struct oci_test *t)
 	cgfs_close(ctx);
 	assert_int_equal(fake_directories(r.f), 0);
 	assert_int_equal(fake_open_files(r.f), 0);
+	for (unsigned int nth = 1; !want.refused && fails_at(t, res, nth); nth++)
+		;
 	cgfs_resources_free(res);
 	oci_case_free(c);
 	fake_free(r.f);
