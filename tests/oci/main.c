@@ -98,5 +98,6 @@ int main(int argc, char **argv)
 	json_decref(list);
 	free(tests);
 	free(args);
+	free(live);
 	return r;
 }
