@@ -68,7 +68,7 @@ static void largest_frame_is_taken(void **state)
 
 	assert_non_null(body);
 	memset(body, ' ', len);
-	memcpy(body, "{}", 2);
+	memcpy(body, "{}", 2); /* NOLINT: no string */
 	assert_int_equal(client_send(w->c, MSG_EXT_LIST_PODS, 7, body, len, NULL, 0, &err), 0);
 	assert_int_equal(client_receive(w->c, WORLD_MS, &m, &err), 0);
 	assert_int_equal(m.header.id, 7);
@@ -120,7 +120,7 @@ static void deep_json_is_refused(void **state)
 	memset(body, '[', sizeof(body));
 	assert_int_equal(ask(w, MSG_DUMP_STACKS, body, sizeof(body)), HR_INVALID_JSON);
 	for (size_t i = 0; i + 5 < sizeof(body); i += 5)
-		memcpy(body + i, "{\"a\":", 5);
+		memcpy(body + i, "{\"a\":", 5); /* NOLINT: no string */
 	assert_int_equal(ask(w, MSG_CREATE, body, sizeof(body)), HR_INVALID_JSON);
 }
 

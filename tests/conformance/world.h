@@ -128,10 +128,9 @@ extern const struct world_test layout_tests[], pod_tests[], root_tests[], memory
 	remove_tests[], oom_tests[], device_tests[], adopt_tests[], fault_tests[];
 /* In the spirit of the kernel's own tests for cgroups. */
 extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
-	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[],
-	selftest_core_tests[];
-extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[],
-	spawn_tests[], storm_tests[], controllers_tests[];
+	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];
+extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[], spawn_tests[],
+	storm_tests[], controllers_tests[];
 
 /* Ends the test. */
 void world_fail(const char *file, int line, const char *fmt, ...)
