@@ -352,16 +352,21 @@ static int fork_only_round(void *arg)
 static int set_up(struct bench *b, struct cgfs_err *err)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+#if CGFS_WITH_BPF
 	struct cgfs_bpf_opts bpf_opts = CGFS_BPF_OPTS_INIT;
 	char pin_dir[64];
+#endif
 	int r;
 
 	snprintf(b->root, sizeof(b->root), "/cgfs-bench-%d", getpid());
+#if CGFS_WITH_BPF
 	snprintf(pin_dir, sizeof(pin_dir), "/sys/fs/bpf/cgfs-bench-%d", getpid());
+#endif
 	opts.root = b->root;
 	r = cgfs_open(&opts, &b->c, err);
 	if (r < 0)
 		return r;
+#if CGFS_WITH_BPF
 	bpf_opts.pin_dir = pin_dir;
 	if (cgfs_bpf_open(&bpf_opts, &b->bpf, err) == 0) {
 		opts.policy = cgfs_bpf_policy(b->bpf);
@@ -371,6 +376,7 @@ static int set_up(struct bench *b, struct cgfs_err *err)
 	} else {
 		printf("without eBPF: %s\n", err->text);
 	}
+#endif
 	r = cgfs_pod_create(b->c, "stats", NULL, &b->pod, err);
 	if (r == 0)
 		r = cgfs_container_create(b->c, b->pod, "c", NULL, &b->ctr, err);
@@ -402,9 +408,11 @@ static void tear_down(struct bench *b)
 		fprintf(stderr, "%s\n", err.text);
 	cgfs_close(b->c_bpf);
 	cgfs_close(b->c);
+#if CGFS_WITH_BPF
 	if (b->bpf && cgfs_bpf_unpin(b->bpf, &err) < 0)
 		fprintf(stderr, "%s\n", err.text);
 	cgfs_bpf_close(b->bpf);
+#endif
 }
 
 int main(void)
