@@ -247,6 +247,9 @@ static int take_away(struct args *a, const char *root, const char *id, json_t **
 	cgfs_group_close(g);
 	if (r == 0)
 		r = direct_tidy(a, &d, reterr);
+	else if (r == -ENOENT)
+		/* Somebody's rmdir was first; its pins may be the last. */
+		(void)!direct_tidy_pins(a, &d, NULL);
 	direct_close(&d);
 	if (r == 0) {
 		*ret = json_pack("{s:[s]}", "removed", a->argv[0]);

@@ -323,6 +323,16 @@ t_apply_policy_stays_when_podctl_is_gone() {
 	clean
 }
 
+t_apply_tidies_up_after_rmdir() {
+	as_root
+	expect 0 a - "$root/x" < <(echo '{}')
+	jq -r '.hierarchies[].path' "$tmp/out" | while IFS= read -r path; do
+		rmdir "$path" "${path%/x}" || exit 1
+	done || wrong "cannot rmdir"
+	expect 1 a --remove "$root/x"; says "there is none"
+	clean
+}
+
 t_apply_refuses_whole() {
 	as_root
 	echo '{"pids":{"limit":7},"memory":{"limit":-5}}' > "$tmp/r.json"
