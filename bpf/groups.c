@@ -8,7 +8,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <stdio.h>
+
+/* FILEID_KERNFS of the kernel's <linux/exportfs.h>. */
+#define KERNFS_HANDLE 0xfe
 
 static const char *label(const struct cgfs_policy_group *group)
 {
@@ -202,17 +206,43 @@ static int drop_group(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_err *r
 	return 0;
 }
 
-/* A link whose cgroup is gone shows the cgroup id 0. */
-static int sweep_link(struct cgfs_bpf *b, const char *name, uint64_t cgroup_id, void *arg)
+/* The handle of a cgroup2 directory is its number. */
+static bool no_such_cgroup(int cgroup2_fd, uint64_t cgroup_id)
+{
+	union {
+		struct file_handle head;
+		char room[sizeof(struct file_handle) + sizeof(cgroup_id)];
+	} handle = { .head = { .handle_bytes = sizeof(cgroup_id), .handle_type = KERNFS_HANDLE } };
+	auto_fd int fd = -EBADF;
+
+	if (cgroup2_fd < 0)
+		return false;
+	memcpy(handle.head.f_handle, &cgroup_id, sizeof(cgroup_id));
+	fd = open_by_handle_at(cgroup2_fd, &handle.head, O_PATH | O_CLOEXEC);
+	return fd < 0 && errno == ESTALE;
+}
+
+/*
+ * A link whose cgroup is gone shows the cgroup id 0, but only when the kernel has come to release
+ * it, some 100 ms later.  The tree itself knows at once.
+ */
+static bool cgroup_gone(const char *path, uint64_t cgroup_id, int cgroup2_fd)
 {
 	struct bpf_link_info info = { 0 };
 	uint32_t len = sizeof(info);
-	char path[CGFS_BPF_PATH];
-	auto_fd int fd = -EBADF;
+	auto_fd int fd = bpf_obj_get(path);
 
-	(void)arg;
-	fd = bpf_obj_get(cgfs_bpf_path(b, name, path));
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.cgroup.cgroup_id)
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return false;
+	return !info.cgroup.cgroup_id || no_such_cgroup(cgroup2_fd, cgroup_id);
+}
+
+static int sweep_link(struct cgfs_bpf *b, const char *name, uint64_t cgroup_id, void *arg)
+{
+	const int *cgroup2_fd = arg;
+	char path[CGFS_BPF_PATH];
+
+	if (!cgroup_gone(cgfs_bpf_path(b, name, path), cgroup_id, cgroup2_fd ? *cgroup2_fd : -1))
 		return 0;
 	if (drop_group(b, cgroup_id, NULL) < 0)
 		return 0;
@@ -342,6 +372,21 @@ int cgfs_bpf_remove(void *ctx, const struct cgfs_policy_group *group, struct cgf
 		cgfs_bpf_rules_sweep(b, false);
 		r = drop_group(b, group->cgroup_id, reterr);
 	}
+	cgfs_bpf_unlock(b);
+	return r;
+}
+
+int cgfs_bpf_sweep(void *ctx, int cgroup2_fd, struct cgfs_err *reterr)
+{
+	struct cgfs_bpf *b = ctx;
+	int r;
+
+	r = cgfs_bpf_lock(b, reterr);
+	if (r < 0)
+		return r;
+	r = look_around(b, reterr);
+	if (r == 0)
+		r = cgfs_bpf_links(b, sweep_link, &cgroup2_fd, reterr);
 	cgfs_bpf_unlock(b);
 	return r;
 }

@@ -21,6 +21,7 @@ static const struct cgfs_policy_ops ops = {
 	.add = cgfs_bpf_add,
 	.set_rules = cgfs_bpf_set_rules,
 	.remove = cgfs_bpf_remove,
+	.sweep = cgfs_bpf_sweep,
 	.counters = cgfs_bpf_counters,
 	.event_fd = cgfs_bpf_event_fd,
 	.event_read = cgfs_bpf_event_read,

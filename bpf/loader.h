@@ -166,6 +166,7 @@ int cgfs_bpf_add(void *ctx, const struct cgfs_policy_group *group,
 int cgfs_bpf_set_rules(void *ctx, const struct cgfs_policy_group *group,
 		       const struct cgfs_device_rule *rules, size_t n, struct cgfs_err *reterr);
 int cgfs_bpf_remove(void *ctx, const struct cgfs_policy_group *group, struct cgfs_err *reterr);
+int cgfs_bpf_sweep(void *ctx, int cgroup2_fd, struct cgfs_err *reterr);
 int cgfs_bpf_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters *ret);
 int cgfs_bpf_group_read(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_group *ret);
 /* -ENOENT when the cgroup is gone, or has no link. */

@@ -285,5 +285,8 @@ int cgfs_root_remove(struct cgfs *c, struct cgfs_err *reterr)
 			disable(c, i);
 	}
 	root_find(c);
+	if (result == 0 && c->policy)
+		result = c->policy->ops->sweep(c->policy->ctx, c->hierarchy[c->unified].mount_fd,
+					       reterr);
 	return result;
 }

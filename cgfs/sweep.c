@@ -71,6 +71,12 @@ int cgfs_sweep(struct cgfs *c, bool (*keep)(void *arg, const char *id), void *ar
 		free(s.id[i]);
 	}
 	free(s.id);
+	if (c->policy) {
+		r = c->policy->ops->sweep(c->policy->ctx, c->hierarchy[c->unified].mount_fd,
+					  result == 0 ? reterr : NULL);
+		if (result == 0)
+			result = r;
+	}
 	if (ret_removed)
 		*ret_removed = removed;
 	return result < 0 ? cgfs_err_context(reterr, result, "sweep %s", c->root) : 0;

@@ -199,7 +199,8 @@ CGFS_API CGFS_CHECK int cgfs_root_set(struct cgfs *c, const struct cgfs_resource
  * @reterr: may be NULL
  *
  * Controllers that were enabled on the way to it by this context are disabled again where
- * nobody else uses them.  A later create makes the root anew.
+ * nobody else uses them.  A later create makes the root anew.  The policy forgets groups whose
+ * directories somebody else removed.
  *
  * Errors:  -ENOTEMPTY  pods are left
  *

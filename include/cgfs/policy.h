@@ -51,6 +51,9 @@ struct cgfs_policy_ops {
 	/* The group's directory is about to be removed, or is gone: cgroup_fd may be -EBADF.
 	 * A group that is not known is a success. */
 	int (*remove)(void *ctx, const struct cgfs_policy_group *group, struct cgfs_err *reterr);
+	/* Forgets the groups whose directories somebody else removed.  @cgroup2_fd is a directory
+	 * of the tree that they were in, borrowed, as struct cgfs_fs gave it. */
+	int (*sweep)(void *ctx, int cgroup2_fd, struct cgfs_err *reterr);
 	int (*counters)(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters *ret);
 	/* A real, pollable descriptor (-ENOTSUP when there are no events), and a non-blocking
 	 * read that returns 1 with an event, with names resolved, or 0 without. */

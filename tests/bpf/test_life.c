@@ -162,6 +162,34 @@ static void pods_whose_cgroup_is_gone_are_cleared_away(void **state)
 	assert_true(world_can_open(w, other->path, 'c', 1, 3, O_RDONLY));
 }
 
+/* The kernel takes its time with a dead cgroup's links; a sweep does not wait for it. */
+static void sweep_knows_at_once_whose_cgroup_is_gone(void **state)
+{
+	struct world *w = *state;
+	struct group *pod, *ctr, *other;
+	char links[200];
+
+	world_open(w, false);
+	snprintf(links, sizeof(links), "%s/links", w->pin);
+	pod = world_pod(w, "web");
+	ctr = world_container(w, pod, "c1");
+	other = world_pod(w, "other");
+	world_add(w, pod, "c 1:3 rw");
+	world_add(w, ctr, "c 1:5 rw");
+	world_add(w, other, "c 1:3 rw");
+	assert_int_equal(rmdir(ctr->path), 0);
+	assert_int_equal(w->policy->ops->sweep(w->policy->ctx, other->g.cgroup_fd, &w->err), 0);
+	assert_int_equal(entries(links), 2);
+	assert_int_equal(world_map_count(w, "groups"), 2);
+	assert_int_equal(rmdir(pod->path), 0);
+	assert_int_equal(w->policy->ops->sweep(w->policy->ctx, other->g.cgroup_fd, &w->err), 0);
+	assert_int_equal(entries(links), 1);
+	assert_int_equal(world_map_count(w, "groups"), 1);
+	assert_int_equal(world_map_count(w, "rules"), 1);
+	assert_true(world_can_open(w, other->path, 'c', 1, 3, O_RDONLY));
+	assert_false(world_can_open(w, other->path, 'c', 1, 5, O_RDONLY));
+}
+
 static void other_version_is_left_alone(void **state)
 {
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
@@ -458,6 +486,7 @@ static const struct tap_test tests[] = {
 	LIVE(policy_outlives_its_process_and_is_taken_over),
 	LIVE(removed_groups_leave_nothing),
 	LIVE(pods_whose_cgroup_is_gone_are_cleared_away),
+	LIVE(sweep_knows_at_once_whose_cgroup_is_gone),
 	LIVE(other_version_is_left_alone),
 	LIVE(options_are_checked),
 	LIVE(events_have_one_receiver),

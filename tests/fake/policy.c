@@ -121,6 +121,35 @@ static int policy_remove(void *ctx, const struct cgfs_policy_group *group, struc
 	return 0;
 }
 
+static bool exists(const struct node *n, uint64_t id)
+{
+	bool found = n->id == id;
+
+	for (const struct node *c = n->children; c && !found; c = c->next)
+		found = exists(c, id);
+	return found;
+}
+
+static int policy_sweep(void *ctx, int cgroup2_fd, struct cgfs_err *reterr)
+{
+	struct fake *f = ctx;
+	const struct open_file *o = fake_open_file(f, cgroup2_fd);
+	struct group **link = &f->policy->groups, *g;
+
+	if (!o || o->type || o->node->h->version != CGFS_V2)
+		return refuse(reterr, -EBADF, "sweep the device policy");
+	while ((g = *link)) {
+		if (exists(o->node->h->root, g->id)) {
+			link = &g->next;
+			continue;
+		}
+		*link = g->next;
+		free(g->rules);
+		free(g);
+	}
+	return 0;
+}
+
 static int policy_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters *ret)
 {
 	struct fake *f = ctx;
@@ -285,6 +314,7 @@ static const struct cgfs_policy_ops ops = {
 	.add = policy_add,
 	.set_rules = policy_set_rules,
 	.remove = policy_remove,
+	.sweep = policy_sweep,
 	.counters = policy_counters,
 	.event_fd = policy_event_fd,
 	.event_read = policy_event_read,
