@@ -335,7 +335,7 @@ static void container_in_a_container_is_refused(struct world *w)
 
 const struct world_test pod_tests[] = {
 	{ "pod_create_makes_directories_everywhere", create_makes_directories_everywhere },
-	{ "pod_destroy_removes_every_directory", destroy_removes_every_directory },
+	{ "pod_delete_removes_every_directory", destroy_removes_every_directory },
 	{ "pod_close_leaves_the_group", close_leaves_the_group },
 	{ "pod_container_may_stand_alone", container_may_stand_alone },
 	{ "pod_create_refuses_bad_ids", create_refuses_bad_ids },
