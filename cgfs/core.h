@@ -52,6 +52,8 @@ struct cgfs {
 	int n;
 	int unified; /* index of the cgroup2 tree, -1 without one */
 	struct place place[CGFS_CONTROLLER_COUNT];
+	bool rootless;		   /* this process may not write at the top of the hierarchies */
+	uint32_t denied;	   /* controllers that are on this host, but not for this process */
 	struct cgfs_group *groups; /* all handles */
 	void (*written)(void *user, const struct cgfs_written *w);
 	void *written_user;
@@ -146,6 +148,11 @@ int group_dir(struct cgfs_group *g, int hierarchy, int *ret_fd, struct cgfs_err 
 /* mount + path + file, for messages. */
 void group_file_path(const struct cgfs_group *g, int hierarchy, const char *file, char *buf,
 		     size_t len);
+
+/* May this process make groups in @m at all, and which controllers would they have (rootless.c)? */
+uint32_t rootless_granted(struct cgfs *c, const struct cgfs_mount *m, bool *ret_usable);
+/* The kernel refused a new group's device list: is that an error? */
+int rootless_devices(bool asked, struct cgfs_err *reterr);
 
 /* What a cgroup2 mount carries now (discover.c). */
 uint32_t unified_controllers(const char *mount_point);

@@ -126,6 +126,30 @@ static int kernel_kill(void *ctx, pid_t pid, int sig)
 	return kill(pid, sig) < 0 ? -errno : 0;
 }
 
+static int kernel_owner(void *ctx, int dirfd, const char *name, uid_t *ret_uid, gid_t *ret_gid)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	*ret_uid = st.st_uid;
+	*ret_gid = st.st_gid;
+	return 0;
+}
+
+static int kernel_chown(void *ctx, int dirfd, const char *name, uid_t uid, gid_t gid)
+{
+	(void)ctx;
+	return fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int kernel_may_write(void *ctx, int dirfd, const char *name)
+{
+	(void)ctx;
+	return faccessat(dirfd, name, W_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
 const struct cgfs_fs *cgfs_fs_kernel(void)
 {
 	static const struct cgfs_fs_ops ops = {
@@ -141,6 +165,9 @@ const struct cgfs_fs *cgfs_fs_kernel(void)
 		.notify_add = kernel_notify_add,
 		.notify_remove = kernel_notify_remove,
 		.kill = kernel_kill,
+		.owner = kernel_owner,
+		.chown = kernel_chown,
+		.may_write = kernel_may_write,
 	};
 	static const struct cgfs_fs fs = { .ops = &ops };
 

@@ -202,6 +202,8 @@ static int make(struct cgfs_group *g, const struct cgfs_resources *res, uint32_t
 		rules = cgfs_device_defaults(&n);
 	}
 	r = devices_apply(g, rules, n, true, reterr);
+	if (r == -EPERM && g->c->rootless)
+		r = rootless_devices(res && (res->set & CGFS_SET_DEVICES), reterr);
 	if (r < 0)
 		return r;
 	if (res) {

@@ -113,17 +113,42 @@ static int mount_unified(struct cgfs_mounts *m, const char *path, struct cgfs_er
 	return 0;
 }
 
+/* For who can make groups in some hierarchies and not in others, these others are not there.  Who
+ * can make them nowhere may still look at all. */
+static void find_denied(struct cgfs *c, bool *denied, uint32_t *granted)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < c->mounts.n; i++) {
+		bool usable;
+
+		granted[i] = rootless_granted(c, &c->mounts.mount[i], &usable);
+		denied[i] = !usable;
+		any |= usable;
+	}
+	if (!any)
+		memset(denied, 0, CGFS_MOUNTS_MAX * sizeof(*denied));
+}
+
 static void place_controllers(struct cgfs *c, uint32_t use)
 {
+	uint32_t granted[CGFS_MOUNTS_MAX];
+	bool denied[CGFS_MOUNTS_MAX];
+
 	c->unified = -1;
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++)
 		c->place[ctl].hierarchy = -1;
 
+	find_denied(c, denied, granted);
 	for (size_t i = 0; i < c->mounts.n; i++) {
 		const struct cgfs_mount *m = &c->mounts.mount[i];
 		struct hierarchy *h = &c->hierarchy[c->n];
 		uint32_t controllers = use ? m->controllers & use : m->controllers;
 
+		c->denied |= controllers & (denied[i] ? UINT32_MAX : ~granted[i]);
+		controllers &= granted[i];
+		if (denied[i])
+			continue;
 		if (m->version == CGFS_V2) {
 			if (c->unified >= 0)
 				continue; /* the same tree, mounted twice */

@@ -82,6 +82,11 @@ static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 		uint64_t want = res->set & (handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2));
 		enum cgfs_version_id version = c->place[ctl].version;
 
+		if (want && version == CGFS_NONE && (c->denied & (1u << ctl)))
+			return cgfs_err_set(reterr, -EACCES, "set", member_name(want), NULL,
+					    "the %s controller is not delegated to this process "
+					    "below %s",
+					    cgfs_controller_name(ctl), cgfs_root(c));
 		if (want && version == CGFS_NONE)
 			return cgfs_err_set(reterr, -ENODEV, "set", member_name(want), NULL,
 					    "the %s controller is not on this host",
@@ -115,6 +120,12 @@ int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struc
 		if (r < 0)
 			return r;
 	}
+	if ((res->set & CGFS_SET_DEVICES) && !devices_enforced(c) &&
+	    (c->denied & (1u << CGFS_DEVICES)))
+		return cgfs_err_set(reterr, -EACCES, "set", "devices", NULL,
+				    "the devices controller is not delegated to this process "
+				    "below %s",
+				    cgfs_root(c));
 	if ((res->set & CGFS_SET_DEVICES) && !devices_enforced(c))
 		return cgfs_err_set(reterr, -ENODEV, "set", "devices", NULL,
 				    "neither cgroup v1's devices controller nor an eBPF policy is "

@@ -43,12 +43,15 @@ static int inherit(struct cgfs *c, int parent_fd, int dir_fd, const char *file,
 
 static int prepare_root(struct cgfs *c, int parent_fd, int dir_fd, struct cgfs_err *reterr)
 {
+	char now[8];
 	int r;
 
 	r = inherit(c, parent_fd, dir_fd, "cpuset.cpus", reterr);
 	if (r == 0)
 		r = inherit(c, parent_fd, dir_fd, "cpuset.mems", reterr);
-	if (r == 0) {
+	/* Somebody else's directory may have been prepared by him. */
+	if (r == 0 && (fs_read_at(c, dir_fd, "cgroup.clone_children", now, sizeof(now)) < 0 ||
+		       now[0] != '1')) {
 		r = fs_write_at(c, dir_fd, "cgroup.clone_children", "1");
 		if (r < 0)
 			failed(c, r, "write", "cgroup.clone_children", "1", reterr);

@@ -43,6 +43,11 @@ struct cgfs_fs_ops {
 	int (*notify_remove)(void *ctx, int nfd, int wd);
 	/* kill(2), for kernels and layouts without cgroup.kill. */
 	int (*kill)(void *ctx, pid_t pid, int sig);
+	/* Who owns @name, "." for @dirfd itself, and to give it away: fstatat(2), fchownat(2). */
+	int (*owner)(void *ctx, int dirfd, const char *name, uid_t *ret_uid, gid_t *ret_gid);
+	int (*chown)(void *ctx, int dirfd, const char *name, uid_t uid, gid_t gid);
+	/* May this process write there, make directories if it is one?  0, or -EACCES. */
+	int (*may_write)(void *ctx, int dirfd, const char *name);
 };
 
 struct cgfs_fs {

@@ -144,6 +144,13 @@ CGFS_API CGFS_CHECK int cgfs_discover(struct cgfs_mounts *ret_mounts, struct cgf
  *
  * Changes nothing in the kernel, except for the mount that @opts->cgroup2_mount asks for.
  *
+ * A process without privilege needs a root of its own, below a group that was given to it
+ * (cgfs_group_delegate()) and that holds no process itself.  Hierarchies where it may not make
+ * directories, and controllers of cgroup2 that do not reach so far, are then not used: a limit that
+ * needs one is -EACCES and says so.  v1's device rules want CAP_SYS_ADMIN: asked for, they are
+ * -EPERM; the default list is left out, and the rules of what is above hold.  Where it owns no
+ * root at all it can still list and read.
+ *
  * Errors:  -ENOENT  no cgroup hierarchy is mounted
  *          -EINVAL  @opts->root is not an absolute path made of valid names
  *          -E2BIG   @opts is from a newer version and uses members unknown here

@@ -44,9 +44,19 @@ static const struct world_kind kinds[] = {
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static const struct world_test *const suites[] = {
-	layout_tests, pod_tests,  root_tests,	memory_tests, cpu_tests,
-	limit_tests,  join_tests, stats_tests,	freeze_tests, kill_tests,
-	remove_tests, oom_tests,  device_tests, adopt_tests,  fault_tests,
+	layout_tests,	     pod_tests,
+	root_tests,	     memory_tests,
+	cpu_tests,	     limit_tests,
+	join_tests,	     stats_tests,
+	freeze_tests,	     kill_tests,
+	remove_tests,	     oom_tests,
+	device_tests,	     adopt_tests,
+	fault_tests,	     update_tests,
+	resize_tests,	     spawn_tests,
+	delegate_tests,	     selftest_core_tests,
+	selftest_cpu_tests,  selftest_freezer_tests,
+	selftest_kill_tests, selftest_memory_tests,
+	selftest_pids_tests,
 };
 
 struct entry {

@@ -177,6 +177,27 @@ static int shim_kill(void *ctx, pid_t pid, int sig)
 	return real->ops->kill(real->ctx, pid, sig);
 }
 
+static int shim_owner(void *ctx, int dirfd, const char *name, uid_t *ret_uid, gid_t *ret_gid)
+{
+	const struct cgfs_fs *real = enter(ctx);
+
+	return real->ops->owner(real->ctx, dirfd, name, ret_uid, ret_gid);
+}
+
+static int shim_chown(void *ctx, int dirfd, const char *name, uid_t uid, gid_t gid)
+{
+	const struct cgfs_fs *real = enter(ctx);
+
+	return real->ops->chown(real->ctx, dirfd, name, uid, gid);
+}
+
+static int shim_may_write(void *ctx, int dirfd, const char *name)
+{
+	const struct cgfs_fs *real = enter(ctx);
+
+	return real->ops->may_write(real->ctx, dirfd, name);
+}
+
 static const struct cgfs_fs_ops shim_ops = {
 	.open = shim_open,
 	.close = shim_close,
@@ -190,6 +211,9 @@ static const struct cgfs_fs_ops shim_ops = {
 	.notify_add = shim_notify_add,
 	.notify_remove = shim_notify_remove,
 	.kill = shim_kill,
+	.owner = shim_owner,
+	.chown = shim_chown,
+	.may_write = shim_may_write,
 };
 
 struct shim *shim_new(struct world *w)

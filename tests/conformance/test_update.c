@@ -347,8 +347,10 @@ static void allowed_kill(struct world *w)
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 16 * MIB);
 	world_gone(w, pid);
 	world_event(w, c, CGFS_EVENT_OOM_KILL, "c1", &ev);
-	world_runs(w, small);
-	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 1);
+	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL) >= 1);
+	/* A kernel does not wait for a victim whose memory is locked, and takes the next one. */
+	if (!w->kind->live)
+		world_runs(w, small);
 }
 
 const struct world_test update_tests[] = {

@@ -79,6 +79,9 @@ struct world_ops {
 	int (*cat)(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
 		   char *buf, size_t len);
 	bool (*exists)(struct world *w, enum cgfs_controller ctl, const char *path);
+	/* Whose a file is, or with "" the directory. */
+	int (*owner)(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
+		     uid_t *ret_uid, gid_t *ret_gid);
 	/* mkdir and rmdir by somebody who is not the library. */
 	int (*mkdir)(struct world *w, enum cgfs_controller ctl, const char *path);
 	int (*rmdir)(struct world *w, enum cgfs_controller ctl, const char *path);
@@ -131,6 +134,7 @@ extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
 	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];
 extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[], spawn_tests[],
 	storm_tests[], controllers_tests[];
+extern const struct world_test delegate_tests[], resize_tests[];
 
 /* Ends the test. */
 void world_fail(const char *file, int line, const char *fmt, ...)

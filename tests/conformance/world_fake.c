@@ -233,6 +233,12 @@ static bool fake_dir_exists(struct world *w, enum cgfs_controller ctl, const cha
 	return mount_of(w, ctl) && fake_exists(fake_of(w), ctl, path);
 }
 
+static int fake_owner_of(struct world *w, enum cgfs_controller ctl, const char *path,
+			 const char *file, uid_t *ret_uid, gid_t *ret_gid)
+{
+	return fake_owner(fake_of(w), ctl, path, file, ret_uid, ret_gid);
+}
+
 /* Opens the hierarchy's mount point by the fake's own door. */
 static int door(struct world *w, enum cgfs_controller ctl)
 {
@@ -325,6 +331,7 @@ const struct world_ops world_fake_ops = {
 	.cgroup_of = fake_cgroup,
 	.cat = fake_cat_file,
 	.exists = fake_dir_exists,
+	.owner = fake_owner_of,
 	.mkdir = fake_make,
 	.rmdir = fake_unmake,
 	.move = fake_move,

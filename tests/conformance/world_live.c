@@ -361,6 +361,21 @@ static bool live_exists(struct world *w, enum cgfs_controller ctl, const char *p
 	return path_of(w, ctl, path, "", name, sizeof(name)) && access(name, F_OK) == 0;
 }
 
+static int live_owner(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
+		      uid_t *ret_uid, gid_t *ret_gid)
+{
+	char name[1024];
+	struct stat st;
+
+	if (!path_of(w, ctl, path, file, name, sizeof(name)))
+		return -ENOENT;
+	if (stat(name, &st) < 0)
+		return -errno;
+	*ret_uid = st.st_uid;
+	*ret_gid = st.st_gid;
+	return 0;
+}
+
 static int live_mkdir(struct world *w, enum cgfs_controller ctl, const char *path)
 {
 	char name[1024];
@@ -436,6 +451,7 @@ const struct world_ops world_live_ops = {
 	.cgroup_of = live_cgroup_of,
 	.cat = live_cat,
 	.exists = live_exists,
+	.owner = live_owner,
 	.mkdir = live_mkdir,
 	.rmdir = live_rmdir,
 	.move = live_move,

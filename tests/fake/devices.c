@@ -170,6 +170,8 @@ static int store_allow(const struct open_file *file, char *text)
 	struct node *n = file->node;
 	struct dev_exception x;
 
+	if (n->host->user)
+		return -EPERM; /* CAP_SYS_ADMIN */
 	text = fake_strip(text);
 	if (*text == 'a') {
 		if (n->children)
@@ -201,6 +203,8 @@ static int store_deny(const struct open_file *file, char *text)
 	struct node *n = file->node;
 	struct dev_exception x;
 
+	if (n->host->user)
+		return -EPERM; /* CAP_SYS_ADMIN */
 	text = fake_strip(text);
 	if (*text == 'a') {
 		if (n->children)

@@ -187,6 +187,8 @@ static int door_open(void *ctx, int dirfd, const char *name, int flags)
 		slot(f, r)->pid = pid;
 		return r;
 	}
+	if (strcmp(name, "/sys/kernel/cgroup/delegate") == 0)
+		return new_fd(f, f->h[0].root, &fake_sys_delegate, FAKE_CORE, flags);
 	r = walk(f, dirfd, name, &n, last);
 	if (r < 0)
 		return r;
@@ -201,6 +203,8 @@ static int door_open(void *ctx, int dirfd, const char *name, int flags)
 		return -ENOENT;
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
+	if ((flags & O_ACCMODE) != O_RDONLY && fake_node_may_write(n, last) < 0)
+		return -EACCES;
 	return new_fd(f, n, type, ctl, flags);
 }
 
@@ -411,6 +415,56 @@ static int door_kill(void *ctx, pid_t pid, int sig)
 	return r < 0 ? r : fake_signal(ctx, pid, sig);
 }
 
+/* -- owners ----------------------------------------------------------------------------------- */
+
+/* The node of @name and, in @last, the file of it: "" for the directory itself. */
+static int locate(struct fake *f, enum fake_op op, int dirfd, const char *name, struct node **ret,
+		  char last[NAME_MAX + 1])
+{
+	struct node *child;
+	int r = enter(f, op);
+
+	if (r == 0)
+		r = walk(f, dirfd, name, ret, last);
+	if (r < 0)
+		return r;
+	if (strcmp(last, ".") == 0)
+		*last = '\0';
+	child = fake_node_child(*ret, last);
+	if (child) {
+		*ret = child;
+		*last = '\0';
+	}
+	return (*ret)->removed ? -ENOENT : 0;
+}
+
+static int door_owner(void *ctx, int dirfd, const char *name, uid_t *ret_uid, gid_t *ret_gid)
+{
+	char last[NAME_MAX + 1];
+	struct node *n;
+	int r = locate(ctx, FAKE_OWNER, dirfd, name, &n, last);
+
+	return r < 0 ? r : fake_node_owner(n, last, ret_uid, ret_gid);
+}
+
+static int door_chown(void *ctx, int dirfd, const char *name, uid_t uid, gid_t gid)
+{
+	char last[NAME_MAX + 1];
+	struct node *n;
+	int r = locate(ctx, FAKE_CHOWN, dirfd, name, &n, last);
+
+	return r < 0 ? r : fake_node_chown(n, last, uid, gid);
+}
+
+static int door_may_write(void *ctx, int dirfd, const char *name)
+{
+	char last[NAME_MAX + 1];
+	struct node *n;
+	int r = locate(ctx, FAKE_MAY_WRITE, dirfd, name, &n, last);
+
+	return r < 0 ? r : fake_node_may_write(n, last);
+}
+
 const struct cgfs_fs_ops fake_fs_ops = {
 	.open = door_open,
 	.close = door_close,
@@ -424,4 +478,7 @@ const struct cgfs_fs_ops fake_fs_ops = {
 	.notify_add = door_notify_add,
 	.notify_remove = door_notify_remove,
 	.kill = door_kill,
+	.owner = door_owner,
+	.chown = door_chown,
+	.may_write = door_may_write,
 };

@@ -71,6 +71,12 @@ int fake_cat(struct fake *f, enum cgfs_controller ctl, const char *path, const c
 	     char *buf, size_t len);
 bool fake_exists(const struct fake *f, enum cgfs_controller ctl, const char *path);
 
+/* Who owns a control file, or the directory when @file is "": 0, or a negative errno. */
+int fake_owner(struct fake *f, enum cgfs_controller ctl, const char *path, const char *file,
+	       uid_t *ret_uid, gid_t *ret_gid);
+/* What this process may not write to: everything that @uid does not own.  0 (root) may. */
+void fake_set_user(struct fake *f, uid_t uid);
+
 /* Invariants: directories that exist below the roots of all hierarchies; descriptors open. */
 size_t fake_directories(const struct fake *f);
 size_t fake_open_files(const struct fake *f);
@@ -89,7 +95,10 @@ enum fake_op {
 	FAKE_INODE = 1 << 6,
 	FAKE_NOTIFY = 1 << 7,
 	FAKE_KILL = 1 << 8,
-	FAKE_ANY = (1 << 9) - 1,
+	FAKE_OWNER = 1 << 9,
+	FAKE_CHOWN = 1 << 10,
+	FAKE_MAY_WRITE = 1 << 11,
+	FAKE_ANY = (1 << 12) - 1,
 };
 void fake_fail(struct fake *f, unsigned int ops, unsigned int nth, int err);
 /* Calls of these operations (of all, when @ops is 0) since then; did the fault strike?  Closing

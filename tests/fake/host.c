@@ -204,6 +204,19 @@ const char *fake_cgroup_of(const struct fake *f, pid_t pid, enum cgfs_controller
 	return f->path;
 }
 
+int fake_owner(struct fake *f, enum cgfs_controller ctl, const char *path, const char *file,
+	       uid_t *ret_uid, gid_t *ret_gid)
+{
+	struct node *n = find(f, ctl, path);
+
+	return n ? fake_node_owner(n, file, ret_uid, ret_gid) : -ENOENT;
+}
+
+void fake_set_user(struct fake *f, uid_t uid)
+{
+	f->user = uid;
+}
+
 size_t fake_directories(const struct fake *f)
 {
 	size_t n = 0;

@@ -80,6 +80,14 @@ struct dev_exception {
 	uint32_t access;
 };
 
+/* A file, or the directory itself (""), that was given to somebody. */
+struct owned {
+	struct owned *next;
+	const char *name;
+	uid_t uid;
+	gid_t gid;
+};
+
 /* A cgroup.  Fields of controllers that it does not have are meaningless. */
 struct node {
 	struct fake *host;
@@ -93,6 +101,8 @@ struct node {
 	uint32_t serial[CGFS_CONTROLLER_COUNT]; /* counts how often each was taken away */
 	size_t procs, procs_below;		/* own; own and those of descendants */
 	bool was_frozen;			/* what cgroup.events said last */
+	struct owned *owned;			/* all else is the maker's */
+	uid_t maker;
 
 	/* core.c */
 	uint64_t subtree_control, max_depth, max_descendants, pressure;
@@ -195,6 +205,7 @@ struct fake {
 	struct process *procs;
 	pid_t next_pid;
 	uint64_t next_id, now, exit_delay, freeze_delay;
+	uid_t user; /* who calls */
 	struct open_file *files;
 	size_t n_files, n_open, n_peaks, bad_closes;
 	struct notifier *notifiers;
@@ -209,6 +220,12 @@ void *fake_grow(void *old, size_t n, size_t size);
 bool fake_since(const struct fake *f, struct fake_kernel k);
 /* The hierarchy that carries @ctl, or the cgroup2 tree for FAKE_CORE; NULL: none does. */
 struct hierarchy *fake_hierarchy(const struct fake *f, int ctl);
+
+/* owner.c */
+int fake_node_owner(const struct node *n, const char *file, uid_t *ret_uid, gid_t *ret_gid);
+int fake_node_chown(struct node *n, const char *file, uid_t uid, gid_t gid);
+int fake_node_may_write(const struct node *n, const char *file);
+void fake_node_disown(struct node *n); /* it is freed */
 
 /* door.c */
 extern const struct cgfs_fs_ops fake_fs_ops;
@@ -258,7 +275,7 @@ int fake_join(struct node *n, pid_t pid, int (*vet)(const struct node *n));
 int fake_list_pids(const struct open_file *file, FILE *out);
 /* Is @path "/proc/PID/cgroup" of a process that there is?  Its pid, or a negative errno. */
 int fake_proc_path(const struct fake *f, const char *path);
-extern const struct ctl_file fake_proc_cgroup;
+extern const struct ctl_file fake_proc_cgroup, fake_sys_delegate;
 void fake_kill_process(struct fake *f, struct process *p);
 void fake_kill_subtree(struct node *n);
 int fake_signal(struct fake *f, pid_t pid, int sig);

@@ -215,6 +215,18 @@ int fake_signal(struct fake *f, pid_t pid, int sig)
 
 /* -- cgroup.procs ----------------------------------------------------------------------------- */
 
+/* v2: who moves must be allowed to in the cgroup above both. */
+static int may_move(const struct node *from, const struct node *to)
+{
+	const struct node *above = to;
+
+	if (to->h->version != CGFS_V2)
+		return 0;
+	while (!below(from, above))
+		above = above->parent;
+	return fake_node_may_write(above, "cgroup.procs");
+}
+
 int fake_join(struct node *n, pid_t pid, int (*vet)(const struct node *n))
 {
 	struct fake *f = n->host;
@@ -232,6 +244,8 @@ int fake_join(struct node *n, pid_t pid, int (*vet)(const struct node *n))
 	if (p && fake_node_of(p, n->h) == n)
 		return 0;
 	r = vet(n);
+	if (r == 0)
+		r = may_move(p ? fake_node_of(p, n->h) : n->h->root, n);
 	if (r < 0)
 		return r;
 	if (!p) {
@@ -296,6 +310,18 @@ static int show_cgroups(const struct open_file *file, FILE *out)
 }
 
 const struct ctl_file fake_proc_cgroup = { .name = "cgroup", .read = show_cgroups };
+
+/* Not in the tree either: what belongs to whom a cgroup2 directory is given to. */
+static int show_delegate(const struct open_file *file, FILE *out)
+{
+	(void)file;
+	fputs("cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n"
+	      "memory.oom.group\nmemory.reclaim\n",
+	      out);
+	return 0;
+}
+
+const struct ctl_file fake_sys_delegate = { .name = "delegate", .read = show_delegate };
 
 /* -- what tests make happen ------------------------------------------------------------------- */
 

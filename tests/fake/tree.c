@@ -142,6 +142,7 @@ static struct node *add(struct node *dir, const char *name)
 	if (!n->name)
 		abort();
 	n->id = ++n->host->next_id;
+	n->maker = n->host->user;
 	while (*last)
 		last = &(*last)->next;
 	*last = n;
@@ -162,6 +163,8 @@ int fake_node_mkdir(struct node *dir, const char *name)
 		return -ENOENT;
 	if (fake_node_child(dir, name) || fake_node_file(dir, name, &ctl))
 		return -EEXIST;
+	if (fake_node_may_write(dir, "") < 0)
+		return -EACCES;
 	if (strchr(name, '\n'))
 		return -EINVAL;
 	if (dir->h->version == CGFS_V2 && !limits_allow(dir))
@@ -182,6 +185,8 @@ int fake_node_rmdir(struct node *n)
 {
 	struct node **link;
 
+	if (n->parent && fake_node_may_write(n->parent, "") < 0)
+		return -EACCES;
 	if (!n->parent || n->procs_below || n->children)
 		return -EBUSY;
 	fake_notify_gone(n);
@@ -215,6 +220,7 @@ void fake_node_free(struct node *n)
 		fake_node_free(c);
 	}
 	fake_mem_unlisten(n);
+	fake_node_disown(n);
 	free(n->exceptions);
 	free(n->name);
 	free(n);
