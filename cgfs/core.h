@@ -24,8 +24,9 @@ struct hierarchy {
 	int mount_fd;
 	int root_fd;	      /* the pods root; -EBADF until something was made in it */
 	uint32_t controllers; /* those in use, 1u << enum cgfs_controller */
-	uint32_t enabled;  /* bits that this context switched on in the mount's subtree_control */
 	unsigned int made; /* how many parts of the root's path this context made, from its end */
+	bool ready;	   /* the root was made, or looked at, so that groups can be made in it */
+	bool by_hand;	   /* v1: the root hands nothing down, so each group is prepared itself */
 };
 
 struct place {
@@ -51,6 +52,10 @@ struct cgfs {
 	struct hierarchy hierarchy[HIERARCHY_MAX];
 	int n;
 	int unified; /* index of the cgroup2 tree, -1 without one */
+	/* Controllers, 1u << enum cgfs_controller, that this context switched on in the
+	 * subtree_control of directories that were there: of the mount, then of each part of the
+	 * root's path.  NULL until then. */
+	uint32_t *enabled;
 	struct place place[CGFS_CONTROLLER_COUNT];
 	bool rootless;		   /* this process may not write at the top of the hierarchies */
 	uint32_t denied;	   /* controllers that are on this host, but not for this process */
@@ -163,13 +168,16 @@ uint32_t unified_controllers(const char *mount_point);
 int root_ensure(struct cgfs *c, struct cgfs_err *reterr);
 /* Is it open in every hierarchy? */
 bool root_complete(const struct cgfs *c);
+/* Has root_ensure() nothing to do? */
+bool root_ready(const struct cgfs *c);
 /* Opens it where it exists; hierarchies without it keep root_fd -EBADF. */
 void root_find(struct cgfs *c);
 void root_forget(struct cgfs *c);
-/* Removes what this context made of it, as far as it is empty; what was there before stays. */
+/* Removes what this context made of it, as far as it is empty; what was there before stays, as
+ * it was. */
 void root_unmake(struct cgfs *c);
-/* A group at the top of a hierarchy has no root that its kind was prepared in. */
-int root_prepare_top(struct cgfs_group *g, struct cgfs_err *reterr);
+/* What a group needs when the directory above it was somebody's and does not hand it down. */
+int root_prepare_group(struct cgfs_group *g, struct cgfs_err *reterr);
 int subtree_enable(struct cgfs *c, int hierarchy, int dirfd, const char *prefix,
 		   uint32_t *ret_enabled);
 

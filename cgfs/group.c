@@ -192,7 +192,7 @@ static int make(struct cgfs_group *g, const struct cgfs_resources *res, uint32_t
 		return r;
 	r = identify(g, reterr);
 	if (r == 0)
-		r = root_prepare_top(g, reterr);
+		r = root_prepare_group(g, reterr);
 	if (r < 0)
 		return r;
 	if (res && (res->set & CGFS_SET_DEVICES)) {
@@ -219,7 +219,7 @@ static int create(struct cgfs *c, struct cgfs_group *pod, const char *id, bool i
 		  struct cgfs_err *reterr)
 {
 	struct cgfs_group *g;
-	bool root_was_there;
+	bool was_ready;
 	uint32_t made = 0;
 	int r;
 
@@ -235,7 +235,7 @@ static int create(struct cgfs *c, struct cgfs_group *pod, const char *id, bool i
 		if (r < 0)
 			return r;
 	}
-	root_was_there = root_complete(c);
+	was_ready = root_ready(c);
 	r = root_ensure(c, reterr);
 	if (r < 0)
 		return r;
@@ -247,7 +247,7 @@ static int create(struct cgfs *c, struct cgfs_group *pod, const char *id, bool i
 		unmake(g, made);
 		g->state = GROUP_REMOVED;
 		cgfs_group_close(g);
-		if (!root_was_there)
+		if (!was_ready)
 			root_unmake(c);
 		return r;
 	}

@@ -245,6 +245,7 @@ void cgfs_close(struct cgfs *c)
 		if (c->hierarchy[i].mount->ours)
 			umount2(c->hierarchy[i].mount->path, MNT_DETACH);
 	}
+	free(c->enabled);
 	free(c->root);
 	free(c);
 }

@@ -8,13 +8,23 @@
 
 #include <stdio.h>
 
-static int root_error(const struct cgfs *c, int hierarchy, int code, const char *op,
+/* @depth: how many parts of the root's path; 0: the mount itself. */
+static size_t path_len(const struct cgfs *c, size_t depth)
+{
+	const char *p = c->root;
+
+	while (*p && depth-- > 0)
+		p += 1 + strcspn(p + 1, "/");
+	return (size_t)(p - c->root);
+}
+
+static int root_error(const struct cgfs *c, int hierarchy, size_t depth, int code, const char *op,
 		      const char *file, struct cgfs_err *reterr)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s%s%s%s", c->hierarchy[hierarchy].mount->path, c->root,
-		 file ? "/" : "", file ? file : "");
+	snprintf(path, sizeof(path), "%s%.*s%s%s", c->hierarchy[hierarchy].mount->path,
+		 (int)path_len(c, depth), c->root, file ? "/" : "", file ? file : "");
 	return cgfs_err_set(reterr, code, op, path, NULL, NULL);
 }
 
@@ -64,57 +74,68 @@ int subtree_enable(struct cgfs *c, int hierarchy, int dirfd, const char *prefix,
 	return 0;
 }
 
-static int prepare(struct cgfs *c, int i, int parent_fd, int fd, bool top, struct cgfs_err *reterr)
+/* Controllers for the children of one part of the root's path, which was there before (@ours:
+ * it was not, and goes when its time comes). */
+static int enable(struct cgfs *c, int i, size_t depth, int fd, bool ours, struct cgfs_err *reterr)
 {
-	struct hierarchy *h = &c->hierarchy[i];
+	const char *file = "cgroup.subtree_control";
+	uint32_t enabled = 0;
+	size_t levels = 2;
 	int r;
 
-	if (i == c->unified) {
-		if (top) {
-			r = subtree_enable(c, i, parent_fd, "", &h->enabled);
-			if (r < 0)
-				return root_error(c, i, r, "enable controllers above", NULL,
-						  reterr);
-		}
-		r = subtree_enable(c, i, fd, "", NULL);
-		return r < 0 ? root_error(c, i, r, "write", "cgroup.subtree_control", reterr) : 0;
-	}
+	for (const char *p = c->root; !c->enabled && *p; p++)
+		levels += *p == '/';
+	if (!c->enabled)
+		c->enabled = calloc(levels, sizeof(*c->enabled));
+	if (!c->enabled)
+		return root_error(c, i, depth, -ENOMEM, "write", file, reterr);
+	r = subtree_enable(c, i, fd, "", &enabled);
+	if (r < 0)
+		root_error(c, i, depth, r, "enable controllers", file, reterr);
+	if (r == -EBUSY)
+		cgfs_err_context(reterr, r,
+				 "a cgroup with processes has no controllers for children");
+	if (r == 0 && !ours)
+		c->enabled[depth] |= enabled;
+	return r;
+}
+
+/* The directory of @depth parts of the root's path, whose @parent_fd was prepared. */
+static int prepare(struct cgfs *c, int i, size_t depth, int parent_fd, int fd, bool ours,
+		   struct cgfs_err *reterr)
+{
+	struct hierarchy *h = &c->hierarchy[i];
+
+	if (i == c->unified)
+		return enable(c, i, depth, fd, ours, reterr);
+	h->by_hand = false;
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		int r;
+
 		if (c->place[ctl].hierarchy != i || !c->place[ctl].ops)
 			continue;
-		r = c->place[ctl].ops->prepare_root(c, parent_fd, fd, reterr);
+		r = c->place[ctl].ops->prepare_root(c, parent_fd, fd, ours, reterr);
 		if (r < 0)
 			return r;
+		h->by_hand |= r > 0;
 	}
 	return 0;
 }
 
-/* The mount's own directory as the root. */
-static int open_top(struct cgfs *c, int i, struct cgfs_err *reterr)
-{
-	struct hierarchy *h = &c->hierarchy[i];
-	int r = i == c->unified ? subtree_enable(c, i, h->mount_fd, "", &h->enabled) : 0;
-
-	if (r < 0)
-		return root_error(c, i, r, "enable controllers in", NULL, reterr);
-	h->root_fd = fs_open(c, h->mount_fd, ".", O_RDONLY | O_DIRECTORY);
-	return h->root_fd < 0 ? root_error(c, i, h->root_fd, "open", NULL, reterr) : 0;
-}
-
-int root_prepare_top(struct cgfs_group *g, struct cgfs_err *reterr)
+int root_prepare_group(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	struct cgfs *c = g->c;
 
-	if (*c->root)
-		return 0;
-	for (int i = 0; i < c->n; i++) {
+	for (int i = 0; i < c->n && !g->pod; i++) {
+		struct hierarchy *h = &c->hierarchy[i];
 		int fd, r;
 
-		if (i == c->unified)
+		if (!h->by_hand)
 			continue;
 		r = group_dir(g, i, &fd, reterr);
 		if (r == 0)
-			r = prepare(c, i, c->hierarchy[i].root_fd, fd, false, reterr);
+			r = prepare(c, i, SIZE_MAX, h->root_fd, fd, true, reterr);
+		h->by_hand = true;
 		if (r < 0)
 			return r;
 	}
@@ -125,41 +146,52 @@ int root_prepare_top(struct cgfs_group *g, struct cgfs_err *reterr)
 static int make_root(struct cgfs *c, int i, struct cgfs_err *reterr)
 {
 	struct hierarchy *h = &c->hierarchy[i];
-	auto_door_fd struct door_fd parent = { c, -EBADF };
-	const char *p = c->root + 1;
-	int r;
+	auto_door_fd struct door_fd parent = { c, fs_open(c, h->mount_fd, ".",
+							  O_RDONLY | O_DIRECTORY) };
+	const char *p = c->root;
+	int r = 0;
 
 	h->made = 0;
-	if (!*c->root)
-		return open_top(c, i, reterr);
-	for (bool top = true;; top = false) {
-		int parent_fd = top ? h->mount_fd : parent.fd;
-		size_t n = strcspn(p, "/");
+	h->by_hand = i != c->unified;
+	if (parent.fd < 0)
+		return root_error(c, i, 0, parent.fd, "open", NULL, reterr);
+	if (i == c->unified)
+		r = enable(c, i, 0, parent.fd, false, reterr);
+	for (size_t depth = 1; r == 0 && *p; depth++) {
+		size_t n = strcspn(++p, "/");
 		char part[CGFS_ID_MAX + 1];
 		auto_door_fd struct door_fd dir = { c, -EBADF };
+		int made;
 
 		memcpy(part, p, n);
 		part[n] = '\0';
-		r = c->fs->ops->mkdir(c->fs->ctx, parent_fd, part, 0755);
-		if (r < 0 && r != -EEXIST)
-			return root_error(c, i, r, "mkdir", NULL, reterr);
-		h->made += r == 0;
-		dir.fd = fs_open(c, parent_fd, part, O_RDONLY | O_DIRECTORY);
+		made = c->fs->ops->mkdir(c->fs->ctx, parent.fd, part, 0755);
+		if (made < 0 && made != -EEXIST)
+			return root_error(c, i, depth, made, "mkdir", NULL, reterr);
+		h->made += made == 0;
+		dir.fd = fs_open(c, parent.fd, part, O_RDONLY | O_DIRECTORY);
 		if (dir.fd < 0)
-			return root_error(c, i, dir.fd, "open", NULL, reterr);
-		r = prepare(c, i, parent_fd, dir.fd, top, reterr);
-		if (r < 0)
-			return r;
+			return root_error(c, i, depth, dir.fd, "open", NULL, reterr);
+		r = prepare(c, i, depth, parent.fd, dir.fd, made == 0, reterr);
 		fs_close(c, &parent.fd);
 		parent.fd = take_fd(&dir.fd);
 		p += n;
-		if (!*p)
-			break;
-		p++;
 	}
+	if (r < 0)
+		return r;
 	fs_close(c, &h->root_fd);
 	h->root_fd = take_fd(&parent.fd);
+	h->ready = true;
 	return 0;
+}
+
+bool root_ready(const struct cgfs *c)
+{
+	for (int i = 0; i < c->n; i++) {
+		if (!c->hierarchy[i].ready)
+			return false;
+	}
+	return true;
 }
 
 bool root_complete(const struct cgfs *c)
@@ -176,7 +208,7 @@ int root_ensure(struct cgfs *c, struct cgfs_err *reterr)
 	int r;
 
 	for (int i = 0; i < c->n; i++) {
-		if (c->hierarchy[i].root_fd >= 0)
+		if (c->hierarchy[i].ready)
 			continue;
 		r = make_root(c, i, reterr);
 		if (r < 0) {
@@ -200,8 +232,10 @@ void root_find(struct cgfs *c)
 
 void root_forget(struct cgfs *c)
 {
-	for (int i = 0; i < c->n; i++)
+	for (int i = 0; i < c->n; i++) {
 		fs_close(c, &c->hierarchy[i].root_fd);
+		c->hierarchy[i].ready = false;
+	}
 }
 
 /* Removes "/a/b", then "/a" if nobody else is in it. */
@@ -235,23 +269,36 @@ static int any(void *arg, const char *name)
 	return 1;
 }
 
-/* Switches off what this context switched on in the mount's subtree_control, unless somebody
- * else has cgroups there by now: they would lose their control files without a word. */
-static void disable(struct cgfs *c, int i)
+/*
+ * Switches off what this context switched on in directories that were there before.  Not where
+ * somebody else has cgroups by now, which would lose their control files without a word; unless
+ * all of it was a moment ago (@failed).  The kernel refuses where somebody handed them on.
+ */
+static void disable(struct cgfs *c, bool failed)
 {
-	struct hierarchy *h = &c->hierarchy[i];
+	size_t depth = 0;
 
-	if (!h->enabled || c->fs->ops->list(c->fs->ctx, h->mount_fd, any, NULL) != 0)
-		return;
-	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
-		char word[32];
+	for (const char *p = c->root; *p; p++)
+		depth += *p == '/';
+	for (size_t k = c->enabled ? depth + 1 : 0; k-- > 0;) {
+		auto_free char *path = k ? strndup(c->root + 1, path_len(c, k) - 1) : strdup(".");
+		auto_door_fd struct door_fd dir = { c, -EBADF };
 
-		if (!(h->enabled & (1u << ctl)))
+		if (c->enabled[k] && path)
+			dir.fd = fs_open(c, c->hierarchy[c->unified].mount_fd, path,
+					 O_RDONLY | O_DIRECTORY);
+		if (dir.fd < 0 || (!failed && c->fs->ops->list(c->fs->ctx, dir.fd, any, NULL) != 0))
 			continue;
-		snprintf(word, sizeof(word), "-%s", ctl_name(ctl, CGFS_V2));
-		(void)!fs_write_at(c, h->mount_fd, "cgroup.subtree_control", word);
+		for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+			char word[32];
+
+			if (!(c->enabled[k] & (1u << ctl)))
+				continue;
+			snprintf(word, sizeof(word), "-%s", ctl_name(ctl, CGFS_V2));
+			(void)!fs_write_at(c, dir.fd, "cgroup.subtree_control", word);
+		}
+		c->enabled[k] = 0;
 	}
-	h->enabled = 0;
 }
 
 void root_unmake(struct cgfs *c)
@@ -267,8 +314,8 @@ void root_unmake(struct cgfs *c)
 			*strrchr(path, '/') = '\0';
 		}
 		h->made = 0;
-		disable(c, i);
 	}
+	disable(c, true);
 	root_find(c);
 }
 
@@ -280,10 +327,10 @@ int cgfs_root_remove(struct cgfs *c, struct cgfs_err *reterr)
 	for (int i = 0; i < c->n; i++) {
 		r = remove_root(c, i);
 		if (r < 0 && result == 0)
-			result = root_error(c, i, r, "rmdir", NULL, reterr);
-		if (r == 0)
-			disable(c, i);
+			result = root_error(c, i, SIZE_MAX, r, "rmdir", NULL, reterr);
 	}
+	if (result == 0)
+		disable(c, false);
 	root_find(c);
 	if (result == 0 && c->policy)
 		result = c->policy->ops->sweep(c->policy->ctx, c->hierarchy[c->unified].mount_fd,

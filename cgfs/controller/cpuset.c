@@ -41,22 +41,26 @@ static int inherit(struct cgfs *c, int parent_fd, int dir_fd, const char *file,
 	return r < 0 ? failed(c, r, "write", file, text, reterr) : 0;
 }
 
-static int prepare_root(struct cgfs *c, int parent_fd, int dir_fd, struct cgfs_err *reterr)
+/* Somebody's directory keeps its flag; new cpusets in it are then filled one by one. */
+static int prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours,
+			struct cgfs_err *reterr)
 {
-	char now[8];
+	const char *file = "cgroup.clone_children";
+	char flag[8];
+	ssize_t n;
 	int r;
 
 	r = inherit(c, parent_fd, dir_fd, "cpuset.cpus", reterr);
 	if (r == 0)
 		r = inherit(c, parent_fd, dir_fd, "cpuset.mems", reterr);
-	/* Somebody else's directory may have been prepared by him. */
-	if (r == 0 && (fs_read_at(c, dir_fd, "cgroup.clone_children", now, sizeof(now)) < 0 ||
-		       now[0] != '1')) {
-		r = fs_write_at(c, dir_fd, "cgroup.clone_children", "1");
-		if (r < 0)
-			failed(c, r, "write", "cgroup.clone_children", "1", reterr);
+	if (r < 0)
+		return r;
+	if (!ours) {
+		n = fs_read_at(c, dir_fd, file, flag, sizeof(flag));
+		return n < 0 ? failed(c, (int)n, "read", file, NULL, reterr) : flag[0] != '1';
 	}
-	return r;
+	r = fs_write_at(c, dir_fd, file, "1");
+	return r < 0 ? failed(c, r, "write", file, "1", reterr) : 0;
 }
 
 static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,

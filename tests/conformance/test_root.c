@@ -68,6 +68,102 @@ static void enabled_controllers_are_given_back(struct world *w)
 	CHECK_STR(after, before);
 }
 
+/* As an administrator, or a reboot script, makes it: bare. */
+static void make_root_by_hand(struct world *w)
+{
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		if (world_version(w, ctl) != CGFS_NONE && !w->ops->exists(w, ctl, w->root))
+			CHECK_INT(w->ops->mkdir(w, ctl, w->root), 0);
+	}
+}
+
+/* What of the root is not the directory: handed-down controllers, and v1's cpuset. */
+static void read_root(struct world *w, char *buf, size_t len)
+{
+	char text[4096] = "";
+
+	if (world_version(w, UNIFIED) != CGFS_NONE)
+		CHECK_INT(w->ops->cat(w, UNIFIED, w->root, "cgroup.subtree_control", text,
+				      sizeof(text)),
+			  0);
+	snprintf(buf, len, "%s", text);
+	if (world_version(w, CGFS_CPUSET) != CGFS_V1)
+		return;
+	CHECK_INT(w->ops->cat(w, CGFS_CPUSET, w->root, "cgroup.clone_children", text, sizeof(text)),
+		  0);
+	snprintf(buf + strlen(buf), len - strlen(buf), "|%s", text);
+}
+
+static void somebodys_root_is_used_as_it_is(struct world *w)
+{
+	struct cgfs_unified nonsense = { "pids.max", "nonsense" };
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *pod, *ctr, *alone, *none = NULL;
+	char before[8192], after[8192], top[4096], now[4096];
+	bool unified = world_version(w, UNIFIED) != CGFS_NONE;
+	struct cgfs *c;
+
+	world_need(w, CGFS_PIDS);
+	make_root_by_hand(w);
+	read_root(w, before, sizeof(before));
+	if (unified)
+		CHECK_INT(w->ops->cat(w, UNIFIED, "/", "cgroup.subtree_control", top, sizeof(top)),
+			  0);
+	c = world_context(w, WORLD_POLICY);
+
+	/* A failure leaves it as it was, and what is above it. */
+	res.set = CGFS_SET_UNIFIED;
+	res.unified = &nonsense;
+	res.n_unified = 1;
+	REFUSED(cgfs_container_create(c, NULL, "c0", &res, &none, &err), -EINVAL);
+	read_root(w, after, sizeof(after));
+	CHECK_STR(after, before);
+	if (unified) {
+		CHECK_INT(w->ops->cat(w, UNIFIED, "/", "cgroup.subtree_control", now, sizeof(now)),
+			  0);
+		CHECK_STR(now, top);
+	}
+	world_check_groups(w, 0);
+
+	/* Groups in it can be limited, and processes can join them. */
+	res = (struct cgfs_resources)CGFS_RESOURCES_INIT;
+	res.set = CGFS_SET_PIDS_MAX;
+	res.pids_max = 17;
+	pod = world_pod(w, c, "web", &res);
+	ctr = world_container(w, pod, c, "c1", &res);
+	alone = world_container(w, NULL, c, "c2", &res);
+	CHECK_INT(world_cat_number(w, CGFS_PIDS, pod, "pids.max"), 17);
+	CHECK_INT(world_cat_number(w, CGFS_PIDS, ctr, "pids.max"), 17);
+	CHECK_INT(world_cat_number(w, CGFS_PIDS, alone, "pids.max"), 17);
+	world_check_member(w, world_spawn_in(w, ctr), ctr);
+	world_check_member(w, world_spawn_in(w, alone), alone);
+	if (world_version(w, CGFS_CPUSET) == CGFS_V1) {
+		read_root(w, after, sizeof(after));
+		CHECK_HAS(after, "|0");
+	}
+}
+
+static void root_with_processes_is_refused(struct world *w)
+{
+	struct cgfs_group *none = NULL;
+	struct cgfs *c;
+	pid_t pid;
+
+	if (!world_v2(w, CGFS_PIDS) && !world_v2(w, CGFS_MEMORY))
+		world_skip(w, "no controller of cgroup2 has this rule here");
+	make_root_by_hand(w);
+	pid = world_spawn(w);
+	CHECK_INT(w->ops->move(w, UNIFIED, w->root, pid), 0);
+	c = world_context(w, WORLD_POLICY);
+	CHECK_HAS(REFUSED(cgfs_container_create(c, NULL, "c1", NULL, &none, &err), -EBUSY),
+		  "processes");
+	CHECK(world_alive(w, pid));
+	CHECK(w->ops->exists(w, UNIFIED, w->root));
+	world_check_groups(w, 0);
+	w->ops->exit(w, pid);
+	world_gone(w, pid);
+}
+
 static void two_contexts_see_the_same_pods(struct world *w)
 {
 	struct cgfs *a = world_context(w, WORLD_POLICY), *b = world_context(w, WORLD_FILES);
@@ -214,6 +310,8 @@ const struct world_test root_tests[] = {
 	{ "root_remove_then_create_makes_it_again", remove_then_create_makes_it_again },
 	{ "root_deleted_behind_our_back", deleted_behind_our_back_is_made_again },
 	{ "root_enabled_controllers_are_given_back", enabled_controllers_are_given_back },
+	{ "root_of_somebody_is_used_as_it_is", somebodys_root_is_used_as_it_is },
+	{ "root_with_processes_is_refused", root_with_processes_is_refused },
 	{ "root_two_contexts_see_the_same_pods", two_contexts_see_the_same_pods },
 	{ "root_handles_outlive_destroy", handles_outlive_destroy },
 	{ "root_handles_outlive_a_foreign_rmdir", handles_outlive_a_foreign_rmdir },
