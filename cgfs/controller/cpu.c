@@ -165,12 +165,18 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 	return r;
 }
 
+static const struct keyed_file cpu_keyed[] = {
+	{ "cpu.stat", KEPT_CPU_STAT, CGFS_READ_CPU },
+	{ NULL, 0, 0 },
+};
+
 const struct ctl_ops ctl_cpu_v1 = {
 	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS | RT_BITS,
 	.reads = CGFS_READ_CPU,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
 	.stats = v1_stats,
+	.keyed = cpu_keyed,
 };
 
 /* cpuacct only counts, in nanoseconds. */
@@ -198,11 +204,17 @@ static int cpuacct_stats(const struct cgfs_dir *d, unsigned int what, struct cgf
 	return 0;
 }
 
+static const struct keyed_file cpuacct_keyed[] = {
+	{ "cpuacct.stat", KEPT_CPUACCT_STAT, CGFS_READ_CPU },
+	{ NULL, 0, 0 },
+};
+
 const struct ctl_ops ctl_cpuacct_v1 = {
 	.reads = CGFS_READ_CPU,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = ctl_no_apply,
 	.stats = cpuacct_stats,
+	.keyed = cpuacct_keyed,
 };
 
 /* -- v2 ------------------------------------------------------------------------------------ */
@@ -291,4 +303,5 @@ const struct ctl_ops ctl_cpu_v2 = {
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,
 	.stats = v2_stats,
+	.keyed = cpu_keyed,
 };

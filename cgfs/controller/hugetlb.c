@@ -54,6 +54,155 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r;
 }
 
+/* -- figures: no list of page sizes exists among the control files, so each size is tried ---------
+ */
+
+static const struct {
+	const char *name;
+	uint64_t bytes;
+} sizes[] = {
+	{ "64KB", 1ull << 16 },	 { "512KB", 1ull << 19 }, { "1MB", 1ull << 20 },
+	{ "2MB", 1ull << 21 },	 { "4MB", 1ull << 22 },	  { "8MB", 1ull << 23 },
+	{ "16MB", 1ull << 24 },	 { "32MB", 1ull << 25 },  { "64MB", 1ull << 26 },
+	{ "256MB", 1ull << 28 }, { "512MB", 1ull << 29 }, { "1GB", 1ull << 30 },
+	{ "2GB", 1ull << 31 },	 { "16GB", 1ull << 34 },
+};
+
+/* The end of a file's name, what is read from it, and where it goes. */
+struct figure {
+	const char *file, *key; /* NULL: a number alone, or "max" */
+	size_t offset;
+	unsigned int bit;
+};
+
+#define FIGURE(file, key, member, bit)                                                             \
+	{                                                                                          \
+		file, key, offsetof(struct cgfs_hugetlb_stat, member), CGFS_HUGETLB_##bit          \
+	}
+
+static const struct figure v1_figures[] = {
+	FIGURE("usage_in_bytes", NULL, current_bytes, CURRENT),
+	FIGURE("limit_in_bytes", NULL, max_bytes, MAX),
+	FIGURE("max_usage_in_bytes", NULL, peak_bytes, PEAK),
+	FIGURE("failcnt", NULL, local_failed, LOCAL_FAILED),
+	FIGURE("rsvd.usage_in_bytes", NULL, rsvd_current_bytes, RSVD_CURRENT),
+	FIGURE("rsvd.limit_in_bytes", NULL, rsvd_max_bytes, RSVD_MAX),
+	FIGURE("rsvd.max_usage_in_bytes", NULL, rsvd_peak_bytes, RSVD_PEAK),
+	FIGURE("rsvd.failcnt", NULL, rsvd_failed, RSVD_FAILED),
+};
+
+static const struct figure v2_figures[] = {
+	FIGURE("current", NULL, current_bytes, CURRENT),
+	FIGURE("max", NULL, max_bytes, MAX),
+	FIGURE("events", "max ", failed, FAILED),
+	FIGURE("events.local", "max ", local_failed, LOCAL_FAILED),
+	FIGURE("rsvd.current", NULL, rsvd_current_bytes, RSVD_CURRENT),
+	FIGURE("rsvd.max", NULL, rsvd_max_bytes, RSVD_MAX),
+};
+
+/* -ENOENT: no such file. */
+static int read_figure(const struct cgfs_dir *d, const struct figure *f,
+		       struct cgfs_hugetlb_stat *s, struct cgfs_err *reterr)
+{
+	char file[64], text[64];
+	const char *at = text;
+	uint64_t value;
+	ssize_t n;
+	int fd, r;
+
+	snprintf(file, sizeof(file), "hugetlb.%s.%s", s->page_size, f->file);
+	r = group_dir(d->g, d->hierarchy, &fd, reterr);
+	if (r < 0)
+		return r == -ENOENT ? -ENODEV : r; /* the group, not the file */
+	n = fs_read_at(d->g->c, fd, file, text, sizeof(text));
+	if (n == -ENOENT)
+		return dir_alive(d) ? -ENOENT : dir_error(d, -ENODEV, "read", file, NULL, reterr);
+	if (n < 0)
+		return dir_error(d, (int)n, "read", file, NULL, reterr);
+	if (f->key)
+		at = strncmp(text, f->key, strlen(f->key)) == 0 ? text + strlen(f->key) : "";
+	r = cgfs_parse_u64(at, strlen(at), &value);
+	if (r < 0)
+		return dir_error(d, r, "parse", file, text, reterr);
+	memcpy((char *)s + f->offset, &value, sizeof(value));
+	s->available |= f->bit;
+	return 0;
+}
+
+/* "No limit" is a number here: on v1 the largest multiple of the page size, on cgroup2 (seen
+ * on 6.18) the most that a counter holds, as long as nobody has written the file. */
+static void unlimited(uint64_t page, struct cgfs_hugetlb_stat *s)
+{
+	uint64_t most = (uint64_t)INT64_MAX - page - 65536;
+
+	if (s->max_bytes >= most)
+		s->max_bytes = CGFS_MAX;
+	if (s->rsvd_max_bytes >= most)
+		s->rsvd_max_bytes = CGFS_MAX;
+}
+
+/* v1 counts failures where they happen. */
+static void v1_finish(const struct cgfs_group *g, struct cgfs_hugetlb_stat *s)
+{
+	if (!g->is_pod && (s->available & CGFS_HUGETLB_LOCAL_FAILED)) {
+		s->failed = s->local_failed;
+		s->available |= CGFS_HUGETLB_FAILED;
+	}
+}
+
+/* One page size: 1, or 0 when this kernel does not have it. */
+static int read_size(const struct cgfs_dir *d, size_t size, struct cgfs_hugetlb_stat *s,
+		     struct cgfs_err *reterr)
+{
+	bool v1 = d->g->c->place[CGFS_HUGETLB].version == CGFS_V1;
+	const struct figure *f = v1 ? v1_figures : v2_figures;
+	size_t n = v1 ? ARRAY_SIZE(v1_figures) : ARRAY_SIZE(v2_figures);
+
+	*s = (struct cgfs_hugetlb_stat){ .available = 0 };
+	snprintf(s->page_size, sizeof(s->page_size), "%s", sizes[size].name);
+	for (size_t i = 0; i < n; i++) {
+		int r = read_figure(d, &f[i], s, reterr);
+
+		if (r == -ENOENT && i == 0)
+			return 0;
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	unlimited(sizes[size].bytes, s);
+	if (v1)
+		v1_finish(d->g, s);
+	return 1;
+}
+
+int cgfs_group_hugetlb(struct cgfs_group *g, struct cgfs_hugetlb_stat **ret_huge, size_t *ret_n,
+		       struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->place[CGFS_HUGETLB].hierarchy, NULL };
+	struct cgfs_hugetlb_stat *huge;
+	size_t n = 0;
+	int r = 0;
+
+	if (d.hierarchy < 0)
+		return cgfs_err_set(reterr, -ENODEV, "read huge pages", NULL, g->rel,
+				    "the hugetlb controller is not on this host");
+	huge = calloc(ARRAY_SIZE(sizes), sizeof(*huge));
+	if (!huge)
+		return cgfs_err_set(reterr, -ENOMEM, "read huge pages", NULL, g->rel, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes) && r >= 0; i++) {
+		r = read_size(&d, i, &huge[n], reterr);
+		n += r > 0;
+	}
+	if (r < 0 || !n) {
+		free(huge);
+		huge = NULL;
+	}
+	if (r < 0)
+		return cgfs_err_context(reterr, r, "read huge pages of \"%.80s\"", g->rel);
+	*ret_huge = huge;
+	*ret_n = n;
+	return 0;
+}
+
 const struct ctl_ops ctl_hugetlb_v1 = {
 	.handles = CGFS_SET_HUGETLB,
 	.prepare_root = ctl_no_prepare_root,

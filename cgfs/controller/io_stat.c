@@ -139,6 +139,8 @@ static int totals(const struct cgfs_dir *d, struct cgfs_stats *s,
 	ctl_stat_set(s, CGFS_STAT_IO_WRITE, sum.write_bytes);
 	ctl_stat_set(s, CGFS_STAT_IO_READ_OPS, sum.read_ops);
 	ctl_stat_set(s, CGFS_STAT_IO_WRITE_OPS, sum.write_ops);
+	ctl_stat_set(s, CGFS_STAT_IO_DISCARD, sum.discard_bytes);
+	ctl_stat_set(s, CGFS_STAT_IO_DISCARD_OPS, sum.discard_ops);
 	return 0;
 }
 

@@ -152,6 +152,8 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		{ "total_mapped_file", CGFS_STAT_MEMORY_FILE_MAPPED },
 		{ "total_dirty", CGFS_STAT_MEMORY_FILE_DIRTY },
 		{ "total_writeback", CGFS_STAT_MEMORY_FILE_WRITEBACK },
+		{ "total_workingset_refault_anon", CGFS_STAT_MEMORY_REFAULT_ANON },
+		{ "total_workingset_refault_file", CGFS_STAT_MEMORY_REFAULT_FILE },
 		{ "total_pgpgin", CGFS_STAT_MEMORY_PGPGIN },
 		{ "total_pgpgout", CGFS_STAT_MEMORY_PGPGOUT },
 		{ "total_pgfault", CGFS_STAT_MEMORY_PGFAULT },
@@ -178,6 +180,12 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 	return r;
 }
 
+static const struct keyed_file v1_keyed[] = {
+	{ "memory.stat", KEPT_MEMORY_STAT, CGFS_READ_MEMORY_STAT },
+	{ "memory.oom_control", KEPT_MEMORY_EVENTS, CGFS_READ_MEMORY },
+	{ NULL, 0, 0 },
+};
+
 const struct ctl_ops ctl_memory_v1 = {
 	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAPPINESS |
 		   CGFS_SET_MEMORY_KERNEL_TCP | CGFS_SET_MEMORY_OOM_DISABLE,
@@ -185,6 +193,7 @@ const struct ctl_ops ctl_memory_v1 = {
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
 	.stats = v1_stats,
+	.keyed = v1_keyed,
 };
 
 /* -- v2 ------------------------------------------------------------------------------------ */
@@ -297,9 +306,13 @@ static int v2_files(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_
 		{ KEPT_MEMORY_MAX, "memory.max", CGFS_STAT_MEMORY_MAX },
 		{ KEPT_MEMORY_HIGH, "memory.high", CGFS_STAT_MEMORY_HIGH },
 		{ KEPT_MEMORY_LOW, "memory.low", CGFS_STAT_MEMORY_LOW },
+		{ KEPT_MEMORY_MIN, "memory.min", CGFS_STAT_MEMORY_MIN },
 		{ KEPT_MEMORY_PEAK, "memory.peak", CGFS_STAT_MEMORY_PEAK },
 		{ KEPT_MEMORY_SWAP_CURRENT, "memory.swap.current", CGFS_STAT_MEMORY_SWAP_CURRENT },
 		{ KEPT_MEMORY_SWAP_MAX, "memory.swap.max", CGFS_STAT_MEMORY_SWAP_MAX },
+		{ KEPT_MEMORY_SWAP_PEAK, "memory.swap.peak", CGFS_STAT_MEMORY_SWAP_PEAK },
+		{ KEPT_MEMORY_ZSWAP, "memory.zswap.current", CGFS_STAT_MEMORY_ZSWAP_CURRENT },
+		{ KEPT_MEMORY_ZSWAP_MAX, "memory.zswap.max", CGFS_STAT_MEMORY_ZSWAP_MAX },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
@@ -328,13 +341,22 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		{ "max", CGFS_STAT_MEMORY_LOCAL_MAX },
 		{ "oom", CGFS_STAT_MEMORY_LOCAL_OOM },
 		{ "oom_kill", CGFS_STAT_MEMORY_LOCAL_OOM_KILL },
+		{ "oom_group_kill", CGFS_STAT_MEMORY_LOCAL_OOM_GROUP_KILL },
+	};
+	static const struct cgfs_key swap[] = {
+		{ "max", CGFS_STAT_MEMORY_SWAP_EVENTS_MAX },
+		{ "fail", CGFS_STAT_MEMORY_SWAP_EVENTS_FAIL },
 	};
 	/* In the order in which the kernel prints them. */
 	static const struct cgfs_key stat[] = {
 		{ "anon", CGFS_STAT_MEMORY_ANON },
 		{ "file", CGFS_STAT_MEMORY_FILE },
 		{ "kernel", CGFS_STAT_MEMORY_KERNEL },
+		{ "kernel_stack", CGFS_STAT_MEMORY_KERNEL_STACK },
+		{ "pagetables", CGFS_STAT_MEMORY_PAGETABLES },
+		{ "sock", CGFS_STAT_MEMORY_SOCK },
 		{ "shmem", CGFS_STAT_MEMORY_SHMEM },
+		{ "zswapped", CGFS_STAT_MEMORY_ZSWAPPED },
 		{ "file_mapped", CGFS_STAT_MEMORY_FILE_MAPPED },
 		{ "file_dirty", CGFS_STAT_MEMORY_FILE_DIRTY },
 		{ "file_writeback", CGFS_STAT_MEMORY_FILE_WRITEBACK },
@@ -344,6 +366,9 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		{ "inactive_file", CGFS_STAT_MEMORY_INACTIVE_FILE },
 		{ "active_file", CGFS_STAT_MEMORY_ACTIVE_FILE },
 		{ "unevictable", CGFS_STAT_MEMORY_UNEVICTABLE },
+		{ "slab", CGFS_STAT_MEMORY_SLAB },
+		{ "workingset_refault_anon", CGFS_STAT_MEMORY_REFAULT_ANON },
+		{ "workingset_refault_file", CGFS_STAT_MEMORY_REFAULT_FILE },
 		{ "pgfault", CGFS_STAT_MEMORY_PGFAULT },
 		{ "pgmajfault", CGFS_STAT_MEMORY_PGMAJFAULT },
 	};
@@ -357,12 +382,23 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		if (r == 0)
 			r = ctl_stat_keyed(d, KEPT_MEMORY_EVENTS_LOCAL, "memory.events.local",
 					   local, ARRAY_SIZE(local), s, reterr);
+		if (r == 0)
+			r = ctl_stat_keyed(d, KEPT_MEMORY_SWAP_EVENTS, "memory.swap.events", swap,
+					   ARRAY_SIZE(swap), s, reterr);
 	}
 	if (r == 0 && (what & CGFS_READ_MEMORY_STAT))
 		r = ctl_stat_keyed(d, KEPT_MEMORY_STAT, "memory.stat", stat, ARRAY_SIZE(stat), s,
 				   reterr);
 	return r;
 }
+
+static const struct keyed_file v2_keyed[] = {
+	{ "memory.stat", KEPT_MEMORY_STAT, CGFS_READ_MEMORY_STAT },
+	{ "memory.events", KEPT_MEMORY_EVENTS, CGFS_READ_MEMORY },
+	{ "memory.events.local", KEPT_MEMORY_EVENTS_LOCAL, CGFS_READ_MEMORY },
+	{ "memory.swap.events", KEPT_MEMORY_SWAP_EVENTS, CGFS_READ_MEMORY },
+	{ NULL, 0, 0 },
+};
 
 const struct ctl_ops ctl_memory_v2 = {
 	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_MIN |
@@ -371,4 +407,5 @@ const struct ctl_ops ctl_memory_v2 = {
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,
 	.stats = v2_stats,
+	.keyed = v2_keyed,
 };

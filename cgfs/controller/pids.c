@@ -16,6 +16,7 @@ static int stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats 
 		 struct cgfs_err *reterr)
 {
 	static const struct cgfs_key events[] = { { "max", CGFS_STAT_PIDS_EVENTS_MAX } };
+	static const struct cgfs_key local[] = { { "max", CGFS_STAT_PIDS_LOCAL_MAX } };
 	int r;
 
 	(void)what;
@@ -27,8 +28,17 @@ static int stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats 
 	if (r == 0)
 		r = ctl_stat_keyed(d, KEPT_PIDS_EVENTS, "pids.events", events, ARRAY_SIZE(events),
 				   s, reterr);
+	if (r == 0)
+		r = ctl_stat_keyed(d, KEPT_PIDS_EVENTS_LOCAL, "pids.events.local", local,
+				   ARRAY_SIZE(local), s, reterr);
 	return r;
 }
+
+static const struct keyed_file keyed[] = {
+	{ "pids.events", KEPT_PIDS_EVENTS, CGFS_READ_PIDS },
+	{ "pids.events.local", KEPT_PIDS_EVENTS_LOCAL, CGFS_READ_PIDS },
+	{ NULL, 0, 0 },
+};
 
 const struct ctl_ops ctl_pids_v1 = {
 	.handles = CGFS_SET_PIDS_MAX,
@@ -36,6 +46,7 @@ const struct ctl_ops ctl_pids_v1 = {
 	.prepare_root = ctl_no_prepare_root,
 	.apply = apply,
 	.stats = stats,
+	.keyed = keyed,
 };
 
 const struct ctl_ops ctl_pids_v2 = {
@@ -44,4 +55,5 @@ const struct ctl_ops ctl_pids_v2 = {
 	.prepare_root = ctl_no_prepare_root,
 	.apply = apply,
 	.stats = stats,
+	.keyed = keyed,
 };

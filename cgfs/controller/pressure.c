@@ -78,3 +78,8 @@ int descendants_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_er
 	return ctl_stat_keyed(&d, KEPT_CGROUP_STAT, "cgroup.stat", keys, ARRAY_SIZE(keys), s,
 			      reterr);
 }
+
+const struct keyed_file tree_keyed[] = {
+	{ "cgroup.stat", KEPT_CGROUP_STAT, CGFS_READ_CGROUP },
+	{ NULL, 0, 0 },
+};

@@ -4,7 +4,7 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/rdma.rst; cgroup-v2.rst "RDMA"
  */
-#include "table.h"
+#include "lines.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,6 +32,56 @@ static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		if (r < 0)
 			return r;
 	}
+	return 0;
+}
+
+/* "hca_handle=2 hca_object=max" */
+static void parse(char *rest, uint64_t *handles, uint64_t *objects)
+{
+	char *save = NULL;
+
+	for (char *word = strtok_r(rest, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		if (strncmp(word, "hca_handle=", 11) == 0)
+			*handles = entries_number(word + 11);
+		else if (strncmp(word, "hca_object=", 11) == 0)
+			*objects = entries_number(word + 11);
+	}
+}
+
+static void current_line(void *entry, char *rest)
+{
+	struct cgfs_rdma_stat *s = entry;
+
+	parse(rest, &s->hca_handles, &s->hca_objects);
+}
+
+static void max_line(void *entry, char *rest)
+{
+	struct cgfs_rdma_stat *s = entry;
+
+	parse(rest, &s->hca_handles_max, &s->hca_objects_max);
+}
+
+int cgfs_group_rdma(struct cgfs_group *g, struct cgfs_rdma_stat **ret_rdma, size_t *ret_n,
+		    struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = { g, g->c->place[CGFS_RDMA].hierarchy, NULL };
+	struct entries e = { .entry = sizeof(struct cgfs_rdma_stat) };
+	int r;
+
+	if (d.hierarchy < 0)
+		return cgfs_err_set(reterr, -ENODEV, "read RDMA devices", NULL, g->rel,
+				    "the rdma controller is not on this host");
+	/* Both files name every device. */
+	r = entries_read(&d, "rdma.current", &e, current_line, reterr);
+	if (r == 0)
+		r = entries_read(&d, "rdma.max", &e, max_line, reterr);
+	if (r < 0) {
+		free(e.at);
+		return cgfs_err_context(reterr, r, "read RDMA devices of \"%.80s\"", g->rel);
+	}
+	*ret_rdma = e.at;
+	*ret_n = e.n;
 	return 0;
 }
 

@@ -20,6 +20,11 @@ enum kept {
 	KEPT_MEMORY_PEAK,
 	KEPT_MEMORY_SWAP_CURRENT,
 	KEPT_MEMORY_SWAP_MAX,
+	KEPT_MEMORY_MIN,
+	KEPT_MEMORY_SWAP_PEAK,
+	KEPT_MEMORY_SWAP_EVENTS,
+	KEPT_MEMORY_ZSWAP,
+	KEPT_MEMORY_ZSWAP_MAX,
 	KEPT_MEMORY_KERNEL,
 	KEPT_MEMORY_EVENTS,
 	KEPT_MEMORY_FAILCNT,
@@ -28,6 +33,7 @@ enum kept {
 	KEPT_CPU_WEIGHT,
 	KEPT_CPU_QUOTA,
 	KEPT_CPU_PERIOD,
+	KEPT_CPUACCT_STAT,
 	KEPT_CPUACCT_USAGE,
 	KEPT_CPUACCT_USER,
 	KEPT_CPUACCT_SYSTEM,
@@ -35,6 +41,7 @@ enum kept {
 	KEPT_PIDS_MAX,
 	KEPT_PIDS_PEAK,
 	KEPT_PIDS_EVENTS,
+	KEPT_PIDS_EVENTS_LOCAL,
 	KEPT_MEMORY_EVENTS_LOCAL,
 	KEPT_IO_STAT,
 	KEPT_IO_SERVICED,
@@ -45,7 +52,13 @@ enum kept {
 	KEPT_COUNT
 };
 
-/* Every slot is mandatory; the ctl_no_* functions below stand for "nothing to do". */
+struct keyed_file {
+	const char *name;
+	enum kept slot;
+	uint32_t what; /* CGFS_READ_* */
+};
+
+/* Every slot but the last is mandatory; the ctl_no_* functions below stand for "nothing to do". */
 struct ctl_ops {
 	uint64_t handles; /* CGFS_SET_* bits that apply() understands */
 	uint32_t reads;	  /* CGFS_READ_* bits for which stats() has something */
@@ -57,6 +70,8 @@ struct ctl_ops {
 		     struct cgfs_err *reterr);
 	int (*stats)(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
 		     struct cgfs_err *reterr);
+	/* Files of "key value" lines, ended by one without a name; NULL: it has none. */
+	const struct keyed_file *keyed;
 };
 
 int ctl_no_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours,
@@ -81,6 +96,9 @@ static inline void ctl_stat_set(struct cgfs_stats *s, enum cgfs_stat stat, uint6
 int ctl_stat_keyed(const struct cgfs_dir *d, enum kept slot, const char *file,
 		   const struct cgfs_key *keys, size_t n_keys, struct cgfs_stats *s,
 		   struct cgfs_err *reterr);
+
+/* Files of the cgroup2 tree itself (pressure.c). */
+extern const struct keyed_file tree_keyed[];
 
 /* NULL: the controller has no such version, or the library only makes its directories. */
 const struct ctl_ops *ctl_ops(enum cgfs_controller ctl, enum cgfs_version_id version);

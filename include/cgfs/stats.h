@@ -37,13 +37,24 @@ struct cgfs_group;
 	X(MEMORY_MAX, "memory.max", "bytes")                                                       \
 	X(MEMORY_HIGH, "memory.high", "bytes")                                                     \
 	X(MEMORY_LOW, "memory.low", "bytes")                                                       \
+	X(MEMORY_MIN, "memory.min", "bytes")                                                       \
 	X(MEMORY_PEAK, "memory.peak", "bytes")                                                     \
 	X(MEMORY_SWAP_CURRENT, "memory.swap.current", "bytes")                                     \
 	X(MEMORY_SWAP_MAX, "memory.swap.max", "bytes")                                             \
+	X(MEMORY_SWAP_PEAK, "memory.swap.peak", "bytes")                                           \
+	X(MEMORY_SWAP_EVENTS_MAX, "memory.swap.events.max", "count")                               \
+	X(MEMORY_SWAP_EVENTS_FAIL, "memory.swap.events.fail", "count")                             \
+	X(MEMORY_ZSWAP_CURRENT, "memory.zswap.current", "bytes")                                   \
+	X(MEMORY_ZSWAP_MAX, "memory.zswap.max", "bytes")                                           \
 	X(MEMORY_ANON, "memory.anon", "bytes")                                                     \
 	X(MEMORY_FILE, "memory.file", "bytes")                                                     \
 	X(MEMORY_KERNEL, "memory.kernel", "bytes")                                                 \
+	X(MEMORY_KERNEL_STACK, "memory.kernel_stack", "bytes")                                     \
+	X(MEMORY_PAGETABLES, "memory.pagetables", "bytes")                                         \
+	X(MEMORY_SLAB, "memory.slab", "bytes")                                                     \
+	X(MEMORY_SOCK, "memory.sock", "bytes")                                                     \
 	X(MEMORY_SHMEM, "memory.shmem", "bytes")                                                   \
+	X(MEMORY_ZSWAPPED, "memory.zswapped", "bytes")                                             \
 	X(MEMORY_FILE_MAPPED, "memory.file_mapped", "bytes")                                       \
 	X(MEMORY_FILE_DIRTY, "memory.file_dirty", "bytes")                                         \
 	X(MEMORY_FILE_WRITEBACK, "memory.file_writeback", "bytes")                                 \
@@ -55,6 +66,8 @@ struct cgfs_group;
 	X(MEMORY_UNEVICTABLE, "memory.unevictable", "bytes")                                       \
 	X(MEMORY_PGFAULT, "memory.pgfault", "count")                                               \
 	X(MEMORY_PGMAJFAULT, "memory.pgmajfault", "count")                                         \
+	X(MEMORY_REFAULT_ANON, "memory.workingset_refault_anon", "count")                          \
+	X(MEMORY_REFAULT_FILE, "memory.workingset_refault_file", "count")                          \
 	X(MEMORY_PGPGIN, "memory.pgpgin", "count")                                                 \
 	X(MEMORY_PGPGOUT, "memory.pgpgout", "count")                                               \
 	X(MEMORY_EVENTS_LOW, "memory.events.low", "count")                                         \
@@ -68,6 +81,7 @@ struct cgfs_group;
 	X(MEMORY_LOCAL_MAX, "memory.events_local.max", "count")                                    \
 	X(MEMORY_LOCAL_OOM, "memory.events_local.oom", "count")                                    \
 	X(MEMORY_LOCAL_OOM_KILL, "memory.events_local.oom_kill", "count")                          \
+	X(MEMORY_LOCAL_OOM_GROUP_KILL, "memory.events_local.oom_group_kill", "count")              \
 	X(CPU_USAGE, "cpu.usage", "us")                                                            \
 	X(CPU_USER, "cpu.user", "us")                                                              \
 	X(CPU_SYSTEM, "cpu.system", "us")                                                          \
@@ -83,10 +97,13 @@ struct cgfs_group;
 	X(PIDS_MAX, "pids.max", "count")                                                           \
 	X(PIDS_PEAK, "pids.peak", "count")                                                         \
 	X(PIDS_EVENTS_MAX, "pids.events.max", "count")                                             \
+	X(PIDS_LOCAL_MAX, "pids.events_local.max", "count")                                        \
 	X(IO_READ, "io.read_bytes", "bytes")                                                       \
 	X(IO_WRITE, "io.write_bytes", "bytes")                                                     \
 	X(IO_READ_OPS, "io.read_ops", "count")                                                     \
 	X(IO_WRITE_OPS, "io.write_ops", "count")                                                   \
+	X(IO_DISCARD, "io.discard_bytes", "bytes")                                                 \
+	X(IO_DISCARD_OPS, "io.discard_ops", "count")                                               \
 	X(PRESSURE_CPU_SOME_AVG10, "pressure.cpu.some.avg10", "0.01%")                             \
 	X(PRESSURE_CPU_SOME_AVG60, "pressure.cpu.some.avg60", "0.01%")                             \
 	X(PRESSURE_CPU_SOME_AVG300, "pressure.cpu.some.avg300", "0.01%")                           \
@@ -134,6 +151,11 @@ struct cgfs_stats {
 #define CGFS_READ_IO	      (1u << 5)
 #define CGFS_READ_PRESSURE    (1u << 6)
 #define CGFS_READ_CGROUP      (1u << 7) /* cgroups below, dying ones included (cgroup2 tree) */
+/* Lists, which struct cgfs_stats has no room for: cgfs_group_json() alone looks at these. */
+#define CGFS_READ_HUGETLB     (1u << 8)
+#define CGFS_READ_RDMA	      (1u << 9)
+#define CGFS_READ_MISC	      (1u << 10)
+#define CGFS_READ_NATIVE      (1u << 11) /* the kernel's own fields, see cgfs_group_native() */
 #define CGFS_READ_ALL	      (~0u)
 
 /**
@@ -193,6 +215,155 @@ struct cgfs_io_stat {
  */
 CGFS_API CGFS_CHECK int cgfs_group_io(struct cgfs_group *g, struct cgfs_io_stat **ret_io,
 				      size_t *ret_n, struct cgfs_err *reterr);
+
+/* Huge pages of one size.  Only the members whose CGFS_HUGETLB_ bit is in @available are known. */
+#define CGFS_HUGETLB_CURRENT	  (1u << 0)
+#define CGFS_HUGETLB_MAX	  (1u << 1)
+#define CGFS_HUGETLB_PEAK	  (1u << 2)
+#define CGFS_HUGETLB_FAILED	  (1u << 3)
+#define CGFS_HUGETLB_LOCAL_FAILED (1u << 4)
+#define CGFS_HUGETLB_RSVD_CURRENT (1u << 5)
+#define CGFS_HUGETLB_RSVD_MAX	  (1u << 6)
+#define CGFS_HUGETLB_RSVD_PEAK	  (1u << 7)
+#define CGFS_HUGETLB_RSVD_FAILED  (1u << 8)
+
+struct cgfs_hugetlb_stat {
+	char page_size[16]; /* "2MB", as in struct cgfs_hugetlb */
+	unsigned int available;
+	uint64_t current_bytes, max_bytes;
+	uint64_t peak_bytes;   /* v1 only */
+	uint64_t failed;       /* how often a limit was hit, descendants included */
+	uint64_t local_failed; /* by this group alone; v1: by this group's own limit */
+	uint64_t rsvd_current_bytes, rsvd_max_bytes;
+	uint64_t rsvd_peak_bytes, rsvd_failed; /* v1 only; v2 counts both as `failed` */
+};
+
+/**
+ * cgfs_group_hugetlb() - the huge pages of a group, by page size
+ * @g:       borrowed
+ * @ret_huge: out; release with free(3); NULL when the kernel has no huge pages.  Ascending
+ * @ret_n:   out
+ * @reterr:  may be NULL
+ *
+ * v2 hugetlb.SIZE.current, .max, .events, .events.local and .rsvd.*; v1
+ * hugetlb.SIZE.usage_in_bytes, .limit_in_bytes, .max_usage_in_bytes, .failcnt and .rsvd.*.  v1
+ * counts a failure at the limit that was hit, so a pod's `failed` is not available there.
+ *
+ * Units:   bytes; CGFS_MAX: no limit
+ * Errors:  -ENODEV  no hugetlb controller on this host, or the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Context: opens files; nothing is kept
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_hugetlb(struct cgfs_group *g,
+					   struct cgfs_hugetlb_stat **ret_huge, size_t *ret_n,
+					   struct cgfs_err *reterr);
+
+/* RDMA resources of one device; the same files on v1 and v2. */
+struct cgfs_rdma_stat {
+	char device[64];
+	uint64_t hca_handles, hca_objects;	   /* in use */
+	uint64_t hca_handles_max, hca_objects_max; /* CGFS_MAX: no limit */
+};
+
+/**
+ * cgfs_group_rdma() - the RDMA devices that a group uses, or may use
+ * @g:       borrowed
+ * @ret_rdma: out; release with free(3); NULL when there are no such devices
+ * @ret_n:   out
+ * @reterr:  may be NULL
+ *
+ * rdma.current and rdma.max, one entry a device of either.
+ *
+ * Errors:  -ENODEV  no rdma controller on this host, or the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Context: opens files; nothing is kept
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_rdma(struct cgfs_group *g, struct cgfs_rdma_stat **ret_rdma,
+					size_t *ret_n, struct cgfs_err *reterr);
+
+/* One resource of the misc controller.  @available: CGFS_MISC_ bits. */
+#define CGFS_MISC_CURRENT (1u << 0)
+#define CGFS_MISC_MAX	  (1u << 1)
+#define CGFS_MISC_PEAK	  (1u << 2) /* since 6.11 */
+#define CGFS_MISC_FAILED  (1u << 3)
+
+struct cgfs_misc_stat {
+	char name[64]; /* "sev", as in misc.capacity */
+	unsigned int available;
+	uint64_t current, max, peak;
+	uint64_t failed; /* how often the limit was hit, here or below */
+};
+
+/**
+ * cgfs_group_misc() - the misc controller's resources, as a group has them
+ * @g:       borrowed
+ * @ret_misc: out; release with free(3); NULL when this host has no such resource
+ * @ret_n:   out
+ * @reterr:  may be NULL
+ *
+ * misc.current, misc.max, misc.peak and misc.events, the same on v1 and v2.
+ *
+ * Errors:  -ENODEV  no misc controller on this host, or the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Context: opens files; nothing is kept
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_misc(struct cgfs_group *g, struct cgfs_misc_stat **ret_misc,
+					size_t *ret_n, struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_native() - every counter that the kernel has, under the kernel's name
+ * @g:      borrowed
+ * @what:   CGFS_READ_* bits: the files of which controllers
+ * @fn:     called for each line "KEY VALUE", in the kernel's order, with the file's name;
+ *          CGFS_MAX stands for "max".  A non-zero return ends the walk and is returned
+ * @arg:    for @fn
+ * @reterr: may be NULL
+ *
+ * v2: memory.stat, memory.events, memory.events.local, memory.swap.events, cpu.stat, pids.events,
+ * pids.events.local, cgroup.stat.  v1: memory.stat, memory.oom_control, cpu.stat, cpuacct.stat,
+ * pids.events.  A file that this kernel does not have is left out, and so is a line that is
+ * no number.
+ *
+ * Errors:  -ENODEV  the group is gone
+ *          other    the kernel's about the file in reterr->path
+ * Context: descriptors are those of cgfs_group_stats(), which are kept
+ * Since:   0.1
+ *
+ * Return: 0, what @fn returned, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_native(struct cgfs_group *g, unsigned int what,
+					  int (*fn)(void *arg, const char *file, const char *key,
+						    uint64_t value),
+					  void *arg, struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_json() - all figures of a group as one JSON object, lists included
+ * @g:        borrowed
+ * @what:     CGFS_READ_* bits
+ * @ret_json: out; release with free(3); no newline
+ * @reterr:   may be NULL
+ *
+ * What cgfs_stats_json() makes of the figures, with, as far as they are asked for and to be had,
+ * "io_devices", "hugetlb", "rdma", "misc" (arrays) and "native" (an object of files, each an object
+ * of keys) beside them.  What is not available is not there; "no limit" is the string "max".
+ *
+ * Errors:  -ENODEV  the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_json(struct cgfs_group *g, unsigned int what, char **ret_json,
+					struct cgfs_err *reterr);
 
 /**
  * cgfs_stats_json() - the figures that are available, as a JSON object

@@ -102,6 +102,18 @@ static int offer_memory(size_t len)
 	return 0;
 }
 
+static int take_huge(size_t len)
+{
+	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 21 << MAP_HUGE_SHIFT, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	for (size_t at = 0; at < len; at += 2 * MIB)
+		p[at] = 1;
+	return 0;
+}
+
 static int burn(uint64_t us)
 {
 	volatile unsigned long work = 0;
@@ -224,6 +236,9 @@ __attribute__((noreturn)) static void serve(int sock)
 			break;
 		case LIVE_CACHE:
 			r = offer_memory(cmd.arg[0]);
+			break;
+		case LIVE_HUGE:
+			r = take_huge(cmd.arg[0]);
 			break;
 		case LIVE_BURN:
 			r = burn(cmd.arg[0]);

@@ -64,6 +64,8 @@ struct world_ops {
 	void (*release)(struct world *w, pid_t pid, uint64_t bytes); /* what one alloc took */
 	/* The same with memory that the kernel may take back; stays until it does. */
 	int (*cache)(struct world *w, pid_t pid, uint64_t bytes);
+	/* Huge pages of 2 MiB, once: -ENOMEM at a limit (alive or not), -ENOTSUP without any. */
+	int (*huge)(struct world *w, pid_t pid, uint64_t bytes);
 	void (*burn)(struct world *w, pid_t pid, uint64_t us);
 	int (*device)(struct world *w, pid_t pid, enum cgfs_device_type type, int major, int minor,
 		      uint32_t access);		  /* 0 or -EPERM */
@@ -134,7 +136,7 @@ extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
 	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];
 extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[], spawn_tests[],
 	storm_tests[], controllers_tests[];
-extern const struct world_test delegate_tests[], resize_tests[];
+extern const struct world_test delegate_tests[], resize_tests[], lists_tests[];
 
 /* Ends the test. */
 void world_fail(const char *file, int line, const char *fmt, ...)

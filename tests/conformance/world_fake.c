@@ -306,6 +306,11 @@ static size_t fake_dirs(struct world *w)
 	return n;
 }
 
+static int fake_huge_pages(struct world *w, pid_t pid, uint64_t bytes)
+{
+	return fake_huge(fake_of(w), pid, bytes);
+}
+
 const struct world_ops world_fake_ops = {
 	.open = fake_open_world,
 	.close = fake_close_world,
@@ -328,6 +333,7 @@ const struct world_ops world_fake_ops = {
 	.comm = fake_comm,
 	.version = fake_version,
 	.mount = fake_mount_point,
+	.huge = fake_huge_pages,
 	.cgroup_of = fake_cgroup,
 	.cat = fake_cat_file,
 	.exists = fake_dir_exists,

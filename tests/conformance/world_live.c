@@ -6,6 +6,7 @@
 #include "live.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -174,6 +175,19 @@ static int live_cache(struct world *w, pid_t pid, uint64_t bytes)
 
 	CHECK_MSG(r == 0 || r == -ECHILD, "process %d cannot allocate: %s", pid, strerror(-r));
 	return r == -ECHILD ? -ENOMEM : 0;
+}
+
+static int live_huge(struct world *w, pid_t pid, uint64_t bytes)
+{
+	uint64_t pages = 0;
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	int r = -ENOTSUP;
+
+	if (f && fscanf(f, "%" SCNu64, &pages) == 1 && pages * 2 * MIB >= bytes)
+		r = tell(w, pid, LIVE_HUGE, bytes);
+	if (f)
+		fclose(f);
+	return r == -ECHILD ? -ENOMEM : r;
 }
 
 static void live_burn(struct world *w, pid_t pid, uint64_t us)
@@ -440,6 +454,7 @@ const struct world_ops world_live_ops = {
 	.alloc = live_alloc,
 	.release = live_release,
 	.cache = live_cache,
+	.huge = live_huge,
 	.burn = live_burn,
 	.device = live_device,
 	.bomb = live_bomb,

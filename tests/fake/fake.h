@@ -57,6 +57,14 @@ int fake_charge(struct fake *f, pid_t pid, uint64_t bytes);
 /* The same for page cache, which belongs to the cgroup and can be reclaimed. */
 int fake_charge_cache(struct fake *f, pid_t pid, uint64_t bytes);
 void fake_uncharge(struct fake *f, pid_t pid, uint64_t bytes);
+/* Maps and touches huge pages of 2 MiB, once in a process's life: 0, or -ENOMEM at a limit (of the
+ * reservation, which refuses, or of the usage, which ends the process). */
+int fake_huge(struct fake *f, pid_t pid, uint64_t bytes);
+/* Gives the machine an RDMA device "mlx5_0" and 50 of a resource "res_a" of the misc controller,
+ * and has a cgroup use some: -EBUSY over its misc limit. */
+void fake_add_hardware(struct fake *f);
+int fake_use_hardware(struct fake *f, enum cgfs_controller ctl, const char *path, uint64_t handles,
+		      uint64_t objects);
 /* Lets the process run: adds to its cpu cgroup's usage, and to its throttling over quota. */
 void fake_run(struct fake *f, pid_t pid, uint64_t user_us, uint64_t system_us);
 /* 0 or -EPERM, as v1's devices controller and the device policy together decide. */

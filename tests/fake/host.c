@@ -21,7 +21,7 @@ struct layout {
 	 BIT(DEVICES) | BIT(FREEZER))
 
 static const struct layout layouts[] = {
-	[CGFS_LAYOUT_V1] = { .v1 = V1_ALL },
+	[CGFS_LAYOUT_V1] = { .v1 = V1_ALL | BIT(HUGETLB) },
 	[CGFS_LAYOUT_HYBRID] = { .v1 = V1_ALL,
 				 .unified = true,
 				 .v2 = BIT(HUGETLB),
@@ -147,7 +147,7 @@ struct hierarchy *fake_hierarchy(const struct fake *f, int ctl)
 
 /* -- the view from outside -------------------------------------------------------------------- */
 
-static struct node *find(const struct fake *f, enum cgfs_controller ctl, const char *path)
+struct node *fake_find(const struct fake *f, enum cgfs_controller ctl, const char *path)
 {
 	struct hierarchy *h = fake_hierarchy(f, (int)ctl);
 	struct node *n = h ? h->root : NULL;
@@ -161,13 +161,13 @@ static struct node *find(const struct fake *f, enum cgfs_controller ctl, const c
 
 bool fake_exists(const struct fake *f, enum cgfs_controller ctl, const char *path)
 {
-	return find(f, ctl, path) != NULL;
+	return fake_find(f, ctl, path) != NULL;
 }
 
 int fake_cat(struct fake *f, enum cgfs_controller ctl, const char *path, const char *file,
 	     char *buf, size_t len)
 {
-	struct open_file o = { .flags = O_RDONLY, .node = find(f, ctl, path) };
+	struct open_file o = { .flags = O_RDONLY, .node = fake_find(f, ctl, path) };
 	size_t size = 0;
 	char *text = NULL;
 	FILE *out;
@@ -207,7 +207,7 @@ const char *fake_cgroup_of(const struct fake *f, pid_t pid, enum cgfs_controller
 int fake_owner(struct fake *f, enum cgfs_controller ctl, const char *path, const char *file,
 	       uid_t *ret_uid, gid_t *ret_gid)
 {
-	struct node *n = find(f, ctl, path);
+	struct node *n = fake_find(f, ctl, path);
 
 	return n ? fake_node_owner(n, file, ret_uid, ret_gid) : -ENOENT;
 }

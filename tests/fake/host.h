@@ -132,7 +132,11 @@ struct node {
 	/* io.c */
 	uint64_t io_weight, rbps, wbps, riops, wiops;
 	/* misc.c */
-	uint64_t huge_max[2], huge_rsvd_max[2];
+	uint64_t huge_max[2], huge_usage[2], huge_peak[2], huge_fail[2];
+	uint64_t huge_rsvd_max[2], huge_rsvd[2], huge_rsvd_peak[2], huge_rsvd_fail[2];
+	uint64_t huge_events[2], huge_events_local[2];
+	uint64_t rdma[2], rdma_max[2]; /* handles, objects */
+	uint64_t misc, misc_max, misc_peak, misc_events;
 };
 
 struct hierarchy {
@@ -157,6 +161,8 @@ struct process {
 	struct node *in[CGFS_MOUNTS_MAX]; /* by hierarchy */
 	struct charge *charges;
 	size_t n_charges;
+	uint64_t huge; /* bytes of huge pages, and where they are charged */
+	struct node *huge_in;
 };
 
 /* A descriptor of the door; type NULL is a directory. */
@@ -206,6 +212,7 @@ struct fake {
 	pid_t next_pid;
 	uint64_t next_id, now, exit_delay, freeze_delay;
 	uid_t user; /* who calls */
+	bool hardware;
 	struct open_file *files;
 	size_t n_files, n_open, n_peaks, bad_closes;
 	struct notifier *notifiers;
@@ -218,6 +225,7 @@ struct fake {
 void *fake_alloc(size_t size);
 void *fake_grow(void *old, size_t n, size_t size);
 bool fake_since(const struct fake *f, struct fake_kernel k);
+struct node *fake_find(const struct fake *f, enum cgfs_controller ctl, const char *path);
 /* The hierarchy that carries @ctl, or the cgroup2 tree for FAKE_CORE; NULL: none does. */
 struct hierarchy *fake_hierarchy(const struct fake *f, int ctl);
 
@@ -313,6 +321,9 @@ void fake_mem_used(struct node *n, uint64_t old); /* v1: listeners of thresholds
 void fake_mem_oom_notify(struct node *n);	  /* v1: listeners of oom_control, downwards */
 void fake_mem_unlisten(struct node *n);
 extern const struct ctl_file fake_memory_v1[], fake_memory_v2[];
+
+/* misc.c */
+void fake_huge_release(struct process *p);
 
 /* devices.c */
 bool fake_dev_allowed(const struct node *n, enum cgfs_device_type type, int32_t major,

@@ -109,6 +109,7 @@ static void remove_process(struct fake *f, struct process *p)
 	struct process **link = &f->procs;
 
 	fake_mem_release(f, p);
+	fake_huge_release(p);
 	for (size_t i = 0; i < f->n_h; i++)
 		population(p->in[i], -1);
 	while (*link != p)
