@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.c - the processes of a group: join, list, kill, freeze and thaw.
+ * process.c - the processes of a group: list, kill, freeze and thaw.  Joining is in join.c.
  *
  * Where there is a cgroup2 directory, kill and freeze go through it on every layout: cgroup.kill
  * cannot miss a fork, and a process that cgroup2 froze can be killed.  v1's freezer and signals
@@ -13,81 +13,6 @@
 #include <stdio.h>
 #include <time.h>
 
-/* -- join ---------------------------------------------------------------------------------------
- */
-
-/* Finds in the text of /proc/PID/cgroup where the process is in one hierarchy: "/", "/a/b". */
-static const char *find_origin(const struct cgfs *c, int hierarchy, char *text, char *buf,
-			       size_t len)
-{
-	const struct hierarchy *h = &c->hierarchy[hierarchy];
-
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const char *names = strchr(line, ':'),
-			   *path = names ? strchr(names + 1, ':') : NULL;
-
-		if (!path)
-			return NULL;
-		if (hierarchy == c->unified ? strncmp(line, "0::", 3) != 0
-					    : !ctl_in_list(h->controllers, names + 1, path))
-			continue;
-		snprintf(buf, len, ".%.*s", (int)strcspn(path + 1, "\n"), path + 1);
-		return buf;
-	}
-	return NULL;
-}
-
-/* A hierarchy refused: back to where it was in those that had taken it already. */
-static void move_back(struct cgfs *c, int failed, const char *pid, char *origins)
-{
-	char dir[4096], file[4096 + 16];
-
-	for (int i = 0; i < failed; i++) {
-		if (!find_origin(c, i, origins, dir, sizeof(dir)))
-			continue;
-		snprintf(file, sizeof(file), "%s/cgroup.procs", dir);
-		(void)!fs_write_at(c, c->hierarchy[i].mount_fd, file, pid);
-	}
-}
-
-static int join(struct cgfs_group *g, pid_t pid, struct cgfs_err *reterr)
-{
-	char text[16], proc[32], origins[8192];
-	struct cgfs *c = g->c;
-	int r, fd;
-
-	if (g->is_pod)
-		return cgfs_err_set(reterr, -EINVAL, NULL, g->path, NULL,
-				    "processes live in containers, not in pods");
-	if (pid < 0)
-		return cgfs_err_set(reterr, -EINVAL, NULL, NULL, NULL, "a pid cannot be negative");
-	if (g->state != GROUP_LIVE)
-		return cgfs_err_set(reterr, -ENOENT, NULL, g->path, NULL, "it is being removed");
-	snprintf(text, sizeof(text), "%d", pid);
-	snprintf(proc, sizeof(proc), "/proc/%s/cgroup", pid ? text : "self");
-	if (c->n < 2 || fs_read_at(c, AT_FDCWD, proc, origins, sizeof(origins)) < 0)
-		origins[0] = '\0';
-	for (int i = 0; i < c->n; i++) {
-		struct cgfs_dir d = { g, i, NULL };
-
-		r = group_dir(g, i, &fd, reterr);
-		if (r == 0)
-			r = dir_write(&d, "cgroup.procs", text, reterr);
-		if (r < 0) {
-			move_back(c, i, text, origins);
-			return r;
-		}
-	}
-	return 0;
-}
-
-int cgfs_group_add_pid(struct cgfs_group *g, pid_t pid, struct cgfs_err *reterr)
-{
-	int r = join(g, pid, reterr);
-
-	return r < 0 ? cgfs_err_context(reterr, r, "add process %d to \"%.80s\"", pid, g->rel) : 0;
-}
-
 /* -- list ---------------------------------------------------------------------------------------
  */
 
@@ -96,6 +21,7 @@ struct pid_list {
 	pid_t *pid;
 	size_t n, size;
 	int dirfd;
+	const char *file; /* cgroup.procs, or the list of threads */
 };
 
 static int pids_append(struct pid_list *l, const char *text)
@@ -121,10 +47,10 @@ static int pids_append(struct pid_list *l, const char *text)
 	return 0;
 }
 
-/* cgroup.procs can be long: read it in whole, into a buffer that grows. */
+/* The list can be long: read it in whole, into a buffer that grows. */
 static int pids_read(struct pid_list *l)
 {
-	auto_door_fd struct door_fd d = { l->c, fs_open(l->c, l->dirfd, "cgroup.procs", O_RDONLY) };
+	auto_door_fd struct door_fd d = { l->c, fs_open(l->c, l->dirfd, l->file, O_RDONLY) };
 	auto_free char *buf = NULL;
 	ssize_t n = -EFBIG;
 
@@ -169,7 +95,7 @@ static int pids_in(struct cgfs_group *g, int i, struct pid_list *l, struct cgfs_
 	r = pids_read(l);
 	if (r == 0)
 		r = g->c->fs->ops->list(g->c->fs->ctx, l->dirfd, pids_below, l);
-	return r < 0 ? dir_error(&d, r, "read", "cgroup.procs", NULL, reterr) : 0;
+	return r < 0 ? dir_error(&d, r, "read", l->file, NULL, reterr) : 0;
 }
 
 /* The hierarchy whose cgroup.procs is the list: cgroup2, else the first. */
@@ -178,23 +104,42 @@ static int list_hierarchy(const struct cgfs *c)
 	return c->unified >= 0 ? c->unified : 0;
 }
 
-int cgfs_group_pids(struct cgfs_group *g, pid_t **ret_pids, size_t *ret_n, struct cgfs_err *reterr)
+static int list(struct cgfs_group *g, int hierarchy, const char *file, pid_t **ret_pids,
+		size_t *ret_n, struct cgfs_err *reterr)
 {
-	struct pid_list l = { .c = g->c };
-	int r;
+	struct pid_list l = { .c = g->c, .file = file };
+	int r = pids_in(g, hierarchy, &l, reterr);
 
-	r = pids_in(g, list_hierarchy(g->c), &l, reterr);
-	if (r < 0) {
-		free(l.pid);
-		return cgfs_err_context(reterr, r, "list processes of \"%.80s\"", g->rel);
-	}
-	if (!l.n) {
+	if (r < 0 || !l.n) {
 		free(l.pid);
 		l.pid = NULL;
 	}
+	if (r < 0)
+		return r;
 	*ret_pids = l.pid;
 	*ret_n = l.n;
 	return 0;
+}
+
+int cgfs_group_pids(struct cgfs_group *g, pid_t **ret_pids, size_t *ret_n, struct cgfs_err *reterr)
+{
+	int r = list(g, list_hierarchy(g->c), "cgroup.procs", ret_pids, ret_n, reterr);
+
+	return r < 0 ? cgfs_err_context(reterr, r, "list processes of \"%.80s\"", g->rel) : 0;
+}
+
+int cgfs_group_threads(struct cgfs_group *g, pid_t **ret_tids, size_t *ret_n,
+		       struct cgfs_err *reterr)
+{
+	const struct cgfs *c = g->c;
+	int hierarchy = 0, r;
+
+	/* On v1 threads may be elsewhere than their process; in the cgroup2 tree they are not. */
+	while (hierarchy < c->n - 1 && hierarchy == c->unified)
+		hierarchy++;
+	r = list(g, hierarchy, hierarchy == c->unified ? "cgroup.threads" : "tasks", ret_tids,
+		 ret_n, reterr);
+	return r < 0 ? cgfs_err_context(reterr, r, "list threads of \"%.80s\"", g->rel) : 0;
 }
 
 /* -- freeze -------------------------------------------------------------------------------------
@@ -335,7 +280,7 @@ int cgfs_group_thaw(struct cgfs_group *g, struct cgfs_err *reterr)
 /* Signals every process that is listed in one hierarchy; *ret_n says how many there were. */
 static int signal_all(struct cgfs_group *g, int hierarchy, size_t *ret_n, struct cgfs_err *reterr)
 {
-	struct pid_list l = { .c = g->c };
+	struct pid_list l = { .c = g->c, .file = "cgroup.procs" };
 	int r;
 
 	r = pids_in(g, hierarchy, &l, reterr);

@@ -162,6 +162,30 @@ CGFS_API CGFS_CHECK int cgfs_group_add_pid(struct cgfs_group *g, pid_t pid,
 					   struct cgfs_err *reterr);
 
 /**
+ * cgfs_group_add_thread() - move one thread, without the rest of its process
+ * @g:      borrowed; a container
+ * @tid:    0 stands for the calling thread
+ * @reterr: may be NULL
+ *
+ * For cpu, cpuset and the like of v1: each v1 hierarchy takes the thread alone.  In the cgroup2
+ * tree a thread stays with its process, and so do the limits of controllers that live there,
+ * unless both are within a threaded tree; where there is nothing but cgroup2, a container that
+ * is no part of such a tree refuses.  Memory belongs to the process in any case.
+ *
+ * Errors:  -EINVAL      @g is a pod, or @tid is negative
+ *          -ENOENT      @g is being removed
+ *          -ESRCH       there is no such thread
+ *          -EOPNOTSUPP  all controllers are on cgroup2, and the container is not threaded
+ *          other        the kernel's (tasks, cgroup.threads); the thread is then where it was
+ * Context: may wait for an RCU grace period
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_add_thread(struct cgfs_group *g, pid_t tid,
+					      struct cgfs_err *reterr);
+
+/**
  * cgfs_group_spawn() - fork(2) into a container
  * @g:         borrowed; a container
  * @ret_pid:   out; the child's pid in the parent, 0 in the child
@@ -195,6 +219,26 @@ CGFS_API CGFS_CHECK int cgfs_group_spawn(struct cgfs_group *g, pid_t *ret_pid, i
  */
 CGFS_API CGFS_CHECK int cgfs_group_pids(struct cgfs_group *g, pid_t **ret_pids, size_t *ret_n,
 					struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_threads() - the threads of a group and its descendants
+ * @g:        borrowed
+ * @ret_tids: out; release with free(3); NULL when there are none
+ * @ret_n:    out
+ * @reterr:   may be NULL
+ *
+ * As a v1 hierarchy lists them where there is one, so that threads which were moved alone are with
+ * the group that they are in; else as the cgroup2 tree does.
+ *
+ * Errors:  -ENOENT or -ENODEV  the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Context: does not wait
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_threads(struct cgfs_group *g, pid_t **ret_tids, size_t *ret_n,
+					   struct cgfs_err *reterr);
 
 /**
  * cgfs_group_freeze() - stop all processes of a group

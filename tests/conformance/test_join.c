@@ -143,6 +143,137 @@ static void all_threads_move(struct world *w)
 	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_CURRENT), 5);
 }
 
+/* -- threads ---------------------------------------------------------------------------------- */
+
+/* Where a thread is in the v1 hierarchy of @ctl: the text of /proc/PID/task/TID/cgroup. */
+static void check_thread(struct world *w, pid_t pid, pid_t tid, const struct cgfs_group *in,
+			 const struct cgfs_group *unified)
+{
+	char path[96], line[512];
+	unsigned int seen = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/cgroup", pid, tid);
+	f = fopen(path, "re");
+	CHECK_MSG(f != NULL, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		const struct cgfs_group *want = strncmp(line, "0::", 3) == 0 ? unified : in;
+		const char *at = strrchr(line, ':');
+
+		line[strcspn(line, "\n")] = '\0';
+		/* Hierarchies that are not the library's: name=systemd. */
+		if (strstr(line, "name=") || !strstr(line, w->root))
+			continue;
+		CHECK_STR(at + 1, cgfs_group_path(want));
+		seen++;
+	}
+	fclose(f);
+	CHECK_INT(seen, w->ops->hierarchies(w));
+}
+
+/* The only thread of a process: where there is v1, it goes there. */
+static void single_thread(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *a = world_container(w, pod, c, "a", NULL);
+	struct cgfs_group *b = world_container(w, pod, c, "b", NULL);
+	pid_t pid = world_spawn_in(w, a), *tids = NULL;
+	bool v1 = false;
+	size_t n;
+
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++)
+		v1 |= world_version(w, ctl) == CGFS_V1;
+	CHECK_HAS(REFUSED(cgfs_group_add_thread(pod, pid, &err), -EINVAL), "web");
+	REFUSED(cgfs_group_add_thread(b, -2, &err), -EINVAL);
+	if (!v1) {
+		CHECK_HAS(REFUSED(cgfs_group_add_thread(b, pid, &err), -EOPNOTSUPP), "cgroup2");
+		world_check_member(w, pid, a);
+		OK(cgfs_group_threads(a, &tids, &n, &err));
+		CHECK_INT(n, 1);
+		CHECK_INT(tids[0], pid);
+		free(tids);
+		return;
+	}
+	OK(cgfs_group_add_thread(b, pid, &err));
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		if (world_version(w, ctl) != CGFS_NONE)
+			CHECK_STR(w->ops->cgroup_of(w, pid, ctl),
+				  cgfs_group_path(world_v2(w, ctl) ? a : b));
+	}
+	OK(cgfs_group_threads(b, &tids, &n, &err));
+	CHECK_INT(n, 1);
+	CHECK_INT(tids[0], pid);
+	free(tids);
+	OK(cgfs_group_threads(a, &tids, &n, &err));
+	CHECK(n == 0 && tids == NULL);
+}
+
+/* One of several: the others stay, and so do all of them in the cgroup2 tree. */
+static void one_of_several(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *a = world_container(w, pod, c, "a", NULL);
+	struct cgfs_group *b = world_container(w, pod, c, "b", NULL);
+	pid_t pid = world_spawn_in(w, a), other = 0, *tids = NULL;
+	size_t n;
+	int r;
+
+	r = w->ops->threads(w, pid, 2);
+	if (r == -ENOTSUP)
+		world_skip(w, "the fake host has no threads");
+	CHECK_INT(r, 0);
+	OK(cgfs_group_threads(a, &tids, &n, &err));
+	CHECK_INT(n, 3);
+	for (size_t i = 0; i < n; i++)
+		other = tids[i] != pid ? tids[i] : other;
+	free(tids);
+	r = cgfs_group_add_thread(b, other, NULL);
+	if (r == -EOPNOTSUPP) {
+		check_thread(w, pid, other, a, a);
+		world_skip(w, "all controllers are on cgroup2");
+	}
+	CHECK_INT(r, 0);
+	check_thread(w, pid, other, b, a);
+	check_thread(w, pid, pid, a, a);
+	OK(cgfs_group_threads(b, &tids, &n, &err));
+	CHECK_INT(n, 1);
+	CHECK_INT(tids[0], other);
+	free(tids);
+	OK(cgfs_group_threads(pod, &tids, &n, &err));
+	CHECK_INT(n, 3);
+	free(tids);
+	/* And back. */
+	OK(cgfs_group_add_thread(a, other, &err));
+	check_thread(w, pid, other, a, a);
+	OK(cgfs_group_add_thread(b, other, &err));
+	/* The container goes, and with it the process that has a thread in it. */
+	world_destroy(w, b);
+	world_gone(w, pid);
+}
+
+/* A hierarchy that refuses: the thread is where it was. */
+static void refused_thread(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *a = world_container(w, pod, c, "a", NULL);
+	struct cgfs_group *b = world_container(w, pod, c, "b", NULL);
+	pid_t pid = world_spawn_in(w, a);
+	int last = -1;
+
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		if (world_version(w, ctl) == CGFS_V1)
+			last = ctl;
+	}
+	if (last < 0)
+		world_skip(w, "no v1 hierarchy");
+	CHECK_INT(w->ops->rmdir(w, last, cgfs_group_path(b)), 0);
+	CHECK(cgfs_group_add_thread(b, pid, NULL) < 0);
+	world_check_member(w, pid, a);
+}
+
 const struct world_test join_tests[] = {
 	{ "join_add_pid_joins_every_hierarchy", add_pid_joins_every_hierarchy },
 	{ "join_children_stay_in_the_container", children_stay_in_the_container },
@@ -151,5 +282,8 @@ const struct world_test join_tests[] = {
 	{ "join_refused_is_taken_back", refused_join_is_taken_back },
 	{ "join_pids_lists_the_group_and_below", pids_lists_the_group_and_below },
 	{ "join_all_threads_move", all_threads_move },
+	{ "join_thread_single", single_thread },
+	{ "join_thread_one_of_several", one_of_several },
+	{ "join_thread_refused_is_taken_back", refused_thread },
 	{ NULL, NULL },
 };

@@ -5,6 +5,8 @@
  */
 #include "host.h"
 
+#include <unistd.h>
+
 /* -- v2: types and controllers ---------------------------------------------------------------- */
 
 static uint64_t threaded_mask(void)
@@ -67,6 +69,22 @@ static int store_procs(const struct open_file *file, char *text)
 	if (r < 0 || pid < 0)
 		return -EINVAL;
 	return fake_join(file->node, pid, may_join);
+}
+
+/* A thread goes nowhere without its process: there are no threaded cgroups here. */
+static int store_threads(const struct open_file *file, char *text)
+{
+	const struct node *n = file->node;
+	const struct process *p;
+	int tid, r = fake_parse_int(fake_strip(text), &tid);
+
+	if (r < 0 || tid < 0)
+		return -EINVAL;
+	p = fake_process(n->host, tid ? tid : getpid());
+	r = p || tid < FAKE_PID_FIRST ? may_join(n) : -ESRCH;
+	if (r == 0 && (p ? fake_node_of(p, n->h) : n->h->root) != n)
+		r = -EOPNOTSUPP;
+	return r;
 }
 
 static int show_type(const struct open_file *file, FILE *out)
@@ -283,7 +301,7 @@ const struct ctl_file fake_core_v2[] = {
 	CTL("cgroup.stat", BOTH, show_stat, NULL),
 	CTL("cgroup.stat.local", CHILD, show_frozen_usec, NULL, SINCE(6, 18)),
 	CTL("cgroup.subtree_control", BOTH, show_subtree_control, store_subtree_control),
-	CTL("cgroup.threads", BOTH, fake_list_pids, store_procs),
+	CTL("cgroup.threads", BOTH, fake_list_pids, store_threads),
 	CTL("cgroup.type", CHILD, show_type, store_type),
 	CTL("cpu.pressure", BOTH, show_pressure, NULL),
 	CTL("cpu.stat", BOTH, fake_show_cpu_stat, NULL),

@@ -279,7 +279,7 @@ int fake_proc_path(const struct fake *f, const char *path)
 {
 	int pid = 0, used = 0;
 
-	if (strcmp(path, "/proc/self/cgroup") == 0)
+	if (strcmp(path, "/proc/self/cgroup") == 0 || strcmp(path, "/proc/thread-self/cgroup") == 0)
 		return getpid();
 	if (sscanf(path, "/proc/%d/cgroup%n", &pid, &used) != 1 || !used || path[used] || pid <= 0)
 		return -ENOENT;
