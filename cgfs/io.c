@@ -138,7 +138,7 @@ static void asked_unified(const struct asked *a, struct cgfs_written *w)
 	}
 }
 
-static void tell(const struct cgfs_dir *d, const char *file, const char *value)
+static void tell(const struct cgfs_dir *d, const char *file, const char *value, int error)
 {
 	struct cgfs *c = d->g->c;
 	const struct asked *a = &c->asked;
@@ -148,6 +148,7 @@ static void tell(const struct cgfs_dir *d, const char *file, const char *value)
 		.file = file,
 		.value = value,
 		.entry = a->entry,
+		.error = error,
 	};
 	char path[1024];
 
@@ -176,8 +177,8 @@ int dir_write(const struct cgfs_dir *d, const char *file, const char *value,
 	}
 	fd = start(d, file, buf, sizeof(buf), &name);
 	r = fd < 0 ? fd : fs_write_at(d->g->c, fd, name, value);
-	if (r == 0 && d->g->c->asked.on)
-		tell(d, file, value);
+	if (d->g->c->asked.on)
+		tell(d, file, value, r);
 	return r < 0 ? dir_error(d, r, "write", file, value, reterr) : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "resources_check.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #define LEN_MAX	  (1u << 20)
@@ -67,6 +68,9 @@ int cgfs_oci_refuse(struct oci *o, int code, const json_t *value, const char *wh
 		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
 			 json_integer_value(value));
 		text = number;
+	} else if (json_is_real(value)) {
+		snprintf(number, sizeof(number), "%.17g", json_real_value(value));
+		text = number;
 	} else if (json_is_string(value)) {
 		text = json_string_value(value);
 	} else if (json_is_boolean(value)) {
@@ -83,19 +87,42 @@ void cgfs_oci_ignore(struct oci *o, const char *name)
 {
 	size_t length = name ? cgfs_oci_enter(o, name) : strlen(o->path);
 	char *list = o->out->ignored;
-	size_t at = strlen(list);
+	size_t at = strlen(list), room = sizeof(o->out->ignored) - at;
 
-	snprintf(list + at, sizeof(o->out->ignored) - at, "%s%s", at ? ", " : "", o->path);
+	/* Whole names only. */
+	if ((size_t)snprintf(list + at, room, "%s%s", at ? ", " : "", o->path) >= room)
+		list[at] = '\0';
 	if (name)
 		cgfs_oci_leave(o, length);
 }
 
 int cgfs_oci_integer(struct oci *o, const json_t *value, int64_t *ret)
 {
+	if (json_is_real(value) && o->beyond && fabs(json_real_value(value)) >= 0x1p63)
+		return cgfs_oci_refuse(o, -EINVAL, value,
+				       "it does not fit into a signed number of 64 bits");
 	if (!json_is_integer(value))
 		return cgfs_oci_refuse(o, -EINVAL, value, "it must be an integer");
 	*ret = json_integer_value(value);
 	return 0;
+}
+
+int cgfs_oci_unsigned(struct oci *o, const json_t *value, uint64_t *ret)
+{
+	double beyond = json_is_real(value) && o->beyond ? json_real_value(value) : 0;
+	int64_t v = 0;
+	int r;
+
+	if (beyond >= 0x1p63 && beyond <= 0x1p64) {
+		*ret = CGFS_MAX - 1;
+		return 0;
+	}
+	r = cgfs_oci_integer(o, value, &v);
+	if (r == 0 && v < 0)
+		r = cgfs_oci_refuse(o, -EINVAL, value, "it must not be negative");
+	if (r == 0)
+		*ret = (uint64_t)v;
+	return r;
 }
 
 int cgfs_oci_string(struct oci *o, const json_t *value, const char **ret)
@@ -140,8 +167,40 @@ static bool is_too_deep(const char *json, size_t len)
 	return false;
 }
 
+/*
+ * The parser's integers end at INT64_MAX, OCI's unsigned ones do not.  A copy of the text in which
+ * each that is longer than 18 digits, and too much for it, is a real: its last two digits are "e2".
+ */
+static char *with_reals(const char *json, size_t len)
+{
+	char *copy = malloc(len + 1), most[24];
+	bool in_string = false;
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, json, len);
+	copy[len] = '\0';
+	snprintf(most, sizeof(most), "%" PRId64, INT64_MAX);
+	for (size_t i = 0; i < len; i++) {
+		size_t n = strspn(copy + i, "0123456789");
+
+		if (in_string && copy[i] == '\\')
+			i++;
+		else if (copy[i] == '"')
+			in_string = !in_string;
+		if (in_string || !n)
+			continue;
+		if ((n > strlen(most) || (n == strlen(most) && strncmp(copy + i, most, n) > 0)) &&
+		    (!i || !strchr(".eE+", copy[i - 1])) && !strchr(".eE", copy[i + n]))
+			memcpy(copy + i + n - 2, "e2", 2);
+		i += n - 1;
+	}
+	return copy;
+}
+
 static int parse(struct oci *o, const char *json, size_t len)
 {
+	auto_free char *copy = NULL;
 	json_error_t error;
 
 	if (len > LEN_MAX)
@@ -149,6 +208,13 @@ static int parse(struct oci *o, const char *json, size_t len)
 	if (is_too_deep(json, len))
 		return cgfs_oci_refuse(o, -E2BIG, NULL, "it is nested deeper than %d", DEPTH_MAX);
 	o->out->root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &error);
+	if (!o->out->root && json_error_code(&error) == json_error_numeric_overflow) {
+		o->beyond = true;
+		copy = with_reals(json, len);
+		if (!copy)
+			return cgfs_oci_refuse(o, -ENOMEM, NULL, "out of memory");
+		o->out->root = json_loadb(copy, len, JSON_REJECT_DUPLICATES, &error);
+	}
 	if (!o->out->root && json_error_code(&error) == json_error_out_of_memory)
 		return cgfs_oci_refuse(o, -ENOMEM, NULL, "out of memory");
 	if (!o->out->root)

@@ -25,6 +25,7 @@ struct oci {
 	struct oci_result *out;
 	struct cgfs_err *reterr;
 	char path[160]; /* of what is being read, "memory.limit" */
+	bool beyond;	/* integers beyond INT64_MAX were in the text, and are reals now */
 };
 
 /* Appends ".NAME" to the path; returns the length before, for oci_leave(). */
@@ -40,6 +41,8 @@ void cgfs_oci_ignore(struct oci *o, const char *name);
 
 /* Integer, string or boolean at the path; -EINVAL with the path if it is something else. */
 CGFS_CHECK int cgfs_oci_integer(struct oci *o, const json_t *value, int64_t *ret);
+/* An integer that is not negative; what is beyond INT64_MAX comes out as CGFS_MAX - 1. */
+CGFS_CHECK int cgfs_oci_unsigned(struct oci *o, const json_t *value, uint64_t *ret);
 CGFS_CHECK int cgfs_oci_string(struct oci *o, const json_t *value, const char **ret);
 CGFS_CHECK int cgfs_oci_boolean(struct oci *o, const json_t *value, bool *ret);
 

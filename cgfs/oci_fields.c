@@ -49,16 +49,13 @@ static int take_limit(struct oci *o, const struct field *f, const json_t *value)
 /* An unsigned number: 0 is unset. */
 static int take_unsigned(struct oci *o, const struct field *f, const json_t *value)
 {
-	int64_t v = 0;
+	uint64_t v = 0;
 	int r;
 
-	r = cgfs_oci_integer(o, value, &v);
-	if (r < 0 || v == 0)
-		return r;
-	if (v < 0)
-		return cgfs_oci_refuse(o, -EINVAL, value, "it must not be negative");
-	*(uint64_t *)member(o, f) = (uint64_t)v;
-	return 0;
+	r = cgfs_oci_unsigned(o, value, &v);
+	if (r == 0 && v)
+		*(uint64_t *)member(o, f) = v;
+	return r;
 }
 
 static int take_text(struct oci *o, const struct field *f, const json_t *value)
@@ -75,16 +72,13 @@ static int take_text(struct oci *o, const struct field *f, const json_t *value)
 /* A number that a client can leave out, so that 0 is 0. */
 static int take_number(struct oci *o, const struct field *f, const json_t *value)
 {
-	int64_t v = 0;
+	uint64_t v = 0;
 	int r;
 
-	r = cgfs_oci_integer(o, value, &v);
-	if (r < 0)
-		return r;
-	if (v < 0)
-		return cgfs_oci_refuse(o, -EINVAL, value, "it must not be negative");
-	*(uint64_t *)member(o, f) = (uint64_t)v;
-	return 0;
+	r = cgfs_oci_unsigned(o, value, &v);
+	if (r == 0)
+		*(uint64_t *)member(o, f) = v;
+	return r;
 }
 
 static int take_idle(struct oci *o, const struct field *f, const json_t *value)

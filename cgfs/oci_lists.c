@@ -58,25 +58,28 @@ static void ignore_others(struct oci *o, const json_t *entry, const char *const 
 	}
 }
 
-/* 0 to @max.  An absent member leaves *ret as it is, or is refused if it is required. */
+/* 0 to @max; with CGFS_MAX what no int64_t can hold is that.  An absent member leaves *ret as it
+ * is, or is refused if it is required. */
 static int number(struct oci *o, const json_t *entry, const char *name, bool required, uint64_t max,
 		  uint64_t *ret)
 {
 	const json_t *value = json_object_get(entry, name);
 	size_t length;
-	int64_t v = 0;
+	uint64_t v = 0;
 	int r;
 
 	if (!value || json_is_null(value))
 		return required ? cgfs_oci_refuse(o, -EINVAL, NULL, "\"%s\" is missing", name) : 0;
 	length = cgfs_oci_enter(o, name);
-	r = cgfs_oci_integer(o, value, &v);
-	if (r == 0 && (v < 0 || (uint64_t)v > max))
+	r = cgfs_oci_unsigned(o, value, &v);
+	if (r == 0 && max == CGFS_MAX && v > INT64_MAX)
+		v = CGFS_MAX;
+	if (r == 0 && v > max)
 		r = cgfs_oci_refuse(o, -EINVAL, value, "it must be 0 to %llu",
 				    (unsigned long long)max);
 	cgfs_oci_leave(o, length);
 	if (r == 0)
-		*ret = (uint64_t)v;
+		*ret = v;
 	return r;
 }
 
@@ -147,7 +150,7 @@ static int rate_entry(struct oci *o, const json_t *entry, size_t i, unsigned int
 	ignore_others(o, entry, known);
 	r = device_number(o, entry, &dev);
 	if (r == 0)
-		r = number(o, entry, "rate", true, INT64_MAX, &rate);
+		r = number(o, entry, "rate", true, CGFS_MAX, &rate);
 	if (r < 0)
 		return r;
 	if (!rate)
@@ -196,7 +199,7 @@ static int hugepage_entry(struct oci *o, const json_t *entry, size_t i, unsigned
 	ignore_others(o, entry, known);
 	r = text(o, entry, "pageSize", &h->page_size);
 	if (r == 0)
-		r = number(o, entry, "limit", true, INT64_MAX, &h->max_bytes);
+		r = number(o, entry, "limit", true, CGFS_MAX, &h->max_bytes);
 	return r < 0 ? r : cgfs_hugetlb_check(h, o->path, o->reterr);
 }
 

@@ -6,25 +6,27 @@
 #include "controller/table.h"
 #include "controller/unified_v1.h"
 #include "core.h"
+#include "resources_check.h"
 
 #include <stdio.h>
 
+/* By OCI's words, where it has one. */
 static const struct {
 	uint64_t bit;
 	const char *name;
 } members[] = {
-	{ CGFS_SET_MEMORY_MAX, "memory.max" },
+	{ CGFS_SET_MEMORY_MAX, "memory.limit" },
 	{ CGFS_SET_MEMORY_SWAP, "memory.swap" },
-	{ CGFS_SET_MEMORY_LOW, "memory.low" },
+	{ CGFS_SET_MEMORY_LOW, "memory.reservation" },
 	{ CGFS_SET_MEMORY_HIGH, "memory.high" },
 	{ CGFS_SET_MEMORY_MIN, "memory.min" },
 	{ CGFS_SET_CPU_WEIGHT, "cpu.weight" },
 	{ CGFS_SET_CPU_SHARES, "cpu.shares" },
 	{ CGFS_SET_CPU_QUOTA, "cpu.quota" },
 	{ CGFS_SET_CPU_PERIOD, "cpu.period" },
-	{ CGFS_SET_CPUSET_CPUS, "cpuset.cpus" },
-	{ CGFS_SET_CPUSET_MEMS, "cpuset.mems" },
-	{ CGFS_SET_PIDS_MAX, "pids.max" },
+	{ CGFS_SET_CPUSET_CPUS, "cpu.cpus" },
+	{ CGFS_SET_CPUSET_MEMS, "cpu.mems" },
+	{ CGFS_SET_PIDS_MAX, "pids.limit" },
 	{ CGFS_SET_CPU_BURST, "cpu.burst" },
 	{ CGFS_SET_CPU_IDLE, "cpu.idle" },
 	{ CGFS_SET_CPU_RT_RUNTIME, "cpu.realtimeRuntime" },
@@ -55,11 +57,49 @@ static const char *member_name(uint64_t bits)
 	return "?";
 }
 
+/* Values that come from `unified`, in its words. */
+static const struct cgfs_resource_names unified_names = {
+	.memory_max = "memory.max",
+	.memory_swap = "memory.swap.max",
+	.memory_low = "memory.low",
+	.memory_high = "memory.high",
+	.memory_min = "memory.min",
+	.cpu_weight = "cpu.weight",
+	.cpu_shares = "cpu.weight",
+	.cpu_quota = "cpu.max",
+	.cpu_period = "cpu.max",
+	.cpuset_cpus = "cpuset.cpus",
+	.cpuset_mems = "cpuset.mems",
+	.pids_max = "pids.max",
+	.devices = "devices",
+	.unified = "unified",
+	.cpu_burst = "cpu.max.burst",
+	.cpu_idle = "cpu.idle",
+	.cpu_rt_runtime = "cpu.realtimeRuntime",
+	.cpu_rt_period = "cpu.realtimePeriod",
+	.cpuset_partition = "cpuset.cpus.partition",
+	.memory_swappiness = "memory.swappiness",
+	.memory_kernel_tcp = "memory.kernelTCP",
+	.memory_zswap_max = "memory.zswap.max",
+	.io_weight = "io.weight",
+	.io_devices = "io.max",
+	.hugetlb = "hugetlb",
+	.rdma = "rdma.max",
+	.misc = "misc.max",
+	.net_prio = "network.priorities",
+};
+
 static uint64_t handled(enum cgfs_controller ctl, enum cgfs_version_id version)
 {
 	const struct ctl_ops *ops = ctl_ops(ctl, version);
 
 	return ops ? ops->handles : 0;
+}
+
+/* What a version without the limit does anyway. */
+static uint64_t already_so(const struct cgfs_resources *res)
+{
+	return res->memory_kernel_tcp_bytes == CGFS_MAX ? CGFS_SET_MEMORY_KERNEL_TCP : 0;
 }
 
 bool devices_enforced(const struct cgfs *c)
@@ -91,7 +131,7 @@ static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 			return cgfs_err_set(reterr, -ENODEV, "set", member_name(want), NULL,
 					    "the %s controller is not on this host",
 					    cgfs_controller_name(ctl));
-		want &= ~handled(ctl, version);
+		want &= ~handled(ctl, version) & ~already_so(res);
 		if (want)
 			return cgfs_err_set(reterr, -EOPNOTSUPP, "set", member_name(want), NULL,
 					    "cgroup v%d's %s controller has no such limit", version,
@@ -112,7 +152,7 @@ int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struc
 	if (res->set & CGFS_SET_UNIFIED) {
 		r = unified_plan(c, res, &u, reterr);
 		if (r == 0) {
-			r = cgfs_resources_check(&u.res, reterr);
+			r = cgfs_resources_check_named(&u.res, &unified_names, reterr);
 			if (r < 0)
 				cgfs_err_context(reterr, r, "set unified");
 		}
@@ -148,7 +188,8 @@ static int write_unified(const struct cgfs_dir *d, const struct unified_write *w
 		r = dir_write(d, w->file, line, reterr);
 	/* The kernel has no such file, or does not have it for this group. */
 	if (r == -ENOENT)
-		return dir_error(d, -ENODEV, "write", w->file, w->value, reterr);
+		return cgfs_err_set(reterr, -ENODEV, "set unified", NULL, w->file,
+				    "this kernel has no such file");
 	return r;
 }
 
@@ -195,15 +236,20 @@ static int apply_unified(struct cgfs_group *g, const struct cgfs_resources *res,
 	struct unified_plan u;
 	int r;
 
+	struct cgfs_dir d = { g, 0, j };
+
 	r = unified_plan(c, res, &u, reterr);
 	if (r == 0)
 		r = apply_members(g, &u.res, &u, j, reterr);
 	for (size_t i = 0; r == 0 && i < u.n_write; i++) {
-		struct cgfs_dir d = { g, c->place[u.write[i].ctl].hierarchy, j };
-
+		d.hierarchy = c->place[u.write[i].ctl].hierarchy;
 		asked_begin(c, u.write[i].ctl, CGFS_SET_UNIFIED, u.write[i].entry);
 		r = write_unified(&d, &u.write[i], reterr);
 		asked_end(c);
+	}
+	for (size_t i = 0; r == 0 && i < u.n_write; i++) {
+		d.hierarchy = c->place[u.write[i].ctl].hierarchy;
+		r = ctl_confirm(&d, u.write[i].file, u.write[i].value, reterr);
 	}
 	unified_plan_free(&u);
 	return r;

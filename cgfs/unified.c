@@ -60,8 +60,7 @@ static int check_file(const char *file, const char *what, struct cgfs_err *reter
 				    "it is not of the form CONTROLLER.NAME");
 	if (has_prefix(file, "cgroup"))
 		return cgfs_err_set(reterr, -EINVAL, what, NULL, file,
-				    "it moves, kills or freezes processes or changes the tree, "
-				    "and is no resource");
+				    "it is about the tree and its processes, and no resource");
 	if (!is_controller(file))
 		return cgfs_err_set(reterr, -EINVAL, what, NULL, file,
 				    "\"%.*s\" is not a controller of cgroup2",

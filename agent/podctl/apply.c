@@ -190,6 +190,8 @@ static int make(struct args *a, const char *root, const char *id, const json_t *
 		if (!d.bpf)
 			without_policy(&d, json, res);
 		r = cgfs_container_create(d.c, NULL, id, res, &g, reterr);
+		if (r < 0 && asked_refused(asked))
+			cgfs_err_context(reterr, r, "%s", asked_refused(asked));
 		if (r == 0)
 			r = describe(&d, g, res, asked, ret, reterr);
 		if (r < 0 && g)
@@ -219,7 +221,10 @@ static int apply(struct args *a, const char *root, const char *id, json_t **ret,
 	r = cgfs_resources_from_oci(text, len, &res, reterr);
 	if (r < 0)
 		return cgfs_err_context(reterr, r, "apply %.200s", a->argv[0]);
+	/* The library takes integers that jansson has no type for. */
 	json = json_loadb(text, len, 0, NULL);
+	if (!json)
+		json = json_loadb(text, len, JSON_DECODE_INT_AS_REAL, NULL);
 	r = json ? make(a, root, id, json, res, ret, reterr) : doc_no_memory(reterr);
 	json_decref(json);
 	cgfs_resources_free(res);

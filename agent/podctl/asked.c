@@ -11,6 +11,7 @@
 struct asked {
 	const json_t *json;
 	json_t *applied, *devices;
+	char refused[256];
 	bool failed;
 };
 
@@ -151,13 +152,40 @@ static json_t *behind(const json_t *json, const struct cgfs_written *w)
 	return to;
 }
 
+static void add_refused(struct asked *a, const struct cgfs_written *w)
+{
+	json_t *fields_behind = behind(a->json, w), *value;
+	const char *path;
+
+	a->refused[0] = '\0';
+	json_object_foreach(fields_behind, path, value)
+	{
+		size_t at = strlen(a->refused);
+
+		snprintf(a->refused + at, sizeof(a->refused) - at, "%s%s", at ? ", " : "", path);
+	}
+	json_decref(fields_behind);
+}
+
+const char *asked_refused(const struct asked *a)
+{
+	return a->refused[0] ? a->refused : NULL;
+}
+
 void asked_written(void *user, const struct cgfs_written *w)
 {
 	struct asked *a = user;
 	bool device = w->members == CGFS_SET_DEVICES;
-	json_t *doc = json_pack("{s:s, s:i, s:s, s:s, s:s}", "controller",
-				cgfs_controller_name(w->controller), "version", (int)w->version,
-				"file", w->file, "path", w->path, "written", w->value);
+	json_t *doc;
+
+	if (w->error) {
+		add_refused(a, w);
+		return;
+	}
+	a->refused[0] = '\0';
+	doc = json_pack("{s:s, s:i, s:s, s:s, s:s}", "controller",
+			cgfs_controller_name(w->controller), "version", (int)w->version, "file",
+			w->file, "path", w->path, "written", w->value);
 
 	if (doc && !device && json_object_set_new(doc, "asked", behind(a->json, w)) < 0)
 		a->failed = true;

@@ -17,5 +17,7 @@ void asked_written(void *user, const struct cgfs_written *w);
 /* What was written for limits, and what for devices, as two arrays; -ENOMEM, also when that came
  * up earlier. */
 int asked_documents(struct asked *a, json_t **ret_applied, json_t **ret_devices);
+/* The fields behind the write that failed, "cpu.quota, cpu.period"; NULL: none did. */
+const char *asked_refused(const struct asked *a);
 
 #endif

@@ -90,15 +90,37 @@ static int v1_bandwidth(const struct cgfs_dir *d, const struct cgfs_resources *r
 	return r < 0 ? r : v1_period(d, res, reterr);
 }
 
+static int v1_rt_period(const struct cgfs_dir *d, const struct cgfs_resources *res,
+			struct cgfs_err *reterr)
+{
+	return res->set & CGFS_SET_CPU_RT_PERIOD
+		       ? dir_write_limit(d, "cpu.rt_period_us", res->cpu_rt_period_us, "", reterr)
+		       : 0;
+}
+
+static int v1_rt_runtime(const struct cgfs_dir *d, const struct cgfs_resources *res,
+			 struct cgfs_err *reterr)
+{
+	return res->set & CGFS_SET_CPU_RT_RUNTIME
+		       ? dir_write_limit(d, "cpu.rt_runtime_us", res->cpu_rt_runtime_us, "-1",
+					 reterr)
+		       : 0;
+}
+
+/* Two files for one ratio, as above: a step between must be within the parent's, too. */
 static int v1_realtime(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		       struct cgfs_err *reterr)
 {
-	int r = 0;
+	int r = v1_rt_period(d, res, reterr);
 
-	if (res->set & CGFS_SET_CPU_RT_PERIOD)
-		r = dir_write_limit(d, "cpu.rt_period_us", res->cpu_rt_period_us, "", reterr);
-	if (r == 0 && (res->set & CGFS_SET_CPU_RT_RUNTIME))
-		r = dir_write_limit(d, "cpu.rt_runtime_us", res->cpu_rt_runtime_us, "-1", reterr);
+	if (r == 0) {
+		r = v1_rt_runtime(d, res, reterr);
+	} else if (r == -EINVAL && (res->set & RT_BITS) == RT_BITS) {
+		r = v1_rt_runtime(d, res, reterr);
+		r = r < 0 ? r : v1_rt_period(d, res, reterr);
+	}
+	if (r == -EINVAL)
+		return cgfs_err_context(reterr, r, "realtime bandwidth comes out of the parent's");
 	if (r == -ENOENT)
 		return cgfs_err_set(reterr, -EOPNOTSUPP, "set", "cpu.realtime", NULL,
 				    "this kernel was built without RT_GROUP_SCHED");

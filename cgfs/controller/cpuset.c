@@ -90,24 +90,30 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 			 streq(res->cpuset_partition, "root") ? "1" : "0", reterr);
 }
 
-/* The kernel takes the word and says only when asked that the partition is invalid, and why. */
-static int v2_partition(const struct cgfs_dir *d, const char *value, struct cgfs_err *reterr)
+#define PARTITION "cpuset.cpus.partition"
+
+int ctl_confirm(const struct cgfs_dir *d, const char *file, const char *value,
+		struct cgfs_err *reterr)
 {
-	const char *file = "cpuset.cpus.partition";
 	char now[256];
 	ssize_t n;
-	int r;
 
-	r = dir_write(d, file, value, reterr);
-	if (r < 0)
-		return r;
+	if (!streq(file, PARTITION))
+		return 0;
 	n = dir_read(d, file, now, sizeof(now), reterr);
 	if (n < 0)
 		return (int)n;
 	now[strcspn(now, "\n")] = '\0';
 	if (strstr(now, "invalid"))
-		return cgfs_err_set(reterr, -EINVAL, "set", "cpuset.partition", value, "%s", now);
+		return cgfs_err_set(reterr, -EINVAL, "set", PARTITION, value, "%s", now);
 	return 0;
+}
+
+static int v2_partition(const struct cgfs_dir *d, const char *value, struct cgfs_err *reterr)
+{
+	int r = dir_write(d, PARTITION, value, reterr);
+
+	return r < 0 ? r : ctl_confirm(d, PARTITION, value, reterr);
 }
 
 static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,

@@ -114,6 +114,9 @@ uint64_t ctl_members(enum cgfs_controller ctl, enum cgfs_version_id version, con
 int ctl_undo(const char *file, const char *value, const char *old, char *buf, size_t len);
 /* A file that does something and holds nothing. */
 bool ctl_write_only(const char *file);
+/* After all writes: what the kernel takes, and says only when asked that it has no effect. */
+int ctl_confirm(const struct cgfs_dir *d, const char *file, const char *value,
+		struct cgfs_err *reterr);
 /* The entry of the list of limits that is written from now on, for struct cgfs_written. */
 static inline void ctl_entry(const struct cgfs_dir *d, size_t entry)
 {

@@ -18,6 +18,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct entry {
 	const struct cgfs_unified *u;
@@ -100,6 +101,20 @@ static bool at_end(const char *text)
 	return !*skip_blanks(text);
 }
 
+/* The same in the kernel's base 0: "0x" is hexadecimal, a leading 0 octal. */
+static bool take_any_base(const char **text, uint64_t *ret)
+{
+	bool hex = (*text)[0] == '0' && ((*text)[1] | 0x20) == 'x';
+	char *end;
+
+	if ((*text)[0] != '0' || !((*text)[1]))
+		return take_number(text, ret);
+	errno = 0;
+	*ret = strtoull(*text, &end, hex ? 16 : 8);
+	*text = end;
+	return !errno;
+}
+
 /* "67108864", "64M", "max" */
 static bool take_bytes(const char *text, uint64_t *ret)
 {
@@ -112,7 +127,7 @@ static bool take_bytes(const char *text, uint64_t *ret)
 		*ret = CGFS_MAX;
 		return at_end(text);
 	}
-	if (!take_number(&text, &v))
+	if (!take_any_base(&text, &v))
 		return false;
 	unit = *text ? strchr(units, *text & ~0x20) : NULL;
 	if (unit) {
@@ -127,7 +142,7 @@ static bool take_bytes(const char *text, uint64_t *ret)
 static bool take_only(const char *text, uint64_t *ret)
 {
 	text = skip_blanks(text);
-	return take_number(&text, ret) && at_end(text);
+	return take_any_base(&text, ret) && at_end(text);
 }
 
 /* -- memory ------------------------------------------------------------------------------------ */
@@ -352,6 +367,19 @@ static int same(struct unified_plan *p, const struct entry *e, struct cgfs_err *
 	return add_write(p, e, e->u->file, e->u->value, reterr);
 }
 
+/* A member, because an empty v1 cpuset takes no process, where cgroup2's has its parent's. */
+static int cpuset_list(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr)
+{
+	bool mems = streq(e->u->file, "cpuset.mems");
+	uint64_t bit = mems ? CGFS_SET_CPUSET_MEMS : CGFS_SET_CPUSET_CPUS;
+
+	(void)reterr;
+	*(mems ? &p->res.cpuset_mems : &p->res.cpuset_cpus) = e->u->value;
+	p->res.set |= bit;
+	p->from[__builtin_ctzll(bit)] = (unsigned int)e->index + 1;
+	return 0;
+}
+
 static int prio_class(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr)
 {
 	return add_write(p, e, "blkio.prio.class", e->u->value, reterr);
@@ -381,8 +409,8 @@ static const struct {
 	{ "cpu.idle", same },
 	{ "cpu.uclamp.min", same },
 	{ "cpu.uclamp.max", same },
-	{ "cpuset.cpus", same },
-	{ "cpuset.mems", same },
+	{ "cpuset.cpus", cpuset_list },
+	{ "cpuset.mems", cpuset_list },
 	{ "pids.max", same },
 	{ "io.max", io_max },
 	{ "io.bfq.weight", bfq_weight },
@@ -433,13 +461,36 @@ static int take(const struct cgfs *c, struct unified_plan *p, const struct entry
 	return place->version == CGFS_V1 ? convert(p, e, reterr) : same(p, e, reterr);
 }
 
+/* Never half of it: an idle group loses its weight without a word, on either version. */
+static int check_idle(const struct cgfs_resources *res, struct cgfs_err *reterr)
+{
+	bool idle = (res->set & CGFS_SET_CPU_IDLE) && res->cpu_idle;
+	bool weight = res->set & (CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_SHARES);
+
+	for (size_t i = 0; i < res->n_unified; i++) {
+		const char *value = skip_blanks(res->unified[i].value);
+		uint64_t v = 0;
+
+		if (streq(res->unified[i].file, "cpu.idle"))
+			idle = !take_any_base(&value, &v) || v;
+		weight |= streq(res->unified[i].file, "cpu.weight") ||
+			  streq(res->unified[i].file, "cpu.weight.nice");
+	}
+	return idle && weight
+		       ? cgfs_err_set(reterr, -EINVAL, "set unified", NULL, "cpu.idle",
+				      "an idle group has no weight, but a weight or shares are set")
+		       : 0;
+}
+
 int unified_plan(const struct cgfs *c, const struct cgfs_resources *res, struct unified_plan *ret,
 		 struct cgfs_err *reterr)
 {
 	size_t n = res->set & CGFS_SET_UNIFIED ? res->n_unified : 0;
-	int r = 0;
+	int r;
 
 	*ret = (struct unified_plan){ .res = *res };
+	ret->res.n_unified = n;
+	r = check_idle(&ret->res, reterr);
 	if (!(res->set & CGFS_SET_IO_DEVICES))
 		ret->res.n_io_devices = 0;
 	ret->n_given = ret->res.n_io_devices;

@@ -83,6 +83,9 @@ struct cgfs_written {
 	 * entry.  A unified entry that went to another file than it names is unified all the
 	 * same. */
 	size_t entry;
+	/* 0; or the negative errno of a write that the kernel refused.  Another file or another
+	 * order may do, so not every refusal ends the call; the last one before it ends does. */
+	int error;
 };
 
 /* Options of cgfs_open(); CGFS_OPEN_OPTS_INIT, then set what differs. */
@@ -102,8 +105,9 @@ struct cgfs_open_opts {
 	const char *cgroup2_mount;
 	/* Controllers to use: bits 1u << enum cgfs_controller; 0: all that there are. */
 	uint32_t controllers;
-	/* Called after each control file that a create or a set has written, in order, for who
-	 * wants to show it; NULL: nobody.  What a failure takes back is not reported. */
+	/* Called after each control file that a create or a set has written, or could not, in
+	 * order, for who wants to show it; NULL: nobody.  What a failure takes back is not
+	 * reported. */
 	void (*written)(void *user, const struct cgfs_written *w);
 	void *written_user;
 	/* Groups are at the top of each hierarchy, "/web"; @root must be NULL.  cgfs_root() is

@@ -230,6 +230,8 @@ static int store_idle(const struct open_file *file, char *text)
 		return r;
 	if (!n->parent || v < 0 || v > 1)
 		return -EINVAL;
+	if (n->idle == (uint64_t)v)
+		return 0; /* the weight stays as well */
 	n->idle = (uint64_t)v;
 	n->weight = 100;
 	n->shares = 1024;

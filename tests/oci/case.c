@@ -26,9 +26,9 @@ __attribute__((format(printf, 1, 2), noreturn)) static void wrong(const char *fm
 
 static void check_keys(const char *file, const json_t *c)
 {
-	static const char *const known[] = { "name",  "resources", "text", "refused", "code",
-					     "v1",    "v2",	   "all",  "why",     "needs",
-					     "probe", "ignored",   "unset" };
+	static const char *const known[] = { "name",  "resources", "text",  "refused", "code",
+					     "v1",    "v2",	   "all",   "why",     "needs",
+					     "probe", "ignored",   "unset", "field" };
 	const char *key;
 	json_t *value;
 
@@ -110,6 +110,9 @@ static json_t *fill_text(const char *text, const struct oci_host *host)
 		if (strncmp(text, "@DISK@", 6) == 0) {
 			at += sprintf(at, "%u:%u", host->major, host->minor);
 			text += 6;
+		} else if (strncmp(text, "@MAJOR@", 7) == 0 || strncmp(text, "@MINOR@", 7) == 0) {
+			at += sprintf(at, "%u", text[2] == 'A' ? host->major : host->minor);
+			text += 7;
 		} else {
 			*at++ = *text++;
 		}

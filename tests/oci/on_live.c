@@ -406,7 +406,7 @@ static void check_applied(struct run *r, const char *cgroup, int status)
 
 static void check_refusal(const struct run *r, const struct oci_outcome *want, int status)
 {
-	const char *err;
+	const char *err, *field = json_string_value(json_object_get(r->c->wanted, "field"));
 
 	if (status == 0)
 		fail_msg("it was applied, not refused for %s", want->word);
@@ -415,6 +415,10 @@ static void check_refusal(const struct run *r, const struct oci_outcome *want, i
 	err = printed(r->l, "err");
 	if (!oci_says(want->word, err))
 		fail_msg("\"%s\" does not say \"%s\"", err, want->word);
+	if (field && want->code != -ENODEV && !oci_says(field, err))
+		fail_msg("\"%s\" does not name \"%s\"", err, field);
+	if (strchr(err, '\n') != err + strlen(err) - 1)
+		fail_msg("\"%s\" is not one line", err);
 }
 
 void oci_run_live(const struct oci_test *t)
