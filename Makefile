@@ -276,7 +276,7 @@ $(fuzz_prog): $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(libagent) $(libfake) $(libc
 
 deps_run   := gcc libc6-dev make pkg-config clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev \
 	      libcgroup-dev libjansson-dev crun runc busybox-static jq
-deps_check := libcmocka-dev qemu-system-x86 cpio
+deps_check := libcmocka-dev qemu-system-x86 cpio mandoc
 deps_lint  := clang-format clang-tidy
 deps_fuzz  := libclang-rt-14-dev
 need        = @.ci/deps $(1)

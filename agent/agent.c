@@ -14,10 +14,24 @@
 /* How long --delete-on-exit may take. */
 #define DELETE_MAX_MS 30000
 
+/* A child that a killed agent had just forked may hold what the agent held, a moment longer. */
+#define HELD_MAX_MS 3000
+#define HELD_TRY_MS 20
+
+/* What the scout has found. */
+struct discovery {
+	int r;
+	struct cgfs_err err;
+	struct cgfs_mounts mounts;
+};
+
 struct whole {
 	struct agent a;
 	struct options opt;
 	struct loop_fd scout;
+	struct discovery found;
+	struct loop_timer again;
+	uint64_t began_ms;
 	struct loop_timer give_up;
 	int stop_signal; /* came before all was open */
 	int failed;	 /* a negative errno, with err */
@@ -101,7 +115,7 @@ static int open_cgfs(struct agent *a, const struct cgfs_mounts *mounts, struct c
 
 static int make_state_dir(struct agent *a, struct cgfs_err *err)
 {
-	static const char *const names[] = { "", "/containers", "/runtime" };
+	static const char *const names[] = { "", "/pods", "/containers", "/runtime" };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++) {
@@ -114,8 +128,10 @@ static int make_state_dir(struct agent *a, struct cgfs_err *err)
 		r = files_make_dirs(a, path);
 		if (r < 0)
 			cgfs_err_set(err, r, "make state directory", path, NULL, NULL);
+		else if (*names[i])
+			files_note_dir(a, path); /* ours, whoever made it */
 	}
-	return r;
+	return r < 0 ? r : state_lock(a, err);
 }
 
 static void hangup(void *ctx)
@@ -163,6 +179,8 @@ static void say_hello(struct agent *a)
 	options_ignored(a->opt, log_ignored, a);
 	if (!a->opt->v4)
 		log_write(&a->log, LOG_WARNING, "without -v4 every request is refused", NULL);
+	memory_begin(a);
+	adopt_all(a);
 	foreign_report(a);
 }
 
@@ -202,13 +220,6 @@ static void on_signal(void *ctx, int sig)
 	pod_delete_all(a);
 	agent_emptied(a);
 }
-
-/* What the scout has found. */
-struct discovery {
-	int r;
-	struct cgfs_err err;
-	struct cgfs_mounts mounts;
-};
 
 static void __attribute__((noreturn)) scout(const struct agent *a, int fd)
 {
@@ -251,8 +262,9 @@ static int send_scout(struct whole *m, struct cgfs_err *err)
 	return loop_set(m->a.loop, &m->scout, EPOLLIN);
 }
 
-static int read_scout(struct whole *m, struct discovery *ret, struct cgfs_err *err)
+static int read_scout(struct whole *m, struct cgfs_err *err)
 {
+	struct discovery *ret = &m->found;
 	size_t have = 0;
 	ssize_t n;
 
@@ -276,11 +288,10 @@ static int read_scout(struct whole *m, struct discovery *ret, struct cgfs_err *e
 static int open_rest(struct whole *m, struct cgfs_err *err)
 {
 	struct agent *a = &m->a;
-	struct discovery d;
-	int r = read_scout(m, &d, err);
+	int r = m->scout.fd >= 0 ? read_scout(m, err) : 0;
 
 	if (r == 0)
-		r = open_cgfs(a, &d.mounts, err);
+		r = open_cgfs(a, &m->found.mounts, err);
 	if (r == 0)
 		r = runtime_new(a->loop, &a->log, a->cgfs, m->opt.runtime, m->opt.state_dir,
 				&a->runtime, err);
@@ -291,12 +302,15 @@ static int open_rest(struct whole *m, struct cgfs_err *err)
 	return 0;
 }
 
-static void on_scout(void *ctx, uint32_t events)
+static void go_on(void *ctx)
 {
 	struct whole *m = ctx;
 
-	(void)events;
+	m->err = (struct cgfs_err){ 0 };
 	m->failed = open_rest(m, &m->err);
+	if (m->failed == -EBUSY && !m->a.bpf && loop_now_ms() - m->began_ms < HELD_MAX_MS &&
+	    loop_timer_set(m->a.loop, &m->again, HELD_TRY_MS) == 0)
+		return;
 	if (m->failed < 0 || m->a.hung_up)
 		loop_stop(m->a.loop);
 	else if (m->stop_signal)
@@ -305,15 +319,26 @@ static void on_scout(void *ctx, uint32_t events)
 		message_ready(&m->a);
 }
 
+static void on_scout(void *ctx, uint32_t events)
+{
+	(void)events;
+	go_on(ctx);
+}
+
 static int open_first(struct whole *m, struct cgfs_err *err)
 {
 	struct agent *a = &m->a;
+	uint64_t limit;
 	int r;
 
 	m->give_up = (struct loop_timer){ .fn = give_up, .ctx = m };
+	m->again = (struct loop_timer){ .fn = go_on, .ctx = m };
+	m->began_ms = loop_now_ms();
 	r = open_log(&a->log, &m->opt, err);
 	if (r == 0)
 		r = loop_new(&a->loop);
+	if (r == 0)
+		r = memory_limit(a, &limit, err);
 	if (r == 0)
 		r = make_state_dir(a, err);
 	if (r == 0)
@@ -350,6 +375,9 @@ static void close_all(struct whole *m)
 
 		if (cgfs_root_remove(a->cgfs, &err) < 0)
 			log_write(&a->log, LOG_INFO, "the pods root stays", "why", err.text, NULL);
+	} else if (a->root_limit_bytes) {
+		/* Made for its limit alone, it may be empty.  -ENOTEMPTY: then it stays. */
+		(void)!cgfs_root_remove(a->cgfs, NULL);
 	}
 	cgfs_close(a->cgfs);
 #if CGFS_WITH_BPF
@@ -363,6 +391,7 @@ static void close_all(struct whole *m)
 		(void)umount2(cgroup2, MNT_DETACH | UMOUNT_NOFOLLOW);
 		(void)rmdir(cgroup2);
 	}
+	state_unlock(a, m->opt.delete_on_exit && !m->incomplete);
 	files_forget(a, m->opt.delete_on_exit && !m->incomplete);
 	table_free(&a->containers);
 	table_free(&a->pods);
@@ -374,7 +403,7 @@ static void close_all(struct whole *m)
 
 int agent_main(int argc, char **argv)
 {
-	struct whole m = { .a = { .log.fd = -EBADF }, .scout.fd = -EBADF };
+	struct whole m = { .a = { .log.fd = -EBADF, .state_lock = -EBADF }, .scout.fd = -EBADF };
 	char why[OPTIONS_WHY_MAX];
 	int r;
 

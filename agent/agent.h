@@ -36,8 +36,11 @@ struct agent {
 	struct process *externals;
 	size_t n_externals;
 	struct loop_fd events; /* of libcgfs */
-	bool ready;	       /* libcgfs and the runtime are open */
-	bool hung_up;	       /* stdin has ended */
+	struct loop_timer refresh;
+	uint64_t root_limit_bytes; /* the last that was applied; 0: none */
+	int state_lock;		   /* see state.c; -EBADF: not taken */
+	bool ready;		   /* libcgfs and the runtime are open */
+	bool hung_up;		   /* stdin has ended */
 	bool stopping;
 	struct request *held, *held_last; /* came before we were ready */
 };
@@ -60,15 +63,24 @@ struct process {
 	struct container *c; /* NULL: external, in the utility VM itself */
 	struct waiter *waiters;
 	struct loop_child child;
+	struct loop_fd pidfd; /* of an adopted one, which is not our child; else not in the loop */
 	pid_t pid;
+	uint64_t started; /* as the kernel counts: a pid that comes again differs */
 	bool exited;
 	uint32_t code; /* status, or 128 + signal */
 };
+
+/* Of a process that ended while nobody could ask the kernel how. */
+#define PROCESS_CODE_UNKNOWN 0xffffffffu
 
 /* A process that has just been found out about; it may have ended already. */
 struct process *process_new(struct agent *a, struct container *c, pid_t pid);
 /* Begins to watch; process_exited() may be called from within. */
 void process_watch(struct process *p);
+/* The same for one of an earlier agent: pid and started are set.  false: it has ended. */
+bool process_adopt(struct process *p);
+/* 0, or a negative errno; never hits another process that got the same pid. */
+int process_kill(const struct process *p, int sig);
 void process_free(struct process *p); /* its waiters are answered 0xc037010e */
 /* Answers @rq now or later.  @p is gone afterwards when it was not an init and has been reaped. */
 void process_wait(struct process *p, struct request *rq, uint32_t timeout_ms);
@@ -136,6 +148,9 @@ void container_exec(struct container *c, struct request *rq, json_t *process, in
 /* Kill init by a request of the host, which decides the exit type.  0, or an HR_... */
 uint32_t container_signal(struct container *c, struct process *p, int sig);
 struct process *container_process(struct container *c, uint32_t pid);
+/* In the table, without a cgroup.  NULL: no memory. */
+struct container *container_new(struct agent *a, const char *id, const char *bundle,
+				const char *activity);
 /* The path of a file of its own: "<dir>/<serial>.<suffix>"; NULL: no memory. */
 char *container_file(const struct container *c, unsigned int serial, const char *suffix);
 
@@ -159,6 +174,7 @@ struct pod {
 	char *id;
 	struct container *containers;
 	size_t n;
+	bool by_sandbox; /* made by a sandbox container, not by CreatePod */
 	bool sandbox_exited;
 	bool doomed;	       /* no new members; goes with its last one */
 	bool removing;	       /* cgfs_group_remove() was called */
@@ -166,8 +182,13 @@ struct pod {
 };
 
 /* 0, or a negative errno with @err filled. */
-int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, struct pod **ret,
-	       struct cgfs_err *err);
+int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, bool by_sandbox,
+	       struct pod **ret, struct cgfs_err *err);
+/* One of an earlier agent.  -ENOENT: the kernel does not have it. */
+int pod_adopt(struct agent *a, const char *id, bool by_sandbox, bool made, struct pod **ret,
+	      struct cgfs_err *err);
+/* All containers that there are have been adopted: does it stay? */
+void pod_settle(struct pod *p);
 struct pod *pod_find(struct agent *a, const char *id);
 void pod_join(struct pod *p, struct container *c);
 /* @c has been removed or was never made.  When a doomed pod goes with it, the pod takes over the
@@ -187,6 +208,18 @@ void foreign_report(struct agent *a);
 void foreign_delete(struct agent *a, struct request *rq, const char *id);
 /* false: there is no such removal. */
 bool foreign_removed(struct agent *a, const char *id, int error, const char *message);
+
+/* --- state.c, adopt.c: how an agent goes on where another was killed ------------------------- */
+
+/* One agent for one state directory.  -EBUSY. */
+int state_lock(struct agent *a, struct cgfs_err *err);
+void state_unlock(struct agent *a, bool remove);
+int state_save_pod(const struct pod *p, bool made, struct cgfs_err *err);
+void state_forget_pod(const struct agent *a, const char *id);
+int state_save_container(const struct container *c, struct cgfs_err *err);
+/* The same after a change; a failure is logged. */
+void state_update(const struct container *c);
+void adopt_all(struct agent *a);
 
 /* --- message.c, message_process.c, extension.c ---------------------------------------------- */
 
@@ -220,6 +253,16 @@ void extension_create_pod(struct agent *a, struct request *rq);
 /* Adds libcgfs's descriptor to the loop. */
 int event_watch(struct agent *a);
 
+/* --- memory.c: the limit of the pods root --------------------------------------------------- */
+
+/* The machine's memory less the reserve. */
+int memory_limit(const struct agent *a, uint64_t *ret, struct cgfs_err *err);
+/* Applies it, and goes on doing so. */
+void memory_begin(struct agent *a);
+int memory_refresh(struct agent *a, struct cgfs_err *err);
+/* A pod is about to be made: when it is the only one, the root may be a new one. */
+void memory_first_pod(struct agent *a);
+
 /* --- properties.c --------------------------------------------------------------------------- */
 
 /* The value of LCOWMetrics as text; NULL: no memory. */
@@ -241,6 +284,10 @@ int files_write(const char *path, const char *text);
 int files_read(const char *path, char *buf, size_t len);
 /* mkdir -p, 0700; the directories that did not exist are noted in a->dirs. */
 int files_make_dirs(struct agent *a, const char *path);
+void files_note_dir(struct agent *a, const char *path);
+/* Calls @fn with @path and each parent that we made or would have to make. */
+void files_made(const struct agent *a, const char *path, void (*fn)(void *ctx, const char *path),
+		void *ctx);
 /* Removes @path and its parents as long as they are in a->dirs and empty. */
 void files_remove_dirs(struct agent *a, const char *path);
 /* Forgets what was noted; with @remove those that are empty are removed. */

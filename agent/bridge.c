@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -402,18 +403,33 @@ static void on_accept(void *ctx, uint32_t events)
 	}
 }
 
+/* Does the process still run that made the listening socket?  A child that it had just forked may
+ * hold the socket a moment longer than it lived itself. */
+static bool listener_lives(int fd)
+{
+	struct ucred who = { 0 };
+	socklen_t len = sizeof(who);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || who.pid <= 0 ||
+	       kill(who.pid, 0) == 0 || errno != ESRCH;
+}
+
 /* A socket that nobody listens on is left over from an agent that was killed. */
 static int remove_stale(const struct sockaddr_un *sa)
 {
 	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r;
 
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN)
+	r = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;
+	if (r == -ENOENT)
+		return 0;
+	if (r == -EAGAIN || (r == 0 && listener_lives(fd)))
 		return -EADDRINUSE;
-	if (errno == ECONNREFUSED && unlink(sa->sun_path) < 0)
-		return -errno;
-	return errno == ENOENT || errno == ECONNREFUSED ? 0 : -errno;
+	if (r < 0 && r != -ECONNREFUSED)
+		return r;
+	return unlink(sa->sun_path) < 0 ? -errno : 0;
 }
 
 int bridge_listen(struct bridge *b, const char *path, struct cgfs_err *reterr)

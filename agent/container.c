@@ -70,6 +70,7 @@ struct process *container_process(struct container *c, uint32_t pid)
 uint32_t container_signal(struct container *c, struct process *p, int sig)
 {
 	enum exit_type before = c->exit_type;
+	int r;
 
 	if (p->exited)
 		return HR_NOT_FOUND;
@@ -78,11 +79,14 @@ uint32_t container_signal(struct container *c, struct process *p, int sig)
 		c->exit_type = EXIT_GRACEFUL;
 	else if (p == c->init && sig == SIGKILL)
 		c->exit_type = EXIT_FORCED;
-	/* A child that we have not reaped: its pid cannot be somebody else's. */
-	if (kill(p->pid, sig) == 0)
+	if (c->exit_type != before)
+		state_update(c);
+	r = process_kill(p, sig);
+	if (r == 0)
 		return HR_OK;
 	c->exit_type = before;
-	return errno == ESRCH ? HR_NOT_FOUND : errno == EINVAL ? HR_INVALID_ARG : HR_FAIL;
+	state_update(c);
+	return r == -ESRCH ? HR_NOT_FOUND : r == -EINVAL ? HR_INVALID_ARG : HR_FAIL;
 }
 
 /* --- runs of the runtime -------------------------------------------------------------------- */
@@ -194,6 +198,7 @@ static void created(void *ctx, int code, const char *why)
 	}
 
 	c->state = CONTAINER_CREATED;
+	state_update(c);
 	log_write(&c->a->log, LOG_INFO, "container created", "container", c->id, "pod",
 		  c->pod ? c->pod->id : NULL, "pid", LOG_NUM(c->init->pid), "cgroup",
 		  cgfs_group_path(c->group), NULL);
@@ -204,21 +209,20 @@ static void created(void *ctx, int code, const char *why)
 	process_watch(c->init); /* the last: it may be dead already, and take the container along */
 }
 
-static struct container *container_new(struct agent *a, struct request *rq, const char *id,
-				       const char *bundle)
+struct container *container_new(struct agent *a, const char *id, const char *bundle,
+				const char *activity)
 {
 	struct container *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->a = a;
-	c->owner = rq->conn;
 	c->id = strdup(id);
 	c->bundle = strdup(bundle);
-	c->activity = rq->activity ? strdup(rq->activity) : NULL;
+	c->activity = activity ? strdup(activity) : NULL;
 	if (asprintf(&c->dir, "%s/containers/%s", a->opt->state_dir, id) < 0)
 		c->dir = NULL;
-	if (!c->id || !c->bundle || !c->dir || (rq->activity && !c->activity) ||
+	if (!c->id || !c->bundle || !c->dir || (activity && !c->activity) ||
 	    table_add(&a->containers, &c->node, c->id) < 0) {
 		c->node.key = NULL;
 		container_free(c);
@@ -236,6 +240,7 @@ static uint32_t join_pod(struct container *c, const struct oci_place *place,
 	int r = 0;
 
 	if (place->kind == OCI_STANDALONE) {
+		memory_first_pod(c->a);
 		if (!pod_find(c->a, c->id))
 			return HR_OK;
 		cgfs_err_set(err, -EEXIST, NULL, NULL, NULL, "pod %s already exists", c->id);
@@ -245,7 +250,7 @@ static uint32_t join_pod(struct container *c, const struct oci_place *place,
 		r = cgfs_err_set(err, -EEXIST, NULL, NULL, NULL, "pod %s already exists",
 				 place->pod);
 	} else if (place->kind == OCI_SANDBOX) {
-		r = pod_create(c->a, place->pod, res, &pod, err);
+		r = pod_create(c->a, place->pod, res, true, &pod, err);
 		hr = protocol_hresult_from_errno(r);
 	} else if (!pod) {
 		r = cgfs_err_set(err, -ENOENT, NULL, NULL, NULL,
@@ -276,6 +281,8 @@ static uint32_t make_cgroups(struct container *c, const json_t *spec, const stru
 
 	c->sandbox = place->kind == OCI_SANDBOX;
 	hr = join_pod(c, place, res, err);
+	if (hr == HR_OK && (r = state_save_container(c, err)) < 0)
+		hr = protocol_hresult_from_errno(r);
 	if (hr == HR_OK) {
 		/* A sandbox's resources are its pod's, not once more its own. */
 		r = cgfs_container_create(c->a->cgfs, c->pod ? c->pod->group : NULL, c->id,
@@ -294,9 +301,6 @@ static int write_config(struct container *c, json_t *spec, struct cgfs_err *err)
 	r = files_make_dirs(c->a, c->bundle);
 	if (r < 0)
 		return cgfs_err_set(err, r, "make bundle", c->bundle, NULL, NULL);
-	if (mkdir(c->dir, 0700) < 0 && errno != EEXIST)
-		return cgfs_err_set(err, -errno, "make directory", c->dir, NULL, NULL);
-
 	r = oci_rewrite(spec, c->bundle);
 	text = r < 0 ? NULL : json_dumps(spec, JSON_COMPACT);
 	if (!text || asprintf(&path, "%s/config.json", c->dir) < 0) {
@@ -349,15 +353,21 @@ void container_create(struct agent *a, struct request *rq, const char *id, const
 		request_fail(rq, hr, "%s", why);
 		return;
 	}
-	c = container_new(a, rq, id, bundle);
+	c = container_new(a, id, bundle, rq->activity);
 	if (!c) {
 		request_fail(rq, HR_FAIL, "out of memory");
 		return;
 	}
+	c->owner = rq->conn;
 	c->own_pidns = oci_own_pidns(spec);
 
 	/* From here every failure takes everything back before it is told. */
-	hr = make_cgroups(c, spec, &place, &err);
+	if (mkdir(c->dir, 0700) < 0 && errno != EEXIST) {
+		cgfs_err_set(&err, -errno, "make directory", c->dir, NULL, NULL);
+		hr = HR_FAIL;
+	} else {
+		hr = make_cgroups(c, spec, &place, &err);
+	}
 	if (hr == HR_OK) {
 		r = write_config(c, spec, &err);
 		if (r == 0)
@@ -379,8 +389,10 @@ static void started(void *ctx, int code, const char *why)
 	c->starting = false;
 	if (code == 0) {
 		/* It may have ended already: then it stays terminated. */
-		if (c->state == CONTAINER_CREATED)
+		if (c->state == CONTAINER_CREATED) {
 			c->state = CONTAINER_RUNNING;
+			state_update(c);
+		}
 		log_write(&c->a->log, LOG_INFO, "container started", "container", c->id, "pid",
 			  LOG_NUM(c->init->pid), NULL);
 		request_answer(j->rq, json_pack("{s:I}", "ProcessId", (json_int_t)c->init->pid));
@@ -427,6 +439,7 @@ static void execed(void *ctx, int code, const char *why)
 	if (p) {
 		p->next = c->execs;
 		c->execs = p;
+		state_update(c);
 		request_answer(j->rq, json_pack("{s:I}", "ProcessId", (json_int_t)p->pid));
 		process_watch(p);
 	} else {

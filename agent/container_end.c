@@ -25,6 +25,7 @@ void container_notify(struct container *c)
 	/* A connection that cannot take it is about to end; the next one gets it. */
 	if (body && conn_notify(c->owner, MSG_NOTIFICATION, body, false) == 0)
 		c->notified = true;
+	state_update(c);
 	json_decref(body);
 }
 
@@ -57,7 +58,7 @@ void container_end(struct container *c, struct request *rq, uint32_t hr, const c
 		c->pod->doomed = true;
 	if (c->init && !c->init->exited) {
 		c->exit_type = EXIT_FORCED;
-		kill(c->init->pid, SIGKILL);
+		(void)process_kill(c->init, SIGKILL);
 	}
 	if (c->group && c->created)
 		(void)!cgfs_group_kill(c->group, NULL);

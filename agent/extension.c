@@ -179,7 +179,7 @@ void extension_create_pod(struct agent *a, struct request *rq)
 		res->n_devices -= defaults;
 	}
 	if (r == 0)
-		r = pod_create(a, id, res, &pod, &err);
+		r = pod_create(a, id, res, false, &pod, &err);
 	cgfs_resources_free(res);
 	if (r < 0)
 		request_fail_err(rq, r, &err);

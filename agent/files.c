@@ -50,7 +50,7 @@ int files_read(const char *path, char *buf, size_t len)
 	return (int)n;
 }
 
-static void note_dir(struct agent *a, const char *path)
+void files_note_dir(struct agent *a, const char *path)
 {
 	size_t size = strlen(path) + 1;
 	struct made_dir *d = malloc(sizeof(*d) + size);
@@ -75,12 +75,25 @@ int files_make_dirs(struct agent *a, const char *path)
 			continue;
 		*p = '\0';
 		if (mkdir(copy, 0700) == 0)
-			note_dir(a, copy);
+			files_note_dir(a, copy);
 		else if (errno != EEXIST)
 			return -errno;
 		*p = c;
 		if (c == '\0')
 			return 0;
+	}
+}
+
+void files_made(const struct agent *a, const char *path, void (*fn)(void *ctx, const char *path),
+		void *ctx)
+{
+	auto_free char *copy = strdup(path);
+	char *slash;
+
+	while (copy && (slash = strrchr(copy, '/'))) {
+		if (*copy && (table_find(&a->dirs, copy) || access(copy, F_OK) < 0))
+			fn(ctx, copy);
+		*slash = '\0';
 	}
 }
 

@@ -40,6 +40,7 @@ static void end(struct foreign *f, int error, const char *message)
 {
 	log_write(&f->a->log, error ? LOG_ERROR : LOG_INFO, "pod deleted", "pod", f->id, "error",
 		  error ? message : NULL, NULL);
+	state_forget_pod(f->a, f->id); /* one that could not be adopted */
 	table_remove(&f->a->foreign, &f->node);
 	if (error)
 		request_fail(f->rq, HR_FAIL, "%s: %s", strerror(-error), message);

@@ -206,6 +206,29 @@ static void set_constraints(struct container *c, struct request *rq, const json_
 		request_answer(rq, NULL);
 }
 
+/* What concerns the utility VM itself. */
+static void modify_uvm(struct agent *a, struct request *rq, const char *resource, const char *type)
+{
+	struct cgfs_err err = { 0 };
+	int r;
+
+	if (!streq(resource, "PodCgroupMemoryLimit")) {
+		request_fail(rq, HR_FAIL, "the ResourceType \"%.80s\" is not supported here",
+			     resource);
+		return;
+	}
+	if (!streq(type, "Update")) {
+		request_fail(rq, HR_FAIL, "the RequestType \"%.80s\" is not supported",
+			     *type ? type : "Add");
+		return;
+	}
+	r = memory_refresh(a, &err);
+	if (r < 0)
+		request_fail(rq, HR_FAIL, "%s", err.text);
+	else
+		request_answer(rq, NULL);
+}
+
 static void modify_settings(struct agent *a, struct request *rq)
 {
 	char why[JSON_WHY_MAX];
@@ -223,8 +246,7 @@ static void modify_settings(struct agent *a, struct request *rq)
 		return;
 	}
 	if (streq(id, PROTOCOL_UVM_ID)) {
-		request_fail(rq, HR_FAIL, "the ResourceType \"%.80s\" is not supported here",
-			     resource);
+		modify_uvm(a, rq, resource, type);
 		return;
 	}
 	c = container_lookup(a, rq, id);

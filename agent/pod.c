@@ -13,32 +13,69 @@ struct pod *pod_find(struct agent *a, const char *id)
 	return node ? container_of(node, struct pod, node) : NULL;
 }
 
-int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, struct pod **ret,
-	       struct cgfs_err *err)
+/* In the table, without a cgroup. */
+static struct pod *pod_new(struct agent *a, const char *id, bool by_sandbox)
 {
 	struct pod *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->a = a;
+	p->by_sandbox = by_sandbox;
+	p->id = strdup(id);
+	if (!p->id || table_add(&a->pods, &p->node, p->id) < 0) {
+		p->node.key = NULL;
+		pod_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, bool by_sandbox,
+	       struct pod **ret, struct cgfs_err *err)
+{
+	struct pod *p;
+	int r;
+
+	memory_first_pod(a);
+	p = pod_new(a, id, by_sandbox);
+	if (!p)
+		return cgfs_err_set(err, -ENOMEM, "create pod", id, NULL, NULL);
+	/* First said, then done: what a killed agent has half done, the next one knows of. */
+	r = state_save_pod(p, false, err);
+	if (r == 0)
+		r = cgfs_pod_create(a->cgfs, id, res, &p->group, err);
+	if (r == 0)
+		r = state_save_pod(p, true, err);
+	if (r < 0) {
+		/* Nobody will hear of the end; the library still sees it through. */
+		if (p->group)
+			(void)!cgfs_group_destroy(p->group, 100, NULL);
+		state_forget_pod(a, id);
+		pod_free(p);
+		return r;
+	}
+	log_write(&a->log, LOG_INFO, "pod created", "pod", id, "cgroup", cgfs_group_path(p->group),
+		  NULL);
+	*ret = p;
+	return 0;
+}
+
+int pod_adopt(struct agent *a, const char *id, bool by_sandbox, bool made, struct pod **ret,
+	      struct cgfs_err *err)
+{
+	struct pod *p = pod_new(a, id, by_sandbox);
 	int r;
 
 	if (!p)
-		return cgfs_err_set(err, -ENOMEM, "create pod", id, NULL, NULL);
-	p->a = a;
-	p->id = strdup(id);
-	r = p->id ? cgfs_pod_create(a->cgfs, id, res, &p->group, err)
-		  : cgfs_err_set(err, -ENOMEM, "create pod", id, NULL, NULL);
+		return cgfs_err_set(err, -ENOMEM, "adopt pod", id, NULL, NULL);
+	r = cgfs_pod_open(a->cgfs, id, &p->group, err);
 	if (r < 0) {
 		pod_free(p);
 		return r;
 	}
-	r = table_add(&a->pods, &p->node, p->id);
-	if (r < 0) {
-		p->node.key = NULL;
-		/* Nobody will hear of the end; the library still sees it through. */
-		(void)!cgfs_group_destroy(p->group, 100, NULL);
-		pod_free(p);
-		return cgfs_err_set(err, r, "create pod", id, NULL, NULL);
-	}
-	log_write(&a->log, LOG_INFO, "pod created", "pod", id, "cgroup", cgfs_group_path(p->group),
-		  NULL);
+	/* Half made, its maker never said that it is there; it goes if it is empty. */
+	p->doomed = !made;
 	*ret = p;
 	return 0;
 }
@@ -74,12 +111,38 @@ static void begin_removal(struct pod *p)
 		pod_removed(p, r, err.text);
 }
 
+static int count(void *arg, const char *id)
+{
+	(void)id;
+	++*(size_t *)arg;
+	return 0;
+}
+
+void pod_settle(struct pod *p)
+{
+	struct container *c = p->containers;
+	size_t groups = 0;
+
+	while (c && !c->sandbox)
+		c = c->pod_next;
+	if (p->by_sandbox && !c)
+		p->doomed = true;
+	if (!p->doomed || p->n > 0)
+		return;
+	/* Containers that are not the agent's are nobody's to kill unasked. */
+	if (cgfs_container_list(p->group, count, &groups, NULL) == 0 && groups == 0)
+		begin_removal(p);
+	else
+		p->doomed = false;
+}
+
 void pod_removed(struct pod *p, int error, const char *message)
 {
 	struct agent *a = p->a;
 
 	log_write(&a->log, error ? LOG_ERROR : LOG_INFO, "pod deleted", "pod", p->id, "error",
 		  error ? message : NULL, NULL);
+	state_forget_pod(a, p->id);
 	table_remove(&a->pods, &p->node);
 	p->node.key = NULL;
 	reply_all(&p->replies, error, message);

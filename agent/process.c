@@ -5,7 +5,10 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "../cgfs/internal.h"
@@ -14,6 +17,19 @@
 
 /* External processes that have ended and for which nobody has waited. */
 #define UNCLAIMED_MAX 256
+
+/* Of /proc/PID/stat. */
+#define STAT_STARTED   22
+#define STAT_EXIT_CODE 52
+
+/* struct pidfd_info of <linux/pidfd.h> and its ioctl, which Debian 12's headers do not have. */
+struct pidfd_exit {
+	uint64_t mask, cgroupid;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+#define PIDFD_EXIT_MASK (UINT64_C(1) << 3)
+#define PIDFD_EXIT_GET	_IOWR(0xff, 11, struct pidfd_exit)
 
 struct waiter {
 	struct waiter *next;
@@ -59,6 +75,10 @@ void process_free(struct process *p)
 		request_fail_code(rq, HR_SYSTEM_NOT_FOUND);
 	}
 	loop_child_unwatch(p->a->loop, &p->child);
+	if (p->pidfd.fd >= 0) {
+		loop_set(p->a->loop, &p->pidfd, 0);
+		close(p->pidfd.fd);
+	}
 	if (!is_init(p)) {
 		for (at = list_of(p); *at && *at != p; at = &(*at)->next)
 			;
@@ -77,14 +97,12 @@ static void claim(struct process *p)
 		process_free(p);
 }
 
-static void on_exit_status(void *ctx, int status)
+static void process_ended(struct process *p, uint32_t code)
 {
-	struct process *p = ctx;
 	bool claimed = p->waiters != NULL;
 
 	p->exited = true;
-	p->code = WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status)
-				    : 128u + (uint32_t)WTERMSIG(status);
+	p->code = code;
 	log_write(&p->a->log, LOG_DEBUG, "process exited", "container", p->c ? p->c->id : NULL,
 		  "pid", LOG_NUM(p->pid), "code", LOG_NUM(p->code), NULL);
 	while (p->waiters) {
@@ -99,6 +117,26 @@ static void on_exit_status(void *ctx, int status)
 		claim(p);
 }
 
+static void on_exit_status(void *ctx, int status)
+{
+	process_ended(ctx, WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status)
+					     : 128u + (uint32_t)WTERMSIG(status));
+}
+
+/* One number of /proc/PID/stat, counted as in proc(5).  0: there is no such process. */
+static uint64_t stat_field(pid_t pid, int field)
+{
+	char path[40], text[1024];
+	char *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (files_read(path, text, sizeof(text)) < 0 || !(at = strrchr(text, ')')))
+		return 0;
+	for (int i = 2; i < field && at; i++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
 struct process *process_new(struct agent *a, struct container *c, pid_t pid)
 {
 	struct process *p = calloc(1, sizeof(*p));
@@ -108,7 +146,9 @@ struct process *process_new(struct agent *a, struct container *c, pid_t pid)
 	p->a = a;
 	p->c = c;
 	p->pid = pid;
+	p->started = stat_field(pid, STAT_STARTED);
 	p->child = (struct loop_child){ .fn = on_exit_status, .ctx = p };
+	p->pidfd.fd = -EBADF;
 	return p;
 }
 
@@ -119,6 +159,57 @@ void process_watch(struct process *p)
 	if (loop_child_watch(p->a->loop, &p->child, p->pid, &status))
 		on_exit_status(p, status);
 }
+
+/* --- a process of an earlier agent ----------------------------------------------------------- */
+
+/* Its parent is init now, which reaps it.  As long as it has not, /proc says how it ended; since
+ * Linux 6.15 the pidfd does afterwards. */
+static void ended_elsewhere(void *ctx, uint32_t events)
+{
+	struct process *p = ctx;
+	struct pidfd_exit info = { .mask = PIDFD_EXIT_MASK };
+	uint64_t started = stat_field(p->pid, STAT_STARTED);
+	uint64_t status = stat_field(p->pid, STAT_EXIT_CODE);
+
+	(void)events;
+	loop_set(p->a->loop, &p->pidfd, 0);
+	if (started == p->started && stat_field(p->pid, STAT_STARTED) == started) {
+		on_exit_status(p, (int)status);
+	} else if (ioctl(p->pidfd.fd, PIDFD_EXIT_GET, &info) == 0 && info.mask & PIDFD_EXIT_MASK) {
+		on_exit_status(p, info.exit_code);
+	} else {
+		log_write(&p->a->log, LOG_WARNING, "exit code not known: not a child of this agent",
+			  "pid", LOG_NUM(p->pid), NULL);
+		process_ended(p, PROCESS_CODE_UNKNOWN);
+	}
+}
+
+bool process_adopt(struct process *p)
+{
+	p->pidfd = (struct loop_fd){ .fn = ended_elsewhere, .ctx = p, .fd = -EBADF };
+	if (p->pid <= 0)
+		return false;
+	p->pidfd.fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	/* Opened first, then asked: what the pidfd holds is what was asked about. */
+	if (p->pidfd.fd < 0 || stat_field(p->pid, STAT_STARTED) != p->started ||
+	    loop_set(p->a->loop, &p->pidfd, EPOLLIN) < 0) {
+		if (p->pidfd.fd >= 0)
+			close(take_fd(&p->pidfd.fd));
+		return false;
+	}
+	return true;
+}
+
+int process_kill(const struct process *p, int sig)
+{
+	/* A child that we have not reaped: its pid cannot be somebody else's. */
+	long r = p->pidfd.fd >= 0 ? syscall(SYS_pidfd_send_signal, p->pidfd.fd, sig, NULL, 0)
+				  : kill(p->pid, sig);
+
+	return r < 0 ? -errno : 0;
+}
+
+/* --- who waits ------------------------------------------------------------------------------- */
 
 static void on_timeout(void *ctx)
 {

@@ -5,7 +5,11 @@
 set -u
 . "${0%/*}/tools/tap.sh"
 
-files() { git ls-files -co --exclude-standard -- "$@" 2>/dev/null || find "$@" -type f; }
+# Where git does not serve (no git, or somebody else's clone) the names must look the same.
+files() {
+	git ls-files -co --exclude-standard -- "$@" 2>/dev/null ||
+		find "$@" -type f | sed 's,^\./,,'
+}
 existing() { while IFS= read -r f; do [ -f "$f" ] && printf '%s\n' "$f"; done; }
 text=$(files . | existing | grep -vE '^(\./)?(build/|\.git/|LICENSE|tests/fuzz/corpus/)' |
 	grep -E '\.(c|h|sh|awk|map|in|py)$|(^|/)(Makefile|\.clang-[a-z]*)$|^\.ci/|^tests/.*/[a-z-]+$|^tests/run$')

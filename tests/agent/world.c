@@ -11,6 +11,7 @@
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -84,14 +85,14 @@ static void make_rootfs(const struct world *w)
 
 size_t world_leftovers(const struct world *w)
 {
+	static const char *const dirs[] = { "state", "bundles" };
 	struct cgfs_mounts m;
+	char path[512];
 	size_t n = 0;
 
 	if (cgfs_discover(&m, NULL) < 0)
 		return 0;
 	for (size_t i = 0; i < m.n; i++) {
-		char path[512];
-
 		snprintf(path, sizeof(path), "%s%s", m.mount[i].path, w->root);
 		if (access(path, F_OK) == 0) {
 			printf("left: %s\n", path);
@@ -101,6 +102,13 @@ size_t world_leftovers(const struct world *w)
 	if (access(w->pins, F_OK) == 0) {
 		printf("left: %s\n", w->pins);
 		n++;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", w->dir, dirs[i]);
+		if (access(path, F_OK) == 0) {
+			printf("left: %s\n", path);
+			n++;
+		}
 	}
 	return n;
 }
@@ -189,6 +197,7 @@ static void exec_agent(struct world *w, const char *const *args)
 		argv[n++] = *args;
 	if (world_child_hook)
 		world_child_hook();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	exit(agent_main(n, (char **)argv));
 }
 
@@ -207,20 +216,24 @@ struct client *world_connect(struct world *w, bool negotiate)
 	struct client *c = NULL;
 	int r = -ENOENT;
 
+	/* The first socket of that name may still be that of an agent that was killed. */
 	for (int i = 0; i < WORLD_MS / 5; i++) {
 		r = client_open(w->socket, &c, &err);
-		if (r == 0 || waitpid(w->agent, NULL, WNOHANG) == w->agent)
+		if (r == 0 && negotiate)
+			r = client_negotiate(c, WORLD_MS, &err);
+		if (r == 0)
+			return c;
+		client_close(c);
+		c = NULL;
+		if (waitpid(w->agent, NULL, WNOHANG) == w->agent) {
+			w->agent = -1;
 			break;
+		}
 		nap();
 	}
-	if (r == 0 && negotiate)
-		r = client_negotiate(c, WORLD_MS, &err);
-	if (r < 0) {
-		printf("connect: %s\n", err.text);
-		w->agent = r == 0 ? w->agent : -1;
-		fail();
-	}
-	return c;
+	printf("connect: %s\n", err.text);
+	fail();
+	return NULL;
 }
 
 static bool runs_containers(void)

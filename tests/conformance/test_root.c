@@ -52,6 +52,26 @@ static void deleted_behind_our_back_is_made_again(struct world *w)
 	world_check_member(w, world_spawn_in(w, ctr), ctr);
 }
 
+static void deleted_behind_our_back_is_limited_again(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	char text[32];
+	size_t fds;
+
+	world_need(w, CGFS_PIDS);
+	res.set = CGFS_SET_PIDS_MAX;
+	res.pids_max = 4711;
+	OK(cgfs_root_set(c, &res, &err));
+	fds = world_fds();
+	remove_behind(w, w->root);
+	OK(cgfs_root_set(c, &res, &err));
+	CHECK_INT(world_fds(), fds);
+	world_pod(w, c, "web", NULL);
+	CHECK(w->ops->cat(w, CGFS_PIDS, w->root, "pids.max", text, sizeof(text)) >= 0);
+	CHECK_STR(text, "4711\n");
+}
+
 static void enabled_controllers_are_given_back(struct world *w)
 {
 	struct cgfs *c;
@@ -309,6 +329,7 @@ const struct world_test root_tests[] = {
 	{ "root_remove_refuses_while_pods_are_left", remove_refuses_while_pods_are_left },
 	{ "root_remove_then_create_makes_it_again", remove_then_create_makes_it_again },
 	{ "root_deleted_behind_our_back", deleted_behind_our_back_is_made_again },
+	{ "root_deleted_behind_our_back_is_limited", deleted_behind_our_back_is_limited_again },
 	{ "root_enabled_controllers_are_given_back", enabled_controllers_are_given_back },
 	{ "root_of_somebody_is_used_as_it_is", somebodys_root_is_used_as_it_is },
 	{ "root_with_processes_is_refused", root_with_processes_is_refused },

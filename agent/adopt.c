@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adopt.c - the start after a kill -9: every pod and container of the last agent is taken over, as
+ * the files of state.c and cgroupfs say it is.  What was half made goes, because nobody was told
+ * of it; what has ended meanwhile has ended.  Pods without such a file are foreign.c's.
+ */
+#include <dirent.h>
+#include <stdio.h>
+
+#include "../cgfs/internal.h"
+#include "agent.h"
+#include "json.h"
+
+/* NULL with the reason logged. */
+static json_t *load(struct agent *a, const char *path)
+{
+	char text[16384], why[JSON_WHY_MAX];
+	int n = files_read(path, text, sizeof(text));
+	json_t *j = n < 0 ? NULL : json_parse_object(text, (size_t)n, why);
+
+	if (!j)
+		log_write(&a->log, LOG_ERROR, "cannot read what the last agent wrote", "file", path,
+			  "error", n < 0 ? strerror(-n) : why, NULL);
+	return j;
+}
+
+static const char *text_of(const json_t *j, const char *name)
+{
+	const char *s = json_string_value(json_object_get(j, name));
+
+	return s ? s : "";
+}
+
+static json_int_t number_of(const json_t *j, const char *name)
+{
+	return json_integer_value(json_object_get(j, name));
+}
+
+static bool is_true(const json_t *j, const char *name)
+{
+	return json_is_true(json_object_get(j, name));
+}
+
+/* Calls @fn with each name in {state-dir}/@what.  Names are collected first: @fn may remove. */
+static void each(struct agent *a, const char *what, void (*fn)(struct agent *a, const char *id))
+{
+	auto_free char *path = NULL;
+	json_t *names = json_array(), *v;
+	struct dirent *e;
+	size_t i;
+	DIR *d;
+
+	if (asprintf(&path, "%s/%s", a->opt->state_dir, what) < 0)
+		path = NULL;
+	d = path ? opendir(path) : NULL;
+	while (d && (e = readdir(d))) {
+		if (cgfs_id_check(e->d_name, NULL) == 0)
+			json_array_append_new(names, json_string(e->d_name));
+	}
+	if (d)
+		closedir(d);
+	json_array_foreach(names, i, v) fn(a, json_string_value(v));
+	json_decref(names);
+}
+
+/* --- pods ----------------------------------------------------------------------------------- */
+
+static void adopt_pod(struct agent *a, const char *id)
+{
+	auto_free char *path = NULL;
+	struct cgfs_err err = { 0 };
+	struct pod *p;
+	json_t *j;
+	int r;
+
+	if (asprintf(&path, "%s/pods/%s", a->opt->state_dir, id) < 0) {
+		path = NULL;
+		return;
+	}
+	j = load(a, path);
+	if (!j)
+		return;
+	r = pod_adopt(a, id, is_true(j, "Sandbox"), is_true(j, "Made"), &p, &err);
+	json_decref(j);
+	if (r == -ENOENT)
+		(void)unlink(path);
+	else if (r < 0)
+		log_write(&a->log, LOG_ERROR, "cannot adopt pod", "pod", id, "error", err.text,
+			  NULL);
+	else
+		log_write(&a->log, LOG_INFO, "pod adopted", "pod", id, NULL);
+}
+
+/* --- containers ----------------------------------------------------------------------------- */
+
+static void adopt_execs(struct container *c, const json_t *list)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, v)
+	{
+		struct process *p = process_new(c->a, c, (pid_t)number_of(v, "Pid"));
+
+		if (!p)
+			return;
+		p->started = (uint64_t)number_of(v, "Start");
+		if (process_adopt(p)) {
+			p->next = c->execs;
+			c->execs = p;
+		} else {
+			process_free(p); /* has ended; nobody can tell how */
+		}
+	}
+}
+
+/* A run of `start` may have outlived the agent that waited for it. */
+static bool was_started(const struct container *c)
+{
+	auto_free char *dir = NULL, *fifo = NULL;
+
+	if (asprintf(&dir, "%s/runtime/%s", c->a->opt->state_dir, c->id) < 0)
+		dir = NULL;
+	if (asprintf(&fifo, "%s/runtime/%s/exec.fifo", c->a->opt->state_dir, c->id) < 0)
+		fifo = NULL;
+	/* crun and runc keep the pipe on which init waits until they start it. */
+	return dir && fifo && access(dir, F_OK) == 0 && access(fifo, F_OK) < 0;
+}
+
+static void adopt_init(struct container *c, const json_t *j)
+{
+	const json_t *init = json_object_get(j, "Init");
+
+	c->init = process_new(c->a, c, (pid_t)number_of(init, "Pid"));
+	if (!c->init)
+		return;
+	c->init->started = (uint64_t)number_of(init, "Start");
+	if (c->state == CONTAINER_CREATED && was_started(c))
+		c->state = CONTAINER_RUNNING;
+	if (c->state == CONTAINER_TERMINATED) {
+		c->init->exited = true;
+		c->init->code = (uint32_t)number_of(j, "ExitCode");
+		if (c->sandbox && c->pod)
+			c->pod->sandbox_exited = true;
+	} else if (!process_adopt(c->init)) {
+		c->init->exited = true;
+		c->init->code = PROCESS_CODE_UNKNOWN;
+		container_init_exited(c);
+	}
+}
+
+/* Everything but the kernel's part. */
+static struct container *make_container(struct agent *a, const char *id, const json_t *j)
+{
+	const char *activity = text_of(j, "ActivityId");
+	struct container *c =
+		container_new(a, id, text_of(j, "Bundle"), *activity ? activity : NULL);
+	struct pod *pod = pod_find(a, text_of(j, "Pod"));
+	json_t *v;
+	size_t i;
+
+	if (!c)
+		return NULL;
+	c->state = (enum container_state)number_of(j, "State");
+	c->sandbox = is_true(j, "Sandbox");
+	c->own_pidns = is_true(j, "OwnPidNamespace");
+	c->exit_type = (enum exit_type)number_of(j, "ExitType");
+	c->notified = is_true(j, "Notified");
+	if (pod)
+		pod_join(pod, c);
+	json_array_foreach(json_object_get(j, "MadeDirs"), i, v)
+		files_note_dir(a, json_string_value(v));
+	return c;
+}
+
+/* Was it being made?  Then without a configuration no process of it can be there yet, and a group
+ * with processes is somebody else's. */
+static bool is_ours(const struct container *c)
+{
+	auto_free char *config = NULL;
+	pid_t *pids = NULL;
+	size_t n = 0;
+
+	if (c->state != CONTAINER_CREATING)
+		return true;
+	if (asprintf(&config, "%s/config.json", c->dir) < 0) {
+		config = NULL;
+		return false;
+	}
+	if (access(config, F_OK) == 0)
+		return true;
+	if (cgfs_group_pids(c->group, &pids, &n, NULL) < 0)
+		n = 1;
+	free(pids);
+	return n == 0;
+}
+
+static void adopt_container(struct agent *a, const char *id)
+{
+	auto_free char *path = NULL;
+	struct cgfs_err err = { 0 };
+	struct container *c;
+	json_t *j;
+	int r = -ENOENT;
+
+	if (asprintf(&path, "%s/containers/%s/state.json", a->opt->state_dir, id) < 0) {
+		path = NULL;
+		return;
+	}
+	if (access(path, F_OK) < 0) {
+		*strrchr(path, '/') = '\0';
+		files_remove_flat(path); /* its maker came no further */
+		return;
+	}
+	j = load(a, path);
+	c = j ? make_container(a, id, j) : NULL;
+	/* A pod that is gone took its containers' groups along. */
+	if (c && (c->pod || !*text_of(j, "Pod")))
+		r = cgfs_container_open(a->cgfs, c->pod ? c->pod->group : NULL, id, &c->group,
+					&err);
+	if (c && r == 0 && !is_ours(c)) {
+		cgfs_group_close(c->group);
+		c->group = NULL;
+	}
+	if (c) {
+		c->created = true; /* the runtime may know it */
+		if (c->state == CONTAINER_CREATING || r < 0) {
+			container_end(c, NULL, HR_FAIL,
+				      r < 0 && r != -ENOENT ? err.text
+							    : "the agent that made it has ended");
+		} else {
+			log_write(&a->log, LOG_INFO, "container adopted", "container", id, "pod",
+				  c->pod ? c->pod->id : NULL, "state", container_state_name(c),
+				  NULL);
+			adopt_execs(c, json_object_get(j, "Execs"));
+			adopt_init(c, j);
+		}
+	}
+	json_decref(j);
+}
+
+void adopt_all(struct agent *a)
+{
+	struct table_node *n, *next;
+
+	each(a, "pods", adopt_pod);
+	each(a, "containers", adopt_container);
+	/* Without its sandbox a pod only waits for its last container. */
+	for (n = table_next(&a->pods, NULL); n; n = next) {
+		size_t before = a->pods.n;
+
+		next = table_next(&a->pods, n);
+		pod_settle(container_of(n, struct pod, node));
+		if (a->pods.n != before)
+			next = table_next(&a->pods, NULL);
+	}
+}

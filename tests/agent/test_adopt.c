@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_adopt.c - kill -9 of the agent, and the next one: what goes on meanwhile, what is taken
+ * over, what is cleaned up.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../../agent/agent.h"
+#include "../../cgfs/internal.h"
+#include "world.h"
+
+static json_t *of(const char *id)
+{
+	return json_pack("{s:s}", "ContainerId", id);
+}
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+}
+
+static void kill_agent(struct world *w)
+{
+	client_close(w->c);
+	w->c = NULL;
+	kill(w->agent, SIGKILL);
+	assert_int_equal(waitpid(w->agent, NULL, 0), w->agent);
+}
+
+static void next_agent(struct world *w)
+{
+	world_start_agent(w, NULL);
+	w->c = world_connect(w, true);
+}
+
+static void restart(struct world *w)
+{
+	kill_agent(w);
+	next_agent(w);
+}
+
+/* --- files in the root file system, by which test and container talk ------------------------ */
+
+static void rootfs_path(const struct world *w, const char *name, char *path, size_t len)
+{
+	snprintf(path, len, "%s/rootfs/tmp/%s", w->dir, name);
+}
+
+static void touch(const struct world *w, const char *name)
+{
+	char path[160];
+
+	rootfs_path(w, name, path, sizeof(path));
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+}
+
+static bool there(const struct world *w, const char *name)
+{
+	char path[160];
+
+	rootfs_path(w, name, path, sizeof(path));
+	return access(path, F_OK) == 0;
+}
+
+static void await(const struct world *w, const char *name)
+{
+	for (int i = 0; i < WORLD_MS / 5 && !there(w, name); i++)
+		nap();
+	assert_true(there(w, name));
+}
+
+/* 1:11 in the root file system: no policy allows it. */
+static void make_node(const struct world *w)
+{
+	char path[160];
+
+	rootfs_path(w, "kmsg", path, sizeof(path));
+	assert_int_equal(mknod(path, S_IFCHR | 0666, makedev(1, 11)), 0);
+}
+
+/* The state of a container in ListPods. */
+static void assert_listed(struct world *w, const char *pod, const char *id, const char *state)
+{
+	json_t *answer = world_call(w, MSG_EXT_LIST_PODS, NULL);
+	json_t *pods = json_object_get(answer, "Pods"), *p, *c;
+	size_t i, k;
+	bool found = false;
+
+	json_array_foreach(pods, i, p)
+	{
+		if (!streq(json_string_value(json_object_get(p, "Id")), pod))
+			continue;
+		json_array_foreach(json_object_get(p, "Containers"), k, c)
+		{
+			if (!streq(json_string_value(json_object_get(c, "Id")), id))
+				continue;
+			found = true;
+			assert_string_equal(json_string_value(json_object_get(c, "State")), state);
+		}
+	}
+	json_decref(answer);
+	assert_true(found);
+}
+
+/* Linux 6.15 keeps the exit code of a process that is not one's child; before that it can be
+ * read as long as init has not reaped it. */
+static bool exit_codes_are_kept(void)
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	assert_int_equal(uname(&u), 0);
+	assert_int_equal(sscanf(u.release, "%d.%d", &major, &minor), 2);
+	return major > 6 || (major == 6 && minor >= 15);
+}
+
+static void assert_code(uint32_t code, uint32_t want)
+{
+	if (code == PROCESS_CODE_UNKNOWN && !exit_codes_are_kept())
+		return;
+	assert_int_equal(code, want);
+}
+
+/* --- tests ---------------------------------------------------------------------------------- */
+
+static void running_container_is_the_next_agents(void **state)
+{
+	struct world *w = *state;
+	json_t *answer;
+	pid_t sandbox, pid;
+
+	world_create(w, "sb", "sb", NULL);
+	sandbox = world_start(w, "sb");
+	world_create(w, "c", "sb", "while :; do sleep 1; done");
+	pid = world_start(w, "c");
+	restart(w);
+
+	assert_listed(w, "sb", "sb", "running");
+	assert_listed(w, "sb", "c", "running");
+	assert_true(world_figure(w, "c", "pids/current") >= 1);
+	/* It can be waited for, timed out on, signalled, and its end is told. */
+	world_refuse(w, MSG_WAIT_FOR_PROCESS,
+		     json_pack("{s:s, s:i, s:i}", "ContainerId", "c", "ProcessId", (int)pid,
+			       "TimeoutInMs", 1),
+		     HR_TIMEOUT);
+	world_do(w, MSG_SHUTDOWN_FORCED, of("c"));
+	assert_code(world_wait(w, "c", pid), 137);
+	world_exit_type(w, "c", "ForcedExit");
+	world_delete(w, "c");
+	world_do(w, MSG_SIGNAL_PROCESS,
+		 json_pack("{s:s, s:i, s:{s:i}}", "ContainerId", "sb", "ProcessId", (int)sandbox,
+			   "Options", "Signal", SIGKILL));
+	world_exit_type(w, "sb", "ForcedExit");
+	world_delete(w, "sb");
+	assert_false(world_group_exists(w, "sb"));
+	answer = world_call(w, MSG_EXT_LIST_PODS, NULL);
+	assert_int_equal(json_array_size(json_object_get(answer, "Pods")), 0);
+	json_decref(answer);
+}
+
+static void policy_holds_while_no_agent_runs(void **state)
+{
+	struct world *w = *state;
+	pid_t pid;
+
+	make_node(w);
+	world_create(w, "sb", "sb", NULL);
+	/* The process is there before the agent dies, and opens afterwards. */
+	world_create(w, "c", "sb",
+		     "echo up > /tmp/up; while [ ! -e /tmp/go ]; do sleep 0.02; done; "
+		     "if echo x > /dev/null && cat /bin/sh > /dev/null; then echo > /tmp/null; fi; "
+		     "if cat /tmp/kmsg > /tmp/out; then echo > /tmp/opened; fi; echo > /tmp/done; "
+		     "while [ ! -e /tmp/end ]; do sleep 0.02; done; exit 7");
+	pid = world_start(w, "c");
+	await(w, "up");
+	kill_agent(w);
+	touch(w, "go");
+	await(w, "done");
+	assert_false(there(w, "opened"));
+	assert_int_equal(kill(pid, 0), 0);
+
+	/* And its exit code is the next agent's to tell. */
+	next_agent(w);
+	assert_listed(w, "sb", "c", "running");
+	touch(w, "end");
+	assert_code(world_wait(w, "c", pid), 7);
+	world_exit_type(w, "c", "UnexpectedExit");
+}
+
+static void container_that_ended_meanwhile_has_ended(void **state)
+{
+	struct world *w = *state;
+	pid_t pid;
+
+	world_create(w, "c", NULL, "while [ ! -e /tmp/go ]; do sleep 0.02; done; echo > /tmp/done");
+	pid = world_start(w, "c");
+	kill_agent(w);
+	touch(w, "go");
+	await(w, "done");
+	while (kill(pid, 0) == 0) {
+		char path[40], text[512] = "";
+		int fd;
+
+		/* A zombie that nobody reaps has ended, too. */
+		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_true(fd < 0 || read(fd, text, sizeof(text) - 1) >= 0);
+		close(fd);
+		if (strstr(text, ") Z"))
+			break;
+		nap();
+	}
+
+	next_agent(w);
+	/* Nobody was there to ask how it ended, unless it is still a zombie. */
+	assert_true(world_wait(w, "c", pid) + 1 <= 1);
+	world_exit_type(w, "c", "UnexpectedExit");
+	world_refuse(w, MSG_SHUTDOWN_FORCED, of("c"), HR_SYSTEM_STOPPED);
+	world_delete(w, "c");
+	assert_false(world_group_exists(w, "c"));
+
+	/* What has been told once is not told again. */
+	restart(w);
+	world_refuse(w, MSG_DELETE_STATE, of("c"), HR_SYSTEM_NOT_FOUND);
+}
+
+static void exit_that_was_told_is_not_told_again(void **state)
+{
+	struct world *w = *state;
+	struct cgfs_err err = { 0 };
+	json_t *body = NULL;
+	uint32_t type;
+	pid_t pid;
+
+	world_create(w, "c", NULL, "exit 3");
+	pid = world_start(w, "c");
+	assert_int_equal(world_wait(w, "c", pid), 3);
+	world_exit_type(w, "c", "UnexpectedExit");
+	restart(w);
+	assert_listed(w, "c", "c", "terminated");
+	assert_int_equal(world_wait(w, "c", pid), 3);
+	/* The deletion's answer would come after it. */
+	world_delete(w, "c");
+	assert_int_equal(client_notification(w->c, 0, &type, &body, &err), -ETIMEDOUT);
+}
+
+static void created_container_is_started_by_the_next_agent(void **state)
+{
+	struct world *w = *state;
+	pid_t pid;
+
+	world_create(w, "c", NULL, "echo > /tmp/ran; exit 4");
+	restart(w);
+	assert_listed(w, "c", "c", "created");
+	pid = world_start(w, "c");
+	assert_code(world_wait(w, "c", pid), 4);
+	assert_true(there(w, "ran"));
+}
+
+static void added_process_is_adopted_too(void **state)
+{
+	struct world *w = *state;
+	auto_free char *params = NULL;
+	json_t *spec = world_spec(w, "c", NULL, NULL, NULL);
+	json_t *answer, *j;
+	pid_t pid;
+
+	/* A pid namespace would end only when this machine's init has reaped the process. */
+	json_object_set_new(json_object_get(spec, "linux"), "namespaces",
+			    json_pack("[{s:s}, {s:s}]", "type", "mount", "type", "ipc"));
+	world_do(w, MSG_CREATE, world_create_body(w, "c", spec));
+	(void)world_start(w, "c");
+	j = json_pack("{s:{s:[s, s, s], s:s, s:[s], s:{s:i, s:i}}}", "OciProcess", "args",
+		      "/bin/sh", "-c", "while [ ! -e /tmp/end ]; do sleep 0.02; done; exit 9",
+		      "cwd", "/", "env", "PATH=/bin", "user", "uid", 0, "gid", 0);
+	params = json_dumps(j, 0);
+	json_decref(j);
+	answer = world_call(w, MSG_EXECUTE_PROCESS,
+			    json_pack("{s:s, s:{s:s}}", "ContainerId", "c", "Settings",
+				      "ProcessParameters", params));
+	pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
+	json_decref(answer);
+	restart(w);
+	touch(w, "end");
+	assert_code(world_wait(w, "c", pid), 9);
+}
+
+static void doomed_pod_goes_with_its_last_container(void **state)
+{
+	struct world *w = *state;
+	pid_t pid;
+
+	world_create(w, "sb", "sb", "exit 0");
+	world_create(w, "c", "sb", NULL);
+	(void)world_start(w, "c");
+	pid = world_start(w, "sb");
+	(void)world_wait(w, "sb", pid);
+	world_exit_type(w, "sb", "UnexpectedExit");
+	world_delete(w, "sb");
+	restart(w);
+	world_refuse(w, MSG_CREATE, world_create_body(w, "d", world_spec(w, "d", "sb", NULL, NULL)),
+		     HR_INVALID_STATE);
+	assert_true(world_group_exists(w, "sb/c"));
+	world_do(w, MSG_SHUTDOWN_FORCED, of("c"));
+	world_exit_type(w, "c", "ForcedExit");
+	world_delete(w, "c");
+	assert_false(world_group_exists(w, "sb"));
+}
+
+static void bare_pod_stays_a_pod(void **state)
+{
+	struct world *w = *state;
+
+	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "bare"));
+	restart(w);
+	world_refuse(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "bare"), HR_SYSTEM_EXISTS);
+	world_create(w, "c", "bare", NULL);
+	restart(w);
+	restart(w);
+	assert_listed(w, "bare", "c", "created");
+	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "bare"));
+	assert_false(world_group_exists(w, "bare"));
+}
+
+/* Whatever an agent was doing when it was killed: the next one knows all that there is, and
+ * leaves nothing when it is told to leave nothing (which the teardown looks at). */
+static void killed_at_any_moment_leaks_nothing(void **state)
+{
+	struct world *w = *state;
+	struct cgfs_err err = { 0 };
+
+	for (int i = 0; i < 24; i++) {
+		json_t *sb = world_create_body(w, "sb", world_spec(w, "sb", "sb", NULL, NULL));
+		json_t *c = world_create_body(w, "c", world_spec(w, "c", "sb", NULL, NULL));
+		auto_free char *sb_text = json_dumps(sb, 0), *c_text = json_dumps(c, 0);
+		json_t *answer;
+
+		json_decref(sb);
+		json_decref(c);
+		assert_int_equal(
+			client_send(w->c, MSG_CREATE, 1, sb_text, strlen(sb_text), NULL, 0, &err),
+			0);
+		assert_int_equal(
+			client_send(w->c, MSG_CREATE, 2, c_text, strlen(c_text), NULL, 0, &err), 0);
+		/* From "has not read it yet" to "both are made", in steps. */
+		nanosleep(&(struct timespec){ .tv_nsec = i * i * 100000 }, NULL);
+		restart(w);
+		answer = world_call(w, MSG_EXT_LIST_PODS, NULL);
+		if (json_array_size(json_object_get(answer, "Pods")) > 0) {
+			/* One that was half made may go by itself meanwhile. */
+			json_t *pod = json_pack("{s:s}", "PodId", "sb");
+			int r = client_call(w->c, MSG_EXT_DELETE_POD, pod, NULL, 0, WORLD_MS, NULL,
+					    &err);
+
+			json_decref(pod);
+			assert_true(r == 0 || client_hresult(w->c) == HR_SYSTEM_NOT_FOUND);
+		}
+		json_decref(answer);
+		assert_false(world_group_exists(w, "sb"));
+	}
+}
+
+static void second_agent_on_the_same_state_is_refused(void **state)
+{
+	static const char *const other[] = { "--listen", "unix:/dev/null/none", NULL };
+	struct world *w = *state;
+	pid_t first = w->agent;
+	int status;
+
+	world_create(w, "c", NULL, NULL);
+	world_start_agent(w, other);
+	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
+	w->agent = first;
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	assert_listed(w, "c", "c", "created");
+}
+
+#define TEST(fn) TAP_TEST(fn, .setup = world_kernel, .teardown = world_stop)
+
+static const struct tap_test tests[] = {
+	TEST(running_container_is_the_next_agents),
+	TEST(policy_holds_while_no_agent_runs),
+	TEST(container_that_ended_meanwhile_has_ended),
+	TEST(exit_that_was_told_is_not_told_again),
+	TEST(created_container_is_started_by_the_next_agent),
+	TEST(added_process_is_adopted_too),
+	TEST(doomed_pod_goes_with_its_last_container),
+	TEST(bare_pod_stays_a_pod),
+	TEST(killed_at_any_moment_leaks_nothing),
+	TEST(second_agent_on_the_same_state_is_refused),
+};
+
+TAP_MAIN(tests)
