@@ -282,10 +282,10 @@ deps_fuzz  := libclang-rt-14-dev
 need        = @.ci/deps $(1)
 
 .PHONY: deps run check check-built fakes check-fakes check-root check-guest check-guest-built
-.PHONY: guest-shell bench fuzz lint format
+.PHONY: guest-shell bench bench-guest fuzz lint format
 .PHONY: check-headers check-abi check-docs check-mapping check-kernels check-guide check-bpf check-tree
 .PHONY: check-install check-san
-.PHONY: fuzz-built bench-built run-built install uninstall dist compile_commands.json tidy distclean
+.PHONY: fuzz-built bench-built bench-guest-built run-built install uninstall dist compile_commands.json tidy distclean
 
 ## deps: install the Debian packages that `run` and `check` need (root), or name them
 deps:
@@ -310,6 +310,14 @@ bench:
 bench-built: all $(bench_prog)
 	@for b in $(bench_prog); do O=$(O) $$b || exit 1; done
 
+## bench-guest: the benchmarks of the library in a guest (K=7.2 L=v2)
+bench-guest:
+	$(call need,$(deps_run) $(deps_check))
+	$(again) bench-guest-built
+bench-guest-built: all $(bench_prog)
+	@tests/bench/guest $(or $(K),7.2) $(or $(L),v2) -a $(podctl_bin)=/bin/podctl \
+		$(bench_guest:%=%:300)
+
 # --- tests ------------------------------------------------------------------------------------
 
 root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
@@ -325,6 +333,8 @@ san_conf := $(patsubst $(O)/%,$(O)/san/%,$(conf_prog) $(oci_prog))
 on_fakes  = $(foreach p,$(1),'$(p) $(fakes)')
 fakes    := !live/*
 live     := --world live
+# The agent's figures are for a machine, not for an emulated one.
+bench_guest = $(filter-out %/agent,$(bench_prog))
 # What runs in a guest, and for how long at most; /bin has the programs, /tests the tests.
 guest_prog = -a $(agent_bin)=/bin/cgfs-agent -a $(podctl_bin)=/bin/podctl \
 	     $(conf_prog):400 $(tbpf_prog:%=%:200) $(tagent_live:%=%:200)

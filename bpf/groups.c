@@ -95,13 +95,14 @@ static void note_foreign(struct cgfs_bpf *b, int cgroup_fd, const char *name)
 }
 
 /*
- * The pin says that the program is attached; then nothing is done.  Until enforce() the new
- * element is all zeros, which denies.
+ * The pin says that the program is attached; then nothing is done.  A group that the map has only
+ * now has no pin: that goes before the element does.  Until enforce() the new element is all
+ * zeros, which denies.
  */
 static int attach(struct cgfs_bpf *b, const struct cgfs_policy_group *group, const char *pin,
-		  int *ret_link, struct cgfs_err *reterr)
+		  bool made, int *ret_link, struct cgfs_err *reterr)
 {
-	if (faccessat(b->pin_fd, pin, F_OK, 0) == 0)
+	if (!made && faccessat(b->pin_fd, pin, F_OK, 0) == 0)
 		return 0;
 	*ret_link = bpf_link_create(b->device_fd, group->cgroup_fd, BPF_CGROUP_DEVICE, NULL);
 	if (*ret_link >= 0)
@@ -113,18 +114,13 @@ static int attach(struct cgfs_bpf *b, const struct cgfs_policy_group *group, con
 	return cgfs_err_set(reterr, -errno, "attach device policy to", label(group), NULL, NULL);
 }
 
-/* Puts a list in under a new generation and in force, and the one before out of it. */
+/* Puts a list in under a new generation and in force, and the one before, of @old, out of it. */
 static int switch_rules(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
-			struct cgfs_bpf_list *list, struct cgfs_err *reterr)
+			struct cgfs_bpf_list *list, uint32_t old, struct cgfs_err *reterr)
 {
-	struct cgfs_policy_val before = { 0 };
 	uint32_t generation = 0;
 	int r;
 
-	r = cgfs_bpf_policy_read(b, group->cgroup_id, &before);
-	if (r < 0)
-		return cgfs_err_set(reterr, r, "device rules of", label(group), NULL,
-				    "no device policy is attached to it");
 	if (list) {
 		r = cgfs_bpf_rules_put(b, group->cgroup_id, list, &generation, reterr);
 		if (r < 0)
@@ -135,16 +131,33 @@ static int switch_rules(struct cgfs_bpf *b, const struct cgfs_policy_group *grou
 		b->scanned = false; /* what was put in is garbage */
 		return r;
 	}
-	cgfs_bpf_rules_retire(b, group->cgroup_id, before.generation);
+	cgfs_bpf_rules_retire(b, group->cgroup_id, old);
 	/* Without memory of it the next scan learns it again. */
 	if (list && cgfs_bpf_rules_remember(b, group->cgroup_id, generation, list) < 0)
 		b->scanned = false;
 	return 0;
 }
 
+static void count_from_zero(struct cgfs_bpf *b, uint64_t cgroup_id)
+{
+	struct bpf_cgroup_storage_key key = storage_key(cgroup_id);
+	int n = libbpf_num_possible_cpus();
+	auto_free struct cgfs_counts *zeros = calloc(n > 0 ? (size_t)n : 1, sizeof(*zeros));
+
+	if (zeros && n > 0)
+		bpf_map_update_elem(b->counts_fd, &key, zeros, BPF_ANY);
+}
+
+static int no_policy(int r, const struct cgfs_policy_group *group, struct cgfs_err *reterr)
+{
+	return cgfs_err_set(reterr, r, "device rules of", label(group), NULL,
+			    "no device policy is attached to it");
+}
+
 /* Attached, bound by a list, and only then pinned: a process killed on the way leaves nothing. */
 static int bind(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
-		const struct cgfs_group *g, struct cgfs_bpf_list *list, struct cgfs_err *reterr)
+		const struct cgfs_group *g, struct cgfs_bpf_list *list, bool made,
+		struct cgfs_err *reterr)
 {
 	char pin[CGFS_BPF_LINK], path[CGFS_BPF_PATH];
 	struct cgfs_policy_val policy;
@@ -152,13 +165,18 @@ static int bind(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
 	int r;
 
 	cgfs_bpf_link_name(g, group->cgroup_id, pin);
-	r = attach(b, group, pin, &link, reterr);
+	r = attach(b, group, pin, made, &link, reterr);
 	if (r < 0)
 		return r;
-	/* The kernel keeps a cgroup's element when a link goes: a list may be there already. */
 	r = cgfs_bpf_policy_read(b, group->cgroup_id, &policy);
-	if (list || r < 0 || !policy.cgroup_id)
-		r = switch_rules(b, group, list, reterr);
+	if (r < 0)
+		return no_policy(r, group, reterr);
+	/* The kernel keeps a cgroup's elements when a link goes: a list may be there already,
+	 * and so may counts, should the group have been removed and come again. */
+	if (made && policy.cgroup_id)
+		count_from_zero(b, group->cgroup_id);
+	if (made || list || !policy.cgroup_id)
+		r = switch_rules(b, group, list, policy.generation, reterr);
 	if (r < 0 || link < 0)
 		return r;
 	if (bpf_obj_pin(link, cgfs_bpf_path(b, pin, path)) < 0)
@@ -167,11 +185,12 @@ static int bind(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
 	return 0;
 }
 
-/* A process that should not be there any more is denied everything. */
+/* A process that should not be there any more is denied everything.  The number stays, as a
+ * sign that the element was in use. */
 static void deny_all(struct cgfs_bpf *b, uint64_t cgroup_id)
 {
 	struct bpf_cgroup_storage_key key = storage_key(cgroup_id);
-	struct cgfs_policy_val policy = { 0 };
+	struct cgfs_policy_val policy = { .cgroup_id = cgroup_id, .mode = CGFS_NOTHING };
 
 	bpf_map_update_elem(b->policy_fd, &key, &policy, BPF_ANY);
 }
@@ -181,8 +200,9 @@ static int drop_group(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_err *r
 	struct cgfs_control_args args = { .op = CGFS_CONTROL_LOST, .cgroup_id = cgroup_id };
 	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
 	struct cgfs_policy_val policy;
-	char pin[CGFS_BPF_LINK];
+	char pin[CGFS_BPF_LINK], path[CGFS_BPF_PATH];
 	struct cgfs_bpf_known *k;
+	auto_fd int link = -EBADF;
 	struct cgfs_group g;
 	int r;
 
@@ -197,6 +217,9 @@ static int drop_group(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_err *r
 		deny_all(b, cgroup_id);
 		cgfs_bpf_rules_drop(b, cgroup_id, r < 0 ? 0 : policy.generation);
 		cgfs_bpf_link_name(&g, cgroup_id, pin);
+		/* The kernel detaches at once when a descriptor is the last to go, and from a
+		 * queue when a pin is: there it holds a lock that our next call waits for. */
+		link = bpf_obj_get(cgfs_bpf_path(b, pin, path));
 		r = cgfs_bpf_unpin_name(b, pin, reterr);
 		if (r < 0)
 			return r;
@@ -292,17 +315,6 @@ static void end(struct cgfs_bpf *b, struct cgfs_bpf_list *list)
 	cgfs_bpf_list_free(list);
 }
 
-/* The kernel keeps a cgroup's counts, too, should the group have been removed and come again. */
-static void count_from_zero(struct cgfs_bpf *b, uint64_t cgroup_id)
-{
-	struct bpf_cgroup_storage_key key = storage_key(cgroup_id);
-	int n = libbpf_num_possible_cpus();
-	auto_free struct cgfs_counts *zeros = calloc(n > 0 ? (size_t)n : 1, sizeof(*zeros));
-
-	if (zeros && n > 0)
-		bpf_map_update_elem(b->counts_fd, &key, zeros, BPF_ANY);
-}
-
 int cgfs_bpf_add(void *ctx, const struct cgfs_policy_group *group,
 		 const struct cgfs_device_rule *rules, size_t n, struct cgfs_err *reterr)
 {
@@ -316,14 +328,12 @@ int cgfs_bpf_add(void *ctx, const struct cgfs_policy_group *group,
 	r = begin(b, rules, n, &list, reterr);
 	if (r < 0)
 		return r;
-	if (cgfs_bpf_group_read(b, group->cgroup_id, &g) < 0) {
-		r = put_group(b, group, &g, reterr);
-		made = r == 0;
-	}
-	if (r == 0 && made)
-		count_from_zero(b, group->cgroup_id);
+	r = put_group(b, group, &g, reterr);
+	made = r == 0;
+	if (r == -EEXIST)
+		r = cgfs_bpf_group_read(b, group->cgroup_id, &g);
 	if (r == 0)
-		r = bind(b, group, &g, rules ? &list : NULL, reterr);
+		r = bind(b, group, &g, rules ? &list : NULL, made, reterr);
 	if (r == 0) {
 		k = cgfs_bpf_known_get(b, group->cgroup_id);
 		if (!k || cgfs_bpf_known_names(k, group->pod, group->container) < 0)
@@ -342,6 +352,7 @@ int cgfs_bpf_set_rules(void *ctx, const struct cgfs_policy_group *group,
 {
 	struct cgfs_bpf *b = ctx;
 	struct cgfs_bpf_list list = { 0 };
+	struct cgfs_policy_val policy;
 	struct cgfs_group there;
 	int r;
 
@@ -352,8 +363,10 @@ int cgfs_bpf_set_rules(void *ctx, const struct cgfs_policy_group *group,
 	if (r < 0)
 		r = cgfs_err_set(reterr, r, "device rules of", label(group), NULL,
 				 "the device policy does not know it");
+	else if ((r = cgfs_bpf_policy_read(b, group->cgroup_id, &policy)) < 0)
+		no_policy(r, group, reterr);
 	else
-		r = switch_rules(b, group, rules ? &list : NULL, reterr);
+		r = switch_rules(b, group, rules ? &list : NULL, policy.generation, reterr);
 	end(b, &list);
 	return r;
 }

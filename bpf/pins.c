@@ -94,6 +94,7 @@ int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr)
 {
 	auto_fd int mount_lock = lock_mount();
 	char path[CGFS_BPF_PATH];
+	struct stat st;
 	int r;
 
 	(void)mount_lock;
@@ -114,18 +115,20 @@ int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr)
 				    "it is not in a bpffs; use a directory below " BPFFS);
 
 	b->pin_fd = open(b->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->pin_fd < 0)
+	if (b->pin_fd < 0 || fstat(b->pin_fd, &st) < 0)
 		return cgfs_err_set(reterr, -errno, "open", b->pin_dir, NULL, NULL);
+	b->pin_dev = st.st_dev;
+	b->pin_ino = st.st_ino;
 	return 0;
 }
 
 /* The directories may have been removed and made anew since they were opened. */
 static bool pin_dir_gone(struct cgfs_bpf *b)
 {
-	struct stat ours, there;
+	struct stat there;
 
-	return fstat(b->pin_fd, &ours) < 0 || stat(b->pin_dir, &there) < 0 ||
-	       ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
+	return stat(b->pin_dir, &there) < 0 || there.st_ino != b->pin_ino ||
+	       there.st_dev != b->pin_dev;
 }
 
 int cgfs_bpf_lock(struct cgfs_bpf *b, struct cgfs_err *reterr)

@@ -67,13 +67,19 @@ static int start(const struct cgfs_dir *d, const char *file, char *buf, size_t l
 		 const char **ret_name)
 {
 	int fd = d->g->dir[d->hierarchy];
+	size_t rel, n;
 
 	if (fd >= 0) {
 		*ret_name = file;
 		return fd;
 	}
-	if ((size_t)snprintf(buf, len, "%s/%s", d->g->rel, file) >= len)
+	rel = strlen(d->g->rel);
+	n = strlen(file) + 1;
+	if (rel + 1 + n > len)
 		return -ENAMETOOLONG;
+	memcpy(buf, d->g->rel, rel);
+	buf[rel] = '/';
+	memcpy(buf + rel + 1, file, n);
 	*ret_name = buf;
 	return d->g->c->hierarchy[d->hierarchy].root_fd;
 }

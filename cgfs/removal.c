@@ -226,14 +226,12 @@ static void last_kills(struct cgfs_group *g)
 	}
 }
 
-void removal_step(struct cgfs_group *g)
+static void step(struct cgfs_group *g, bool populated)
 {
 	struct removal *rm = g->removal;
 	int r;
 
-	if (rm->done)
-		return;
-	if (group_populated(g)) {
+	if (populated) {
 		snprintf(rm->left, sizeof(rm->left), "processes in %s", g->path);
 		r = -EBUSY;
 	} else {
@@ -258,9 +256,33 @@ void removal_step(struct cgfs_group *g)
 	rm->delay_us = rm->delay_us * 2 < RETRY_LAST_US ? rm->delay_us * 2 : RETRY_LAST_US;
 }
 
+void removal_step(struct cgfs_group *g)
+{
+	if (!g->removal->done)
+		step(g, group_populated(g));
+}
+
+/*
+ * On cgroup2 alone rmdir(2) itself says whether anybody is in there: one call, where asking first
+ * is three more.  With other hierarchies those would go first, and must not while it is in use.
+ */
+static bool gone_at_once(struct cgfs_group *g)
+{
+	struct cgfs *c = g->c;
+
+	if (c->n != 1 || c->unified != 0 || c->hierarchy[0].root_fd < 0)
+		return false;
+	last_kills(g);
+	if (c->fs->ops->rmdir(c->fs->ctx, c->hierarchy[0].root_fd, g->rel) < 0)
+		return false;
+	gone(g);
+	return true;
+}
+
 static int begin(struct cgfs_group *g, bool quiet, struct cgfs_err *reterr)
 {
 	struct cgfs *c = g->c;
+	bool populated;
 	int r;
 
 	if (g->removal && (!g->removal->done || g->removal->error == 0))
@@ -279,7 +301,10 @@ static int begin(struct cgfs_group *g, bool quiet, struct cgfs_err *reterr)
 	g->removal->give_up_at = now_ns(CLOCK_MONOTONIC) + GIVE_UP_NS;
 
 	/* Most groups are empty by the time they are deleted: nothing to kill or to watch. */
-	if (group_populated(g)) {
+	if (gone_at_once(g))
+		return 0;
+	populated = group_populated(g);
+	if (populated) {
 		r = cgfs_group_kill(g, reterr);
 		if (r < 0 && r != -ENOENT && r != -ENODEV) {
 			removal_free(g);
@@ -290,7 +315,7 @@ static int begin(struct cgfs_group *g, bool quiet, struct cgfs_err *reterr)
 			(void)!events_watch(g, "cgroup.events", removal_step, &g->removal->wd);
 	}
 	g->state = GROUP_REMOVING;
-	removal_step(g);
+	step(g, populated && group_populated(g));
 	return 0;
 }
 

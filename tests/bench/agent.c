@@ -139,7 +139,7 @@ static int pods(struct agent *a, int n)
 
 static int running(struct agent *a)
 {
-	struct variant v[] = { { "ListPods without pods, a round trip", list_round, a, 0 } };
+	struct variant v[] = { { "ListPods without pods, a round trip", list_round, a, 0, 0 } };
 	long before, after;
 	struct stat st;
 	int r;

@@ -5,16 +5,22 @@
 #include "measure.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-double measure_now_us(void)
+static double clock_us(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+double measure_now_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
 }
 
 static int compare(const void *a, const void *b)
@@ -30,23 +36,52 @@ double measure_median(double *values, size_t n)
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+void measure_catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: waits end */
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+bool measure_interrupted(void)
+{
+	return interrupted;
+}
+
 int measure(struct variant *v, size_t n, unsigned int rounds)
 {
-	double *us = calloc(n * rounds, sizeof(*us));
+	double *us = calloc(n * rounds, 2 * sizeof(*us)), *cpu = us + n * rounds;
 	int r = us ? 0 : -ENOMEM;
 
 	for (unsigned int round = 0; r == 0 && round < rounds; round++) {
 		for (size_t i = 0; r == 0 && i < n; i++) {
+			double cpu_start = clock_us(CLOCK_PROCESS_CPUTIME_ID);
 			double start = measure_now_us();
 
 			r = v[i].run(v[i].arg);
 			us[i * rounds + round] = measure_now_us() - start;
-			if (r < 0)
+			cpu[i * rounds + round] = clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
+			if (interrupted)
+				r = -EINTR;
+			else if (r < 0)
 				fprintf(stderr, "%s: failed: %d\n", v[i].name, r);
 		}
 	}
-	for (size_t i = 0; r == 0 && i < n; i++)
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		v[i].median_us = measure_median(us + i * rounds, rounds);
+		v[i].cpu_us = measure_median(cpu + i * rounds, rounds);
+	}
 	free(us);
 	return r;
 }
@@ -54,8 +89,12 @@ int measure(struct variant *v, size_t n, unsigned int rounds)
 void measure_print(const char *title, const struct variant *v, size_t n)
 {
 	printf("\n%s\n", title);
-	for (size_t i = 0; i < n; i++)
-		printf("  %-52s %10.1f us  %6.2f x\n", v[i].name, v[i].median_us,
+	for (size_t i = 0; i < n; i++) {
+		printf("  %-52s %10.1f us  %6.2f x", v[i].name, v[i].median_us,
 		       v[i].median_us / v[0].median_us);
+		if (v[0].cpu_us > 0)
+			printf("   cpu %8.1f us  %6.2f x", v[i].cpu_us, v[i].cpu_us / v[0].cpu_us);
+		putchar('\n');
+	}
 	fflush(stdout);
 }

@@ -4,11 +4,13 @@
  *
  * The variants of one row take turns within one loop, so that whatever else the machine does
  * hits all of them alike; the median of each is kept, and the ratio to the first (the bare
- * system calls) is what a reader compares.
+ * system calls) is what a reader compares, by the clock and in processor time.  SIGINT, SIGTERM and
+ * SIGHUP end the row, so that a benchmark that is interrupted still takes away what it made.
  */
 #ifndef MEASURE_H
 #define MEASURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct variant {
@@ -16,14 +18,20 @@ struct variant {
 	/* One round of the work; 0, or a negative errno that ends the row. */
 	int (*run)(void *arg);
 	void *arg;
-	/* Filled by measure(): microseconds a round. */
-	double median_us;
+	/* Filled by measure(): microseconds a round, by the clock and of this process's own time on
+	 * a processor.  The latter says what the work costs where others want the processor too. */
+	double median_us, cpu_us;
 };
 
-/* Runs each variant @rounds times, in turns.  0, or what a round returned. */
+/* Runs each variant @rounds times, in turns.  0, what a round returned, or -EINTR. */
 int measure(struct variant *v, size_t n, unsigned int rounds);
 
-/* "title", then a line for each variant: microseconds and ratio to the first. */
+/* Was there a signal that asks to stop?  measure_catch_signals() begins to notice. */
+void measure_catch_signals(void);
+bool measure_interrupted(void);
+
+/* "title", then a line for each variant: microseconds and ratio to the first, and the same for
+ * processor time unless cpu_us of the first is 0. */
 void measure_print(const char *title, const struct variant *v, size_t n);
 
 double measure_now_us(void);
