@@ -243,10 +243,11 @@ $(agent_bin) $(podctl_bin): $(O)/flags
 
 # Test programs: own object, the folder's helpers, then the libraries they may need.
 test_libs := $(libtap) $(libfake) $(libbpf) $(libcgfs)
-link_test  = $(link) -o $@ $(filter %.o %.a,$^) $(bpf_libs) $(lib_libs) -lcmocka
+link_test  = $(link) $(wrap) -o $@ $(filter %.o %.a,$^) $(bpf_libs) $(lib_libs) -lcmocka
 helpers    = $(call obj,$(filter-out tests/$(1)/test_%,$(call sources,tests/$(1)/*.c)))
 
 $(unit_prog): $(O)/%: $(O)/obj/%.o $(call helpers,unit) $(test_libs)
+$(O)/tests/unit/test_events: wrap := -Wl,--wrap=malloc
 $(tbpf_prog): $(O)/%: $(O)/obj/%.o $(call helpers,bpf) $(test_libs)
 $(tagent_prog): $(O)/%: $(O)/obj/%.o $(call helpers,agent) $(libagent) $(test_libs)
 $(tpodctl_prog): $(O)/%: $(O)/obj/%.o $(call helpers,podctl) $(libpodctl) $(test_libs)

@@ -218,18 +218,14 @@ void events_init(struct cgfs_event *ev, enum cgfs_event_type type, const struct 
 int events_dispatch(struct cgfs *c, struct cgfs_err *reterr);
 /* Waits until a descriptor is ready, at most until @deadline_ns of CLOCK_MONOTONIC. */
 int events_wait(struct cgfs *c, uint64_t deadline_ns);
-/* Calls removal_step() for the group once @file of its cgroup2 directory changes. */
+/* Calls @fn for the group when @file of its cgroup2 directory changes. */
 int events_watch(struct cgfs_group *g, const char *file, void (*fn)(struct cgfs_group *g),
 		 int *ret_wd);
 void events_unwatch(struct cgfs *c, void (*fn)(struct cgfs_group *g), int *wd);
-/* Calls @fn when @fd is ready for @poll_events (EPOLLIN: an eventfd, read before the call). */
-int events_add_fd(struct cgfs_group *g, int fd, uint32_t poll_events,
-		  void (*fn)(struct cgfs_group *g));
-void events_drop_fd(struct cgfs *c, int fd);
-/* What poll(2) says of it now, EPOLLERR included. */
-uint32_t events_fd_poll(int fd, uint32_t poll_events);
-/* An eventfd in the epoll set; calls @fn when it counts. */
+/* An eventfd in the epoll set; calls @fn, who has to read it, when it counts. */
 int events_add_counter(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), int *ret_fd);
+/* How often it counted since it was read last. */
+uint64_t events_read_counter(int fd);
 void events_drop_counter(struct cgfs *c, int *fd);
 /* Asks for removal_step()/oom_step() rounds after @delay_us; the earliest wins. */
 void events_timer(struct cgfs *c, uint64_t delay_us);
@@ -243,12 +239,17 @@ bool group_populated(struct cgfs_group *g);
 int group_rmdir(struct cgfs_group *g, char *left, size_t len);
 
 /* watch.c: thresholds, pressure, emptiness */
-void watch_step(struct cgfs_group *g);
+/* Time has passed; @missed: or anything may have happened. */
+void watch_step(struct cgfs_group *g, bool missed);
+/* A process was put into it. */
+void watch_joined(struct cgfs_group *g);
 void watch_free(struct cgfs_group *g);
 
 /* controller/pressure.c: PSI, which belongs to no controller and is on the cgroup2 tree */
 int pressure_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr);
 int descendants_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr);
+/* Microseconds that all its processes have used, and those below; 0 when it cannot be read. */
+uint64_t unified_cpu_time(struct cgfs_group *g);
 
 /* oom.c */
 int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * events.c - one descriptor for everything that happens: an epoll set that holds one inotify
- * instance, the policy's descriptor, a timer, and the eventfds that v1 needs.  Owns the queue
- * of events.  Knows neither control files nor why somebody watches them.
+ * instance, the policy's descriptor, a timer, and the eventfds that v1 needs.  All of them stay
+ * readable until they are read, so a caller may poll the set's descriptor in a set of its own.
+ * Knows neither control files nor why somebody watches them.
  */
 #include "core.h"
+#include "queue.h"
 #include "watches.h"
 
 #include <poll.h>
@@ -15,18 +17,12 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-struct queued {
-	struct queued *next;
-	struct cgfs_event ev;
-};
-
 struct events {
 	int epoll, timer;
-	int queue_fd; /* readable while the queue is not empty */
-	int notify;   /* -EBADF until somebody watches a file */
-	int policy;   /* borrowed from the policy; -EBADF without one */
-	struct watches files, fds;
-	struct queued *first, **last;
+	int notify; /* -EBADF until somebody watches a file */
+	int policy; /* borrowed from the policy; -EBADF without one */
+	struct watches files, counters;
+	struct event_queue queue;
 	uint64_t timer_at; /* CLOCK_MONOTONIC; 0: not armed */
 };
 
@@ -57,11 +53,10 @@ static int poll_new(struct events *e)
 	e->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (e->timer < 0)
 		return -errno;
-	e->queue_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (e->queue_fd < 0)
-		return -errno;
-	r = poll_add(e, e->timer);
-	return r < 0 ? r : poll_add(e, e->queue_fd);
+	r = queue_open(&e->queue);
+	if (r == 0)
+		r = poll_add(e, e->timer);
+	return r < 0 ? r : poll_add(e, e->queue.fd);
 }
 
 int events_new(struct cgfs *c, struct cgfs_err *reterr)
@@ -71,8 +66,7 @@ int events_new(struct cgfs *c, struct cgfs_err *reterr)
 
 	if (!e)
 		return cgfs_err_set(reterr, -ENOMEM, "open event descriptor", NULL, NULL, NULL);
-	e->epoll = e->timer = e->queue_fd = e->notify = e->policy = -EBADF;
-	e->last = &e->first;
+	e->epoll = e->timer = e->queue.fd = e->notify = e->policy = -EBADF;
 	c->events = e;
 	r = poll_new(e);
 	if (r == 0 && c->policy) {
@@ -99,16 +93,10 @@ void events_free(struct cgfs *c)
 
 	if (!e)
 		return;
-	while (e->first) {
-		struct queued *q = e->first;
-
-		e->first = q->next;
-		free(q);
-	}
+	queue_free(&e->queue);
 	watches_free(&e->files);
-	watches_free(&e->fds);
+	watches_free(&e->counters);
 	close_fd(e->notify);
-	close_fd(e->queue_fd);
 	close_fd(e->timer);
 	close_fd(e->epoll);
 	free(e);
@@ -119,8 +107,6 @@ int cgfs_event_fd(struct cgfs *c)
 {
 	return c->events->epoll;
 }
-
-/* -- the queue ------------------------------------------------------------------------------- */
 
 void events_init(struct cgfs_event *ev, enum cgfs_event_type type, const struct cgfs_group *g)
 {
@@ -135,34 +121,7 @@ void events_init(struct cgfs_event *ev, enum cgfs_event_type type, const struct 
 
 void events_push(struct cgfs *c, const struct cgfs_event *ev)
 {
-	struct events *e = c->events;
-	struct queued *q = malloc(sizeof(*q));
-	uint64_t one = 1;
-
-	if (!q)
-		return; /* out of memory: nothing better to do than to lose it */
-	q->next = NULL;
-	q->ev = *ev;
-	*e->last = q;
-	e->last = &q->next;
-	(void)!write(e->queue_fd, &one, sizeof(one));
-}
-
-static bool pop(struct events *e, struct cgfs_event *ret)
-{
-	struct queued *q = e->first;
-	uint64_t count;
-
-	if (!q)
-		return false;
-	*ret = q->ev;
-	e->first = q->next;
-	if (!e->first) {
-		e->last = &e->first;
-		(void)!read(e->queue_fd, &count, sizeof(count));
-	}
-	free(q);
-	return true;
+	queue_push(&c->events->queue, ev);
 }
 
 /* -- files and counters ---------------------------------------------------------------------- */
@@ -220,50 +179,37 @@ void events_unwatch(struct cgfs *c, void (*fn)(struct cgfs_group *g), int *wd)
 	*wd = -EBADF;
 }
 
-int events_add_fd(struct cgfs_group *g, int fd, uint32_t poll_events,
-		  void (*fn)(struct cgfs_group *g))
-{
-	struct epoll_event ev = { .events = poll_events, .data.fd = fd };
-	struct events *e = g->c->events;
-	int r = watches_add(&e->fds, fd, g, fn);
-
-	if (r == 0 && epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
-		r = -errno;
-		watches_remove(&e->fds, fd, NULL);
-	}
-	return r;
-}
-
-uint32_t events_fd_poll(int fd, uint32_t poll_events)
-{
-	struct pollfd pfd = { .fd = fd, .events = (short)poll_events };
-
-	return poll(&pfd, 1, 0) == 1 ? (uint32_t)pfd.revents : 0;
-}
-
-void events_drop_fd(struct cgfs *c, int fd)
-{
-	watches_remove(&c->events->fds, fd, NULL);
-	epoll_ctl(c->events->epoll, EPOLL_CTL_DEL, fd, NULL);
-}
-
 int events_add_counter(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), int *ret_fd)
 {
+	struct events *e = g->c->events;
 	auto_fd int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int r = fd < 0 ? -errno : events_add_fd(g, fd, EPOLLIN, fn);
+	int r = fd < 0 ? -errno : watches_add(&e->counters, fd, g, fn);
 
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = poll_add(e, fd);
+	if (r < 0)
+		watches_remove(&e->counters, fd, NULL);
+	else
 		*ret_fd = take_fd(&fd);
 	return r;
+}
+
+uint64_t events_read_counter(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == (ssize_t)sizeof(count) ? count : 0;
 }
 
 void events_drop_counter(struct cgfs *c, int *fd)
 {
 	if (*fd < 0)
 		return;
-	events_drop_fd(c, *fd);
-	close(*fd);
-	*fd = -EBADF;
+	watches_remove(&c->events->counters, *fd, NULL);
+	/* A child that has not called exec yet keeps it open, and would keep it in the set. */
+	epoll_ctl(c->events->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	close(take_fd(fd));
 }
 
 void events_timer(struct cgfs *c, uint64_t delay_us)
@@ -282,9 +228,26 @@ void events_timer(struct cgfs *c, uint64_t delay_us)
 
 /* -- dispatch -------------------------------------------------------------------------------- */
 
-static int read_notify(struct events *e)
+/* Rounds for all that wait for time to pass, or with @missed for a file: its changes were more
+ * than the kernel could keep.  A step may close no handle, so the list holds. */
+static void round_of_all(struct cgfs *c, bool missed)
+{
+	for (struct cgfs_group *g = c->groups, *next; g; g = next) {
+		next = g->next;
+		if (g->removal)
+			removal_step(g);
+		if (g->oom)
+			oom_step(g);
+		if (g->watch)
+			watch_step(g, missed);
+	}
+}
+
+static int read_notify(struct cgfs *c)
 {
 	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	struct events *e = c->events;
+	bool missed = false;
 	ssize_t n;
 
 	while ((n = read(e->notify, buf, sizeof(buf))) > 0) {
@@ -292,10 +255,16 @@ static int read_notify(struct events *e)
 			const struct inotify_event *ie = (const struct inotify_event *)p;
 
 			p += sizeof(*ie) + ie->len;
-			watches_call(&e->files, ie->wd);
+			if (ie->mask & IN_Q_OVERFLOW)
+				missed = true;
+			else
+				watches_call(&e->files, ie->wd);
 		}
 	}
-	return n < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
+	n = n < 0 && errno != EAGAIN && errno != EINTR ? -errno : 0;
+	if (missed)
+		round_of_all(c, true);
+	return (int)n;
 }
 
 static int read_policy(struct cgfs *c, struct cgfs_err *reterr)
@@ -308,44 +277,32 @@ static int read_policy(struct cgfs *c, struct cgfs_err *reterr)
 	return r;
 }
 
-/* Rounds for all that wait for time to pass.  A step may close no handle, so the list holds. */
 static void timer_round(struct cgfs *c)
 {
 	uint64_t count;
 
 	(void)!read(c->events->timer, &count, sizeof(count));
 	c->events->timer_at = 0;
-	for (struct cgfs_group *g = c->groups, *next; g; g = next) {
-		next = g->next;
-		if (g->removal)
-			removal_step(g);
-		if (g->oom)
-			oom_step(g);
-		if (g->watch)
-			watch_step(g);
-	}
+	round_of_all(c, false);
 }
 
-static int ready(struct cgfs *c, int fd, uint32_t what, struct cgfs_err *reterr)
+static int ready(struct cgfs *c, int fd, struct cgfs_err *reterr)
 {
 	struct events *e = c->events;
-	uint64_t count;
 	int r = 0;
 
-	if (fd == e->queue_fd)
+	if (fd == e->queue.fd)
 		return 0;
 	if (fd == e->timer) {
 		timer_round(c);
 	} else if (fd == e->notify) {
-		r = read_notify(e);
+		r = read_notify(c);
 		if (r < 0)
 			cgfs_err_set(reterr, r, "read inotify", NULL, NULL, NULL);
 	} else if (fd == e->policy) {
 		r = read_policy(c, reterr);
 	} else {
-		if (what & EPOLLIN)
-			(void)!read(fd, &count, sizeof(count)); /* an eventfd */
-		watches_call(&e->fds, fd);
+		watches_call(&e->counters, fd); /* who reads it */
 	}
 	return r;
 }
@@ -361,7 +318,7 @@ int events_dispatch(struct cgfs *c, struct cgfs_err *reterr)
 			       ? 0
 			       : cgfs_err_set(reterr, -errno, "epoll_wait", NULL, NULL, NULL);
 	for (int i = 0; i < n; i++) {
-		r = ready(c, evs[i].data.fd, evs[i].events, reterr);
+		r = ready(c, evs[i].data.fd, reterr);
 		if (r < 0 && result == 0)
 			result = r;
 	}
@@ -392,10 +349,10 @@ int cgfs_event_read(struct cgfs *c, struct cgfs_event *ret_event, struct cgfs_er
 {
 	int r;
 
-	if (pop(c->events, ret_event))
+	if (queue_pop(&c->events->queue, ret_event))
 		return 1;
 	r = events_dispatch(c, reterr);
-	if (pop(c->events, ret_event))
+	if (queue_pop(&c->events->queue, ret_event))
 		return 1;
 	return r;
 }

@@ -99,7 +99,10 @@ int cgfs_group_add_pid(struct cgfs_group *g, pid_t pid, struct cgfs_err *reterr)
 {
 	int r = join(g, pid, false, reterr);
 
-	return r < 0 ? cgfs_err_context(reterr, r, "add process %d to \"%.80s\"", pid, g->rel) : 0;
+	if (r < 0)
+		return cgfs_err_context(reterr, r, "add process %d to \"%.80s\"", pid, g->rel);
+	watch_joined(g);
+	return 0;
 }
 
 /* The kernel's word for it is "Operation not supported", which says little. */

@@ -20,11 +20,10 @@
 struct oom_watch {
 	int hierarchy;
 	const char *file;
-	int wd;			/* v2 */
-	int counter;		/* v1: an eventfd */
-	struct door_fd control; /* v1: must stay open while the eventfd is registered */
-	uint64_t kills;		/* reported so far */
-	unsigned int rounds;	/* v1: still to be read again */
+	int wd;		     /* v2 */
+	int counter;	     /* v1: an eventfd */
+	uint64_t kills;	     /* reported so far */
+	unsigned int rounds; /* v1: still to be read again */
 };
 
 static int read_kills(struct cgfs_group *g, uint64_t *ret)
@@ -45,26 +44,27 @@ static int read_kills(struct cgfs_group *g, uint64_t *ret)
 	return 0;
 }
 
-/* Reports what is new; true when there was something. */
-static bool report(struct cgfs_group *g)
+/* Reports what is new. */
+static void report(struct cgfs_group *g)
 {
 	struct cgfs_event ev;
 	uint64_t kills;
 
 	if (read_kills(g, &kills) < 0 || kills <= g->oom->kills)
-		return false;
+		return;
 	events_init(&ev, CGFS_EVENT_OOM_KILL, g);
 	ev.count = kills - g->oom->kills;
 	g->oom->kills = kills;
 	events_push(g->c, &ev);
-	return true;
 }
 
 void oom_step(struct cgfs_group *g)
 {
 	struct oom_watch *o = g->oom;
 
-	if (report(g) || !o->rounds)
+	report(g);
+	/* Also when there was something: one notification may have been for several kills. */
+	if (!o->rounds)
 		return;
 	events_timer(g->c, 1000u << (V1_ROUNDS - o->rounds));
 	o->rounds--;
@@ -72,12 +72,14 @@ void oom_step(struct cgfs_group *g)
 
 static void v1_fired(struct cgfs_group *g)
 {
+	(void)events_read_counter(g->oom->counter);
 	g->oom->rounds = V1_ROUNDS;
 	oom_step(g);
 }
 
 static int v1_register(struct cgfs_group *g)
 {
+	auto_door_fd struct door_fd control = { g->c, -EBADF };
 	struct oom_watch *o = g->oom;
 	char text[32];
 	int r, fd;
@@ -85,13 +87,14 @@ static int v1_register(struct cgfs_group *g)
 	r = group_dir(g, o->hierarchy, &fd, NULL);
 	if (r < 0)
 		return r;
-	o->control.fd = fs_open(g->c, fd, o->file, O_RDONLY);
-	if (o->control.fd < 0)
-		return o->control.fd;
+	/* Needed for the registration only. */
+	control.fd = fs_open(g->c, fd, o->file, O_RDONLY);
+	if (control.fd < 0)
+		return control.fd;
 	r = events_add_counter(g, v1_fired, &o->counter);
 	if (r < 0)
 		return r;
-	snprintf(text, sizeof(text), "%d %d", o->counter, o->control.fd);
+	snprintf(text, sizeof(text), "%d %d", o->counter, control.fd);
 	return fs_write_at(g->c, fd, "cgroup.event_control", text);
 }
 
@@ -109,7 +112,6 @@ int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr)
 		return cgfs_err_set(reterr, -ENOMEM, "watch for OOM kills", NULL, NULL, NULL);
 	g->oom->hierarchy = p->hierarchy;
 	g->oom->wd = g->oom->counter = -EBADF;
-	g->oom->control = (struct door_fd){ c, -EBADF };
 	if (p->version == CGFS_V1) {
 		g->oom->file = "memory.oom_control";
 		r = v1_register(g);
@@ -135,7 +137,6 @@ void oom_unwatch(struct cgfs_group *g)
 		return;
 	events_unwatch(g->c, oom_step, &g->oom->wd);
 	events_drop_counter(g->c, &g->oom->counter);
-	fs_close(g->c, &g->oom->control.fd);
 	free(g->oom);
 	g->oom = NULL;
 }

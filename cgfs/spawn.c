@@ -173,5 +173,7 @@ int cgfs_group_spawn(struct cgfs_group *g, pid_t *ret_pid, int *ret_pidfd, struc
 {
 	int r = spawn(g, ret_pid, ret_pidfd, reterr);
 
+	if (r == 0 && *ret_pid) /* not in the child */
+		watch_joined(g);
 	return r < 0 ? cgfs_err_context(reterr, r, "start a process in \"%.80s\"", g->rel) : 0;
 }

@@ -7,11 +7,16 @@
 #include "core.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
-#include <sys/epoll.h>
+#include <time.h>
 
 /* Between two looks while usage is over a threshold. */
 #define FALL_US 250000
+
+/* The kernel announces a file again at most each 10 ms, so what is told may be over by then.  After
+ * so long nothing is under way any more, nor does a process use time that has left its cgroup. */
+#define SETTLE_US 40000
 
 struct memory_watch {
 	uint64_t high, low; /* high 0: no watch */
@@ -21,14 +26,22 @@ struct memory_watch {
 
 struct pressure_watch {
 	int fd; /* -EBADF: no watch */
+	int wd;
 	uint64_t stall_us, window_us;
+};
+
+struct empty_watch {
+	int wd; /* -EBADF: no watch */
+	bool populated;
+	uint64_t used_us;     /* CPU time that is accounted for by what was told */
+	uint64_t quiet_until; /* changes until then are the end of what was told; monotonic, ns */
+	uint64_t look_at;     /* somebody was there and may be gone: look again then; 0: not */
 };
 
 struct watch_set {
 	struct memory_watch memory;
 	struct pressure_watch pressure[3];
-	int empty_wd;
-	bool populated;
+	struct empty_watch empty;
 };
 
 static struct watch_set *watch_set(struct cgfs_group *g)
@@ -40,10 +53,9 @@ static struct watch_set *watch_set(struct cgfs_group *g)
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return NULL;
-	w->memory.wire.counter = w->memory.wire.wd = w->empty_wd = -EBADF;
-	w->memory.wire.usage = (struct door_fd){ g->c, -EBADF };
+	w->memory.wire.counter = w->memory.wire.wd = w->empty.wd = -EBADF;
 	for (size_t i = 0; i < ARRAY_SIZE(w->pressure); i++)
-		w->pressure[i].fd = -EBADF;
+		w->pressure[i].fd = w->pressure[i].wd = -EBADF;
 	g->watch = w;
 	return w;
 }
@@ -94,11 +106,12 @@ static void memory_fall(struct cgfs_group *g, uint64_t usage)
 static void memory_fired(struct cgfs_group *g)
 {
 	struct memory_watch *m = &g->watch->memory;
+	bool crossed = m->high && threshold_ops(g->c)->crossed(g, &m->wire);
 	uint64_t usage;
 
 	if (!m->high || threshold_ops(g->c)->usage(g, &usage) < 0)
 		return;
-	if (!m->above && threshold_ops(g->c)->crossed(g, &m->wire))
+	if (!m->above && crossed)
 		memory_event(g, usage);
 	if (m->above)
 		memory_fall(g, usage);
@@ -156,26 +169,32 @@ int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t threshold_bytes,
 
 static const char *const pressure_files[] = { "cpu.pressure", "memory.pressure", "io.pressure" };
 
+static void pressure_fired(struct cgfs_group *g);
+
 static void pressure_close(struct cgfs_group *g, struct pressure_watch *p)
 {
-	if (p->fd < 0)
-		return;
-	events_drop_fd(g->c, p->fd);
+	events_unwatch(g->c, pressure_fired, &p->wd);
 	fs_close(g->c, &p->fd);
 }
 
+/*
+ * The kernel hands out a trigger's event once, to whoever polls its descriptor first: in an epoll
+ * set that would be anybody who polls that set.  So only this function does, when inotify has
+ * told that a trigger of the file, perhaps somebody else's, has fired.
+ */
 static void pressure_fired(struct cgfs_group *g)
 {
-	/* Which of the three it was, poll(2) alone can say. */
 	for (size_t i = 0; i < ARRAY_SIZE(pressure_files); i++) {
 		struct pressure_watch *p = &g->watch->pressure[i];
-		uint32_t ready = p->fd < 0 ? 0 : events_fd_poll(p->fd, EPOLLPRI);
+		struct pollfd pfd = { .fd = p->fd, .events = POLLPRI };
 		struct cgfs_event ev;
 
-		if (ready & EPOLLERR) /* the cgroup is gone; it would be ready for ever */
-			pressure_close(g, p);
-		if (!(ready & EPOLLPRI) || (ready & EPOLLERR))
+		if (p->fd < 0 || poll(&pfd, 1, 0) != 1)
 			continue;
+		if (pfd.revents & POLLERR) { /* the cgroup is gone */
+			pressure_close(g, p);
+			continue;
+		}
 		events_init(&ev, CGFS_EVENT_PRESSURE, g);
 		ev.pressure = (enum cgfs_pressure)i;
 		ev.threshold = p->stall_us;
@@ -198,9 +217,9 @@ static int pressure_open(struct cgfs_group *g, enum cgfs_pressure what, const ch
 		return p->fd == -ENOENT ? -EOPNOTSUPP : p->fd;
 	/* The kernel wants the terminating NUL to be counted. */
 	n = g->c->fs->ops->write(g->c->fs->ctx, p->fd, trigger, strlen(trigger) + 1);
-	r = n < 0 ? (int)n : events_add_fd(g, p->fd, EPOLLPRI, pressure_fired);
+	r = n < 0 ? (int)n : events_watch(g, pressure_files[what], pressure_fired, &p->wd);
 	if (r < 0)
-		fs_close(g->c, &p->fd);
+		pressure_close(g, p);
 	return r;
 }
 
@@ -235,46 +254,120 @@ int cgfs_group_watch_pressure(struct cgfs_group *g, enum cgfs_pressure what, boo
 
 /* -- emptiness ------------------------------------------------------------------------------- */
 
-static void empty_look(struct cgfs_group *g)
+static void empty_tell(struct cgfs_group *g)
 {
-	struct watch_set *w = g->watch;
-	bool populated = group_populated(g);
+	struct empty_watch *e = &g->watch->empty;
 	struct cgfs_event ev;
 
-	if (w->populated && !populated && g->state == GROUP_LIVE) {
-		events_init(&ev, CGFS_EVENT_EMPTY, g);
-		events_push(g->c, &ev);
+	e->populated = false;
+	e->look_at = 0;
+	e->used_us = unified_cpu_time(g);
+	e->quiet_until = now_ns(CLOCK_MONOTONIC) + SETTLE_US * 1000;
+	events_init(&ev, CGFS_EVENT_EMPTY, g);
+	events_push(g->c, &ev);
+}
+
+static void empty_look_later(struct empty_watch *e, struct cgfs *c)
+{
+	e->look_at = now_ns(CLOCK_MONOTONIC) + SETTLE_US * 1000;
+	events_timer(c, SETTLE_US);
+}
+
+/* cgroup.events has changed. */
+static void empty_look(struct cgfs_group *g)
+{
+	struct empty_watch *e = &g->watch->empty;
+
+	if (g->state != GROUP_LIVE)
+		return;
+	if (group_populated(g)) {
+		e->populated = true;
+		e->look_at = 0;
+	} else if (e->populated) {
+		empty_tell(g);
+	} else if (now_ns(CLOCK_MONOTONIC) < e->quiet_until) {
+		e->used_us = unified_cpu_time(g);
+	} else if (!e->look_at && unified_cpu_time(g) > e->used_us) {
+		/* Nobody was seen, but somebody has lived here. */
+		empty_look_later(e, g->c);
 	}
-	w->populated = populated;
+}
+
+static void empty_step(struct cgfs_group *g)
+{
+	struct empty_watch *e = &g->watch->empty;
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	if (!e->look_at || g->state != GROUP_LIVE)
+		return;
+	if (now < e->look_at) /* the timer was for somebody else */
+		events_timer(g->c, (e->look_at - now) / 1000 + 1);
+	else if (group_populated(g))
+		empty_look(g);
+	else
+		empty_tell(g);
+}
+
+static void joined(struct cgfs_group *g)
+{
+	struct empty_watch *e = &g->watch->empty;
+
+	if (e->wd < 0)
+		return;
+	e->populated = true;
+	/* It may have ended before, or on the way: then nothing will be announced. */
+	if (!group_populated(g))
+		empty_look_later(e, g->c);
+}
+
+void watch_joined(struct cgfs_group *g)
+{
+	if (g->watch)
+		joined(g);
+	if (g->pod && g->pod->watch)
+		joined(g->pod);
 }
 
 int cgfs_group_watch_empty(struct cgfs_group *g, bool on, struct cgfs_err *reterr)
 {
 	struct watch_set *w = watch_set(g);
+	struct empty_watch *e;
 	int r;
 
 	if (!w)
 		return refuse(g, -ENOMEM, "watch for emptiness", NULL, reterr);
+	e = &w->empty;
 	if (!on) {
-		events_unwatch(g->c, empty_look, &w->empty_wd);
+		events_unwatch(g->c, empty_look, &e->wd);
+		e->look_at = 0;
 		return 0;
 	}
 	if (g->c->unified < 0)
 		return refuse(g, -EOPNOTSUPP, "watch for emptiness", "there is no cgroup2 tree",
 			      reterr);
-	r = events_watch(g, "cgroup.events", empty_look, &w->empty_wd);
+	if (e->wd >= 0)
+		return 0;
+	r = events_watch(g, "cgroup.events", empty_look, &e->wd);
 	if (r < 0)
 		return refuse(g, r, "watch for emptiness", NULL, reterr);
-	w->populated = group_populated(g);
+	e->populated = group_populated(g);
+	e->used_us = unified_cpu_time(g);
+	e->quiet_until = 0;
 	return 0;
 }
 
 /* -- both ------------------------------------------------------------------------------------ */
 
-void watch_step(struct cgfs_group *g)
+void watch_step(struct cgfs_group *g, bool missed)
 {
-	if (g->watch->memory.high)
-		memory_look(g);
+	if (missed) {
+		memory_fired(g);
+		pressure_fired(g);
+		if (g->watch->empty.wd >= 0)
+			empty_look(g);
+	}
+	memory_look(g);
+	empty_step(g);
 }
 
 void watch_free(struct cgfs_group *g)
@@ -287,7 +380,7 @@ void watch_free(struct cgfs_group *g)
 		threshold_ops(g->c)->disarm(g, &w->memory.wire);
 	for (size_t i = 0; i < ARRAY_SIZE(w->pressure); i++)
 		pressure_close(g, &w->pressure[i]);
-	events_unwatch(g->c, empty_look, &w->empty_wd);
+	events_unwatch(g->c, empty_look, &w->empty.wd);
 	free(w);
 	g->watch = NULL;
 }

@@ -83,3 +83,19 @@ const struct keyed_file tree_keyed[] = {
 	{ "cgroup.stat", KEPT_CGROUP_STAT, CGFS_READ_CGROUP },
 	{ NULL, 0, 0 },
 };
+
+uint64_t unified_cpu_time(struct cgfs_group *g)
+{
+	struct cgfs_dir d = { g, g->c->unified, NULL };
+	struct cgfs_line l;
+	char buf[1024];
+	const char *text = buf;
+	ssize_t n = dir_read(&d, "cpu.stat", buf, sizeof(buf), NULL);
+	size_t len = n > 0 ? (size_t)n : 0;
+
+	while (cgfs_parse_line(&text, &len, &l) > 0) {
+		if (l.key_len == 10 && strncmp(l.key, "usage_usec", 10) == 0)
+			return l.value;
+	}
+	return 0;
+}

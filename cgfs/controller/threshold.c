@@ -19,7 +19,7 @@ static int usage_of(struct cgfs_group *g, const char *file, uint64_t *ret)
 {
 	struct cgfs_dir d = { g, g->c->place[CGFS_MEMORY].hierarchy, NULL };
 	char text[32];
-	ssize_t n = dir_read_kept(&d, KEPT_MEMORY_CURRENT, file, text, sizeof(text));
+	ssize_t n = dir_read(&d, file, text, sizeof(text), NULL);
 
 	return n < 0 ? (int)n : cgfs_parse_u64(text, (size_t)n, ret);
 }
@@ -31,48 +31,50 @@ static int v1_usage(struct cgfs_group *g, uint64_t *ret)
 	return usage_of(g, "memory.usage_in_bytes", ret);
 }
 
+static void v1_disarm(struct cgfs_group *g, struct threshold_wire *w)
+{
+	events_drop_counter(g->c, &w->counter);
+}
+
+/*
+ * The kernel tells of each crossing, and late: of a fall perhaps after usage was seen to have
+ * fallen.  So each time it is a new eventfd, whose first count is of a crossing upwards.
+ */
 static int v1_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 		  void (*fn)(struct cgfs_group *g))
 {
 	int hierarchy = g->c->place[CGFS_MEMORY].hierarchy, dir, r;
+	auto_door_fd struct door_fd usage = { g->c, -EBADF };
 	char text[64];
 
-	if (w->counter >= 0) {
-		/* The kernel goes on telling; what it has told so far was of the fall. */
-		(void)!read(w->counter, text, sizeof(uint64_t));
-		return 0;
-	}
+	v1_disarm(g, w);
 	r = group_dir(g, hierarchy, &dir, NULL);
 	if (r < 0)
 		return r;
-	w->usage.fd = fs_open(g->c, dir, "memory.usage_in_bytes", O_RDONLY);
-	if (w->usage.fd < 0)
-		return w->usage.fd;
+	/* Needed for the registration only. */
+	usage.fd = fs_open(g->c, dir, "memory.usage_in_bytes", O_RDONLY);
+	if (usage.fd < 0)
+		return usage.fd;
 	r = events_add_counter(g, fn, &w->counter);
 	if (r < 0)
 		return r;
-	snprintf(text, sizeof(text), "%d %d %" PRIu64, w->counter, w->usage.fd, high);
-	return fs_write_at(g->c, dir, "cgroup.event_control", text);
+	snprintf(text, sizeof(text), "%d %d %" PRIu64, w->counter, usage.fd, high);
+	r = fs_write_at(g->c, dir, "cgroup.event_control", text);
+	if (r < 0)
+		v1_disarm(g, w);
+	return r;
 }
 
-/* The eventfd has no other reason to fire; from below, a crossing is one upwards. */
 static bool v1_crossed(struct cgfs_group *g, const struct threshold_wire *w)
 {
 	(void)g;
-	(void)w;
-	return true;
+	return events_read_counter(w->counter) > 0;
 }
 
 static void v1_fired(struct cgfs_group *g, struct threshold_wire *w)
 {
 	(void)g;
 	(void)w;
-}
-
-static void v1_disarm(struct cgfs_group *g, struct threshold_wire *w)
-{
-	events_drop_counter(g->c, &w->counter);
-	fs_close(g->c, &w->usage.fd);
 }
 
 static const struct threshold_ops v1 = { v1_usage, v1_arm, v1_crossed, v1_fired, v1_disarm };

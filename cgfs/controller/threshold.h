@@ -9,7 +9,6 @@
 
 struct threshold_wire {
 	int counter;			  /* v1: eventfd */
-	struct door_fd usage;		  /* v1: open as long as the eventfd is registered */
 	int wd;				  /* v2: of memory.events */
 	void (*fn)(struct cgfs_group *g); /* v2: whom it calls */
 	bool armed;			  /* v2: memory.high is ours */

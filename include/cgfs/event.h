@@ -25,7 +25,7 @@ enum cgfs_event_type {
 	CGFS_EVENT_OOM_KILL,	     /* the OOM killer ended a process of the group */
 	CGFS_EVENT_DEVICE_DENIED,    /* the device policy refused an open or mknod */
 	CGFS_EVENT_REMOVED,	     /* cgfs_group_remove() is complete; `error` says how it went */
-	CGFS_EVENT_LOST,	     /* `count` events could not be recorded and are missing here */
+	CGFS_EVENT_LOST,	     /* `count` events found no room or memory; they are missing */
 	CGFS_EVENT_MEMORY_THRESHOLD, /* usage went over a line; see cgfs_group_watch_memory() */
 	CGFS_EVENT_PRESSURE,	     /* processes stalled; see cgfs_group_watch_pressure() */
 	CGFS_EVENT_EMPTY,	     /* the last process is gone; see cgfs_group_watch_empty() */
@@ -63,8 +63,10 @@ struct cgfs_event {
  * cgfs_event_fd() - the descriptor to poll
  * @c: borrowed
  *
- * Readable when cgfs_event_read() has something to do.  It belongs to @c: add it to a poll or
- * epoll set, never read or close it.
+ * Readable when cgfs_event_read() has something to do, and until it has done it, however often it
+ * is polled.  It belongs to @c: add it to a poll or epoll set, never read or close it.  One inotify
+ * instance is behind it, whatever the number of groups; v1 needs an eventfd for each container
+ * whose OOM kills are watched, and for each memory threshold.
  *
  * Return: the descriptor.
  */
@@ -76,7 +78,9 @@ CGFS_API int cgfs_event_fd(struct cgfs *c);
  * @ret_event: out; written when 1 is returned
  * @reterr:    may be NULL
  *
- * Never blocks.  Events are delivered in the order in which the library learnt of them.
+ * Never blocks.  Events are delivered in the order in which the library learnt of them.  Nothing
+ * is lost when the kernel had more to tell than it keeps (fs.inotify.max_queued_events): then
+ * everything that is watched is looked at.
  *
  * Context: does the work of pending operations; call it whenever cgfs_event_fd() is readable.
  *
@@ -95,7 +99,9 @@ CGFS_API CGFS_CHECK int cgfs_event_read(struct cgfs *c, struct cgfs_event *ret_e
  * v1: the kernel's own threshold notification.  v2 has none, so memory.high stands in for it:
  * it is set to the threshold, its event is awaited, and what memory.high was before is put
  * back at once; processes that allocate in that moment are slowed down by a little reclaim.
- * While usage stays above, it is looked at four times a second to see it fall.
+ * While usage stays above, it is looked at four times a second to see it fall.  Whoever sets
+ * memory.high meanwhile is not overruled.  Closing the handle ends the watch, and memory.high is
+ * put back then, too; a process that is killed cannot: see docs/kernels.md.
  *
  * Errors:  -EINVAL  the hysteresis is not below the threshold
  *          -ENODEV  no memory controller on this host
@@ -115,10 +121,12 @@ CGFS_API CGFS_CHECK int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t t
  * @window_us: 500000..10000000; a multiple of 2 s without CAP_SYS_RESOURCE
  * @reterr:    may be NULL
  *
- * At most one event for each window.  Works wherever there is a cgroup2 tree.
- * Kernel: Documentation/accounting/psi.rst
+ * At most one event for each window.  Works wherever there is a cgroup2 tree, v1 has nothing of
+ * the kind.  Holds one descriptor for each watch: it is the kernel's trigger.
+ * Kernel: Documentation/accounting/psi.rst; triggers announce themselves through inotify since
+ * 6.5, and in 6.1 as distributions have it.
  *
- * Errors:  -EOPNOTSUPP  no cgroup2 tree, or a kernel without PSI
+ * Errors:  -EOPNOTSUPP  no cgroup2 tree, a kernel without PSI, or not on a kernel at all
  *          other        the kernel's
  *
  * Return: 0, or a negative errno.
@@ -133,9 +141,14 @@ CGFS_API CGFS_CHECK int cgfs_group_watch_pressure(struct cgfs_group *g, enum cgf
  * @on:     false ends the watch
  * @reterr: may be NULL
  *
- * A group that is empty now fires after it has had a process.
+ * A group that is empty now fires after it has had a process: always when the library put it
+ * there (cgfs_group_spawn(), cgfs_group_add_pid(), through the handles that are watched or their
+ * containers'), however short its life.  The kernel announces changes 10 ms apart, so of processes
+ * that others put there the shortest-lived are known by the CPU time they used, and told 40 ms
+ * later; one that comes and goes within 40 ms of an event belongs to that event.
  *
- * Errors:  -EOPNOTSUPP  no cgroup2 tree: v1 has no such event
+ * Errors:  -EOPNOTSUPP  no cgroup2 tree: v1 has no such event (cgroup2_mount of cgfs_open() makes
+ *                       one beside v1)
  *
  * Return: 0, or a negative errno.
  */

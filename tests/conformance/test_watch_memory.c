@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_watch_memory.c - thresholds of memory usage: one event each time that usage goes over,
+ * on v1 by the kernel's own notification, on cgroup2 by way of memory.high.
+ */
+#include "extra.h"
+
+#define LINE  (24 * MIB)
+#define SLACK (4 * MIB)
+
+struct scene {
+	struct cgfs *c;
+	struct cgfs_group *pod, *ctr;
+	pid_t pid;
+	unsigned int held; /* MiB */
+};
+
+static struct scene begin(struct world *w)
+{
+	struct scene s = { .c = world_context(w, WORLD_FILES) };
+
+	world_need(w, CGFS_MEMORY);
+	s.pod = world_pod(w, s.c, "web", NULL);
+	s.ctr = world_container(w, s.pod, s.c, "c1", NULL);
+	s.pid = world_spawn_in(w, s.ctr);
+	return s;
+}
+
+static void hold(struct world *w, struct scene *s, unsigned int mib)
+{
+	for (; s->held < mib; s->held++)
+		CHECK_INT(w->ops->alloc(w, s->pid, MIB), 0);
+	for (; s->held > mib; s->held--)
+		w->ops->release(w, s->pid, MIB);
+}
+
+/* Reads what there is; fails on anything but thresholds. */
+static size_t drain(struct world *w, struct scene *s, struct cgfs_event *ret)
+{
+	struct cgfs_event ev;
+	size_t n = 0;
+	int r;
+
+	w->ops->tick(w);
+	while ((r = cgfs_event_read(s->c, &ev, NULL)) == 1) {
+		CHECK_STR(cgfs_event_name(ev.type), cgfs_event_name(CGFS_EVENT_MEMORY_THRESHOLD));
+		if (ret)
+			*ret = ev;
+		n++;
+	}
+	CHECK_INT(r, 0);
+	return n;
+}
+
+/* Takes a MiB at a time until it is told of; so nobody is held back for long. */
+static void climb(struct world *w, struct scene *s, unsigned int from, unsigned int to,
+		  struct cgfs_event *ret)
+{
+	size_t n = 0;
+
+	hold(w, s, from);
+	CHECK_INT(drain(w, s, NULL), 0);
+	while (n == 0 && s->held < to) {
+		hold(w, s, s->held + 1);
+		n = drain(w, s, ret);
+	}
+	if (n == 0) {
+		world_event(w, s->c, CGFS_EVENT_MEMORY_THRESHOLD, NULL, ret);
+		n = 1;
+	}
+	CHECK_INT(n, 1);
+}
+
+static void check_event(const struct scene *s, const struct cgfs_event *ev, const char *container)
+{
+	CHECK_STR(ev->pod, "web");
+	CHECK_STR(ev->container, container);
+	CHECK_INT(ev->threshold, LINE);
+	/* It may have fallen a little until somebody looked. */
+	CHECK_MSG(ev->value >= LINE / 2 && ev->value <= LINE + 2 * SLACK, "at %llu bytes",
+		  (unsigned long long)ev->value);
+	CHECK(ev->time_ns != 0);
+	(void)s;
+}
+
+/* While usage is above it is looked at four times a second: waits until it is armed again. */
+static void await_armed(struct world *w, struct scene *s, const struct cgfs_group *g)
+{
+	if (!world_v2(w, CGFS_MEMORY)) {
+		/* v1 shows nothing of it; too short a wait only makes the next event late. */
+		for (int i = 0; i < 40; i++) {
+			CHECK_INT(drain(w, s, NULL), 0);
+			world_sleep_ms(10);
+		}
+		return;
+	}
+	for (int i = 0; strcmp(world_cat(w, CGFS_MEMORY, g, "memory.high"), "max") == 0; i++) {
+		CHECK_MSG(i < PATIENCE_MS / 10, "the watch does not begin anew");
+		CHECK_INT(drain(w, s, NULL), 0);
+		world_sleep_ms(10);
+	}
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, "memory.high"), LINE);
+}
+
+static void fires_once_and_again_after_a_fall(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_event ev;
+
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	hold(w, &s, 12);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	climb(w, &s, 12, 40, &ev);
+	check_event(&s, &ev, "c1");
+	/* Higher still: that was said. */
+	hold(w, &s, 44);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	/* Not far enough down, and up again: said, too. */
+	hold(w, &s, 20);
+	world_sleep_ms(300);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	hold(w, &s, 36);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	/* Far enough: from now on it is news again, each time. */
+	for (int i = 0; i < 2; i++) {
+		hold(w, &s, 8);
+		await_armed(w, &s, s.ctr);
+		climb(w, &s, 12, 40, &ev);
+		check_event(&s, &ev, "c1");
+		CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	}
+	/* Nobody was killed over it, and nobody is held back. */
+	CHECK_INT(world_stat(s.ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
+	if (world_v2(w, CGFS_MEMORY))
+		CHECK_STR(world_cat(w, CGFS_MEMORY, s.ctr, "memory.high"), "max");
+	world_runs(w, s.pid);
+}
+
+static void zero_ends_it(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_event ev;
+
+	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err)); /* there is none: no harm */
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
+	if (world_v2(w, CGFS_MEMORY))
+		CHECK_STR(world_cat(w, CGFS_MEMORY, s.ctr, "memory.high"), "max");
+	hold(w, &s, 40);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	/* After one has fired, likewise; and a new one may follow. */
+	hold(w, &s, 8);
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	climb(w, &s, 12, 40, &ev);
+	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
+	hold(w, &s, 8);
+	hold(w, &s, 40);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	hold(w, &s, 8);
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 0, &err));
+	climb(w, &s, 12, 40, &ev);
+	check_event(&s, &ev, "c1");
+}
+
+static void above_already(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_event ev;
+
+	hold(w, &s, 40);
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	world_event(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD, "c1", &ev);
+	CHECK(ev.value >= 36 * MIB);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+}
+
+/* Each container is below the line, together they are over it. */
+static void pod_counts_its_containers(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_group *other = world_container(w, s.pod, s.c, "c2", NULL);
+	pid_t pid = world_spawn_in(w, other);
+	struct cgfs_event ev;
+
+	OK(cgfs_group_watch_memory(s.pod, LINE, 8 * MIB, &err));
+	CHECK_INT(w->ops->alloc(w, pid, 12 * MIB), 0);
+	climb(w, &s, 4, 24, &ev);
+	check_event(&s, &ev, "");
+	CHECK(world_stat(s.ctr, CGFS_STAT_MEMORY_CURRENT) < LINE);
+	hold(w, &s, 0);
+	await_armed(w, &s, s.pod);
+	climb(w, &s, 4, 24, &ev);
+}
+
+/* Pod and container at once, on different lines. */
+static void pod_and_container(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_event ev;
+
+	OK(cgfs_group_watch_memory(s.pod, LINE, 0, &err));
+	OK(cgfs_group_watch_memory(s.ctr, 12 * MIB, 0, &err));
+	hold(w, &s, 4);
+	CHECK_INT(drain(w, &s, NULL), 0);
+	while (s.held < 20 && drain(w, &s, &ev) == 0)
+		hold(w, &s, s.held + 1);
+	CHECK_STR(ev.container, "c1");
+	CHECK_INT(ev.threshold, 12 * MIB);
+	for (size_t n = 0; n == 0; n = drain(w, &s, &ev)) {
+		CHECK(s.held < 40);
+		hold(w, &s, s.held + 1);
+	}
+	check_event(&s, &ev, "");
+}
+
+static void memory_high_is_put_back(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_event ev;
+
+	if (!world_v2(w, CGFS_MEMORY))
+		world_skip(w, "memory is on v1 in this layout: thresholds are the kernel's own");
+	res.set = CGFS_SET_MEMORY_HIGH;
+	res.memory_high_bytes = 256 * MIB;
+	OK(cgfs_group_set(s.ctr, &res, &err));
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), LINE);
+	climb(w, &s, 12, 40, &ev);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 256 * MIB);
+	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 256 * MIB);
+	/* With the handle goes the watch, the group stays. */
+	hold(w, &s, 8);
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	world_close_group(w, s.ctr);
+	OK(cgfs_container_open(s.c, s.pod, "c1", &s.ctr, &err));
+	world_track(w, s.ctr);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 256 * MIB);
+	/* Who changes it meanwhile is not overruled. */
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	res.memory_high_bytes = 128 * MIB;
+	OK(cgfs_group_set(s.ctr, &res, &err));
+	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 128 * MIB);
+	/* A line that the group never reaches, because it has one of its own. */
+	CHECK_HAS(REFUSED(cgfs_group_watch_memory(s.ctr, 160 * MIB, 0, &err), -EBUSY), "c1");
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 128 * MIB);
+}
+
+static void refused(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+
+	if (world_version(w, CGFS_MEMORY) == CGFS_NONE) {
+		REFUSED(cgfs_group_watch_memory(ctr, LINE, 0, &err), -ENODEV);
+		return;
+	}
+	CHECK_HAS(REFUSED(cgfs_group_watch_memory(ctr, LINE, LINE, &err), -EINVAL), "c1");
+	REFUSED(cgfs_group_watch_memory(ctr, LINE, LINE + 1, &err), -EINVAL);
+	if (world_v2(w, CGFS_MEMORY))
+		CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
+}
+
+/* The OOM watch and the threshold wait for the same file. */
+static void threshold_and_oom(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_resources res = extra_memory(40 * MIB);
+	struct cgfs_event ev;
+
+	OK(cgfs_group_set(s.ctr, &res, &err));
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	climb(w, &s, 12, 36, &ev);
+	check_event(&s, &ev, "c1");
+	CHECK_INT(w->ops->alloc(w, s.pid, 64 * MIB), -ENOMEM);
+	world_event(w, s.c, CGFS_EVENT_OOM_KILL, "c1", &ev);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_OOM_KILL), 0);
+	/* One of them ends; the other goes on. */
+	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
+	s.pid = world_spawn_in(w, s.ctr);
+	CHECK_INT(w->ops->alloc(w, s.pid, 64 * MIB), -ENOMEM);
+	world_event(w, s.c, CGFS_EVENT_OOM_KILL, "c1", &ev);
+}
+
+static void destroyed_while_watched(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_event ev;
+
+	OK(cgfs_group_watch_memory(s.pod, LINE, 8 * MIB, &err));
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	hold(w, &s, 12);
+	OK(cgfs_group_remove(s.pod, &err));
+	world_event(w, s.c, CGFS_EVENT_REMOVED, "", &ev);
+	CHECK_INT(ev.error, 0);
+	world_check_groups(w, 0);
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+}
+
+/* By somebody else, behind the library's back. */
+static void removed_by_others_while_watched(struct world *w)
+{
+	struct scene s = begin(w);
+
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	w->ops->exit(w, s.pid);
+	world_gone(w, s.pid);
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		int r = 0;
+
+		for (int i = 0; i < 1000 && world_version(w, ctl) != CGFS_NONE &&
+				w->ops->exists(w, ctl, cgfs_group_path(s.ctr));
+		     i++) {
+			r = w->ops->rmdir(w, ctl, cgfs_group_path(s.ctr));
+			if (r == 0)
+				break;
+			world_sleep_ms(5); /* its process is still on the way out */
+		}
+		CHECK_INT(r, 0);
+	}
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	/* And it does not keep the caller's poll busy for ever. */
+	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+}
+
+const struct world_test watch_memory_tests[] = {
+	{ "watch_memory_fires_once", fires_once_and_again_after_a_fall },
+	{ "watch_memory_zero_ends_it", zero_ends_it },
+	{ "watch_memory_above_already", above_already },
+	{ "watch_memory_pod_counts_its_containers", pod_counts_its_containers },
+	{ "watch_memory_pod_and_container", pod_and_container },
+	{ "watch_memory_high_is_put_back", memory_high_is_put_back },
+	{ "watch_memory_refused", refused },
+	{ "watch_memory_threshold_and_oom", threshold_and_oom },
+	{ "watch_memory_destroyed", destroyed_while_watched },
+	{ "watch_memory_removed_by_others", removed_by_others_while_watched },
+	{ NULL, NULL },
+};
