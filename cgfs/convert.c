@@ -22,6 +22,8 @@
 #include "internal.h"
 
 #include <cgfs/resources.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #define SHARES_MIN 2
 #define SHARES_MAX 262144
@@ -109,6 +111,48 @@ uint64_t cgfs_shares_from_weight(uint64_t weight)
 	return low;
 }
 
+/* Kernel: sched_weight_from_cgroup() of kernel/sched/sched.h, DIV_ROUND_CLOSEST(weight * 1024,
+ * 100): what the scheduler makes of cpu.weight, in the unit of cpu.shares. */
+uint64_t cgfs_shares_of_scheduler(uint64_t weight)
+{
+	return (weight * 1024 + 50) / 100;
+}
+
+/* Kernel: cgroup-v1/memory.rst 2.4, memsw is memory+swap; cgroup-v2.rst memory.swap.max is swap
+ * alone. */
+uint64_t cgfs_swap_alone(uint64_t total, uint64_t memory)
+{
+	if (total == CGFS_MAX)
+		return CGFS_MAX;
+	return total > memory ? total - memory : 0;
+}
+
+bool cgfs_swap_and_memory(uint64_t swap, uint64_t memory, uint64_t *ret_total)
+{
+	uint64_t total = CGFS_MAX;
+
+	if (swap != CGFS_MAX && (memory == CGFS_MAX ||
+				 __builtin_add_overflow(swap, memory, &total) || total > INT64_MAX))
+		return false;
+	*ret_total = total;
+	return true;
+}
+
+/* cgroup-v2.rst cpu.max: "$MAX $PERIOD"; with one number alone the period stays as it is. */
+int cgfs_cpu_max(char *buf, size_t len, uint64_t quota_us, uint64_t period_us)
+{
+	char quota[24] = "max", period[24] = "";
+
+	if (quota_us != CGFS_MAX)
+		snprintf(quota, sizeof(quota), "%" PRIu64, quota_us);
+	if (period_us)
+		snprintf(period, sizeof(period), " %" PRIu64, period_us);
+	return snprintf(buf, len, "%s%s", quota, period);
+}
+
+/* blkio.bfq.weight and io.bfq.weight are 1..1000, 100 by default (bfq-cgroup.c, BFQ_MIN_WEIGHT,
+ * BFQ_WEIGHT_LEGACY_DFL), OCI's scale is that from 10 on; io.weight is 1..10000, 100 by default
+ * (CGROUP_WEIGHT_*).  Through minimum, default and maximum of both, linear between. */
 uint64_t cgfs_io_weight(uint64_t weight)
 {
 	if (weight <= 10)

@@ -7,6 +7,8 @@
  */
 #include "table.h"
 
+#include "../convert.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,22 +248,18 @@ const struct ctl_ops ctl_cpuacct_v1 = {
 static int v2_bandwidth(const struct cgfs_dir *d, const struct cgfs_resources *res,
 			struct cgfs_err *reterr)
 {
-	char text[64], now[64];
+	uint64_t quota = res->cpu_quota_us;
+	char text[64];
 	ssize_t n;
 
-	if (res->set & CGFS_SET_CPU_QUOTA) {
-		if (res->cpu_quota_us == CGFS_MAX)
-			n = snprintf(text, sizeof(text), "max");
-		else
-			n = snprintf(text, sizeof(text), "%" PRIu64, res->cpu_quota_us);
-	} else {
-		n = dir_read(d, "cpu.max", now, sizeof(now), reterr);
+	if (!(res->set & CGFS_SET_CPU_QUOTA)) {
+		n = dir_read(d, "cpu.max", text, sizeof(text), reterr);
 		if (n < 0)
 			return (int)n;
-		n = snprintf(text, sizeof(text), "%.*s", (int)strcspn(now, " \n"), now);
+		quota = text[0] == 'm' ? CGFS_MAX : strtoull(text, NULL, 10);
 	}
-	if (res->set & CGFS_SET_CPU_PERIOD)
-		snprintf(text + n, sizeof(text) - (size_t)n, " %" PRIu64, res->cpu_period_us);
+	cgfs_cpu_max(text, sizeof(text), quota,
+		     res->set & CGFS_SET_CPU_PERIOD ? res->cpu_period_us : 0);
 	return dir_write(d, "cpu.max", text, reterr);
 }
 

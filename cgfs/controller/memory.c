@@ -9,6 +9,8 @@
  */
 #include "table.h"
 
+#include "../convert.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -84,8 +86,8 @@ static void v1_unlimited(struct cgfs_stats *s, enum cgfs_stat stat)
 /* memsw less memory; both were read at different moments, so it may come out below zero. */
 static void v1_swap(struct cgfs_stats *s, enum cgfs_stat swap, uint64_t memory)
 {
-	if (s->available[swap] && s->value[swap] != CGFS_MAX)
-		s->value[swap] = s->value[swap] > memory ? s->value[swap] - memory : 0;
+	if (s->available[swap])
+		s->value[swap] = cgfs_swap_alone(s->value[swap], memory);
 }
 
 /* v1 counts events where they happen and nowhere above: for a pod that is not the whole. */
@@ -201,11 +203,10 @@ const struct ctl_ops ctl_memory_v1 = {
 static int v2_swap(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		   struct cgfs_err *reterr)
 {
-	uint64_t swap = res->memory_swap_bytes;
+	/* cgfs_resources_check() saw that it is not less. */
+	uint64_t swap = cgfs_swap_alone(res->memory_swap_bytes, res->memory_max_bytes);
 	int r;
 
-	if (swap != CGFS_MAX)
-		swap -= res->memory_max_bytes; /* cgfs_resources_check() saw that it fits */
 	r = dir_write_limit(d, "memory.swap.max", swap, "max", reterr);
 	/* No swap accounting: "no limit" is what there is. */
 	return r == -ENOENT && swap == CGFS_MAX ? 0 : r;

@@ -16,6 +16,8 @@
  */
 #include "unified_v1.h"
 
+#include "../convert.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,8 +163,8 @@ static int memory_max(struct unified_plan *p, const struct entry *e, struct cgfs
 				    "cgroup v1 limits memory and swap together, and cannot limit "
 				    "swap beside unlimited memory");
 	if (limited)
-		swap = res->memory_swap_bytes - res->memory_max_bytes;
-	if (limited && __builtin_add_overflow(swap, v, &res->memory_swap_bytes))
+		swap = cgfs_swap_alone(res->memory_swap_bytes, res->memory_max_bytes);
+	if (limited && !cgfs_swap_and_memory(swap, v, &res->memory_swap_bytes))
 		return refuse(e, "memory and swap together are too many bytes", reterr);
 	put(p, e, CGFS_SET_MEMORY_MAX, &res->memory_max_bytes, v);
 	return 0;
@@ -181,7 +183,7 @@ static int memory_swap_max(struct unified_plan *p, const struct entry *e, struct
 		return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", e->u->file, e->u->value,
 				    "cgroup v1 limits memory and swap together, which needs a "
 				    "memory.max");
-	if (v != CGFS_MAX && __builtin_add_overflow(v, res->memory_max_bytes, &v))
+	if (v != CGFS_MAX && !cgfs_swap_and_memory(v, res->memory_max_bytes, &v))
 		return refuse(e, "memory and swap together are too many bytes", reterr);
 	put(p, e, CGFS_SET_MEMORY_SWAP, &res->memory_swap_bytes, v);
 	return 0;
@@ -233,7 +235,7 @@ static int cpu_weight(struct unified_plan *p, const struct entry *e, struct cgfs
 
 	if (!take_only(e->u->value, &v) || v < 1 || v > 10000)
 		return refuse(e, "it must be 1 to 10000", reterr);
-	put_shares(p, e, (v * 1024 + 50) / 100);
+	put_shares(p, e, cgfs_shares_of_scheduler(v));
 	return 0;
 }
 

@@ -83,8 +83,81 @@ static void io_weight_fixed_points_and_order_hold(void **state)
 	assert_int_equal(cgfs_io_weight(1000), 10000);
 	assert_int_equal(cgfs_io_weight(0), 1);
 	assert_int_equal(cgfs_io_weight(UINT64_MAX), 10000);
-	for (uint64_t weight = 11; weight <= 1000; weight++)
-		assert_true(cgfs_io_weight(weight) > cgfs_io_weight(weight - 1));
+	for (uint64_t weight = 11; weight <= 1000; weight++) {
+		uint64_t step = cgfs_io_weight(weight) - cgfs_io_weight(weight - 1);
+
+		/* Two straight lines: 99 steps over 90 weights, 9900 over 900. */
+		if (weight <= 100)
+			assert_true(step == 1 || step == 2);
+		else
+			assert_int_equal(step, 11);
+	}
+}
+
+static void scheduler_shares_known_values_match(void **state)
+{
+	(void)state;
+	assert_int_equal(cgfs_shares_of_scheduler(1), 10);
+	assert_int_equal(cgfs_shares_of_scheduler(100), 1024);
+	assert_int_equal(cgfs_shares_of_scheduler(10000), 102400);
+	/* In range of cpu.shares, and rounded to the nearest. */
+	for (uint64_t weight = 1; weight <= 10000; weight++) {
+		uint64_t shares = cgfs_shares_of_scheduler(weight);
+		int64_t off = (int64_t)(100 * shares) - (int64_t)(1024 * weight);
+
+		assert_true(shares >= 2 && shares <= 262144);
+		assert_true(off >= -50 && off <= 50);
+	}
+}
+
+static void swap_goes_and_comes_back(void **state)
+{
+	static const uint64_t sizes[] = { 0,	 1,	     4095,	    4096,	  1u << 20,
+					  65536, 1ull << 40, INT64_MAX / 2, INT64_MAX - 1 };
+	uint64_t total = 7;
+
+	(void)state;
+	for (size_t m = 0; m < ARRAY_SIZE(sizes); m++) {
+		for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
+			bool fits = sizes[m] + sizes[s] <= INT64_MAX;
+
+			total = 7;
+			assert_int_equal(cgfs_swap_and_memory(sizes[s], sizes[m], &total), fits);
+			if (!fits) {
+				assert_int_equal(total, 7);
+				continue;
+			}
+			assert_int_equal(total, sizes[m] + sizes[s]);
+			assert_int_equal(cgfs_swap_alone(total, sizes[m]), sizes[s]);
+		}
+		assert_true(cgfs_swap_and_memory(CGFS_MAX, sizes[m], &total));
+		assert_true(total == CGFS_MAX);
+		assert_true(cgfs_swap_alone(CGFS_MAX, sizes[m]) == CGFS_MAX);
+	}
+	assert_false(cgfs_swap_and_memory(4096, CGFS_MAX, &total));
+	assert_true(cgfs_swap_and_memory(CGFS_MAX, CGFS_MAX, &total));
+	assert_int_equal(cgfs_swap_alone(4096, 8192), 0);
+}
+
+static void cpu_max_has_quota_and_period(void **state)
+{
+	static const struct {
+		uint64_t quota, period;
+		const char *text;
+	} cases[] = {
+		{ 50000, 0, "50000" },
+		{ 50000, 100000, "50000 100000" },
+		{ CGFS_MAX, 0, "max" },
+		{ CGFS_MAX, 20000, "max 20000" },
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(cgfs_cpu_max(text, sizeof(text), cases[i].quota, cases[i].period),
+				 strlen(cases[i].text));
+		assert_string_equal(text, cases[i].text);
+	}
 }
 
 static const struct tap_test tests[] = {
@@ -92,6 +165,9 @@ static const struct tap_test tests[] = {
 	TAP_TEST(weight_from_shares_out_of_range_is_clamped),
 	TAP_TEST(weight_from_shares_all_values_match_the_formula),
 	TAP_TEST(io_weight_fixed_points_and_order_hold),
+	TAP_TEST(scheduler_shares_known_values_match),
+	TAP_TEST(swap_goes_and_comes_back),
+	TAP_TEST(cpu_max_has_quota_and_period),
 	TAP_TEST(shares_from_weight_every_weight_comes_back),
 };
 
