@@ -18,6 +18,7 @@
 #include "../cgfs/internal.h"
 #include "conn.h"
 
+#define LISTEN_QUEUE	128 /* clients that come at once, before one is accepted */
 #define CONNS_MAX	64
 #define READ_ROOM	4096
 #define OUT_PAUSE	(256u * 1024)	   /* stop reading requests */
@@ -448,7 +449,8 @@ int bridge_listen(struct bridge *b, const char *path, struct cgfs_err *reterr)
 
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mask = umask(0177);
-	r = fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 16) < 0
+	r = fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+			    listen(fd, LISTEN_QUEUE) < 0
 		    ? -errno
 		    : 0;
 	umask(mask);

@@ -41,7 +41,9 @@ struct container *container_lookup(struct agent *a, struct request *rq, const ch
 	struct container *c;
 
 	if (!node) {
-		request_fail_code(rq, HR_SYSTEM_NOT_FOUND);
+		request_fail(rq, HR_SYSTEM_NOT_FOUND,
+			     "HRESULT %#x: there is no container \"%.255s\"", HR_SYSTEM_NOT_FOUND,
+			     id);
 		return NULL;
 	}
 	c = container_of(node, struct container, node);
@@ -338,7 +340,9 @@ void container_create(struct agent *a, struct request *rq, const char *id, const
 		return;
 	}
 	if (table_find(&a->containers, id)) {
-		request_fail_code(rq, HR_SYSTEM_EXISTS);
+		request_fail(rq, HR_SYSTEM_EXISTS,
+			     "HRESULT %#x: create container \"%s\": the id is in use",
+			     HR_SYSTEM_EXISTS, id);
 		return;
 	}
 	hr = oci_place(spec, id, &place, why);

@@ -79,7 +79,9 @@ static void negotiate(struct agent *a, struct request *rq)
 		return;
 	}
 	if (max < PROTOCOL_VERSION || min > PROTOCOL_VERSION) {
-		request_fail_code(rq, HR_UNSUPPORTED_VERSION);
+		request_fail(rq, HR_UNSUPPORTED_VERSION,
+			     "HRESULT %#x: versions %u to %u: this agent speaks version %u",
+			     HR_UNSUPPORTED_VERSION, min, max, PROTOCOL_VERSION);
 		return;
 	}
 	answer =

@@ -114,7 +114,8 @@ static struct process *get_process(struct agent *a, struct request *rq, struct c
 		p = container_process(*ret_c, pid);
 	}
 	if (!p)
-		request_fail_code(rq, HR_NOT_FOUND);
+		request_fail(rq, HR_NOT_FOUND, "HRESULT %#x: there is no process %u in \"%.255s\"",
+			     HR_NOT_FOUND, pid, id);
 	return p;
 }
 
@@ -134,12 +135,13 @@ void message_wait(struct agent *a, struct request *rq)
 		process_wait(p, rq, timeout);
 }
 
-static void answer_hr(struct request *rq, uint32_t hr)
+static void answer_signalled(struct request *rq, uint32_t hr, int sig, const struct process *p)
 {
 	if (hr == HR_OK)
 		request_answer(rq, NULL);
 	else
-		request_fail_code(rq, hr);
+		request_fail(rq, hr, "HRESULT %#x: signal %d to process %d: %s", hr, sig,
+			     (int)p->pid, p->exited ? "it has ended" : "the kernel refuses");
 }
 
 void message_signal(struct agent *a, struct request *rq)
@@ -163,9 +165,10 @@ void message_signal(struct agent *a, struct request *rq)
 	if (sig < 0 || sig > SIGRTMAX)
 		request_fail(rq, HR_INVALID_ARG, "there is no signal %d", sig);
 	else if (c)
-		answer_hr(rq, container_signal(c, p, sig));
+		answer_signalled(rq, container_signal(c, p, sig), sig, p);
 	else
-		answer_hr(rq, !p->exited && kill(p->pid, sig) == 0 ? HR_OK : HR_NOT_FOUND);
+		answer_signalled(rq, !p->exited && kill(p->pid, sig) == 0 ? HR_OK : HR_NOT_FOUND,
+				 sig, p);
 }
 
 void message_resize(struct agent *a, struct request *rq)
@@ -195,7 +198,7 @@ static void shut_down(struct agent *a, struct request *rq, int sig)
 	if (!c)
 		return;
 	hr = container_signal(c, c->init, sig);
-	answer_hr(rq, hr == HR_NOT_FOUND ? HR_SYSTEM_STOPPED : hr);
+	answer_signalled(rq, hr == HR_NOT_FOUND ? HR_SYSTEM_STOPPED : hr, sig, c->init);
 }
 
 void message_shutdown_graceful(struct agent *a, struct request *rq)
