@@ -36,6 +36,18 @@ static bool is_bpffs(const char *path)
 	return statfs(path, &st) == 0 && (uint32_t)st.f_type == BPFFS_MAGIC;
 }
 
+/* Would it be in one when it is made?  Asked before, so that nothing is left where it would not. */
+static bool leads_into_bpffs(const char *path)
+{
+	char there[CGFS_BPF_PATH];
+	char *slash;
+
+	snprintf(there, sizeof(there), "%s", path);
+	while (access(there, F_OK) < 0 && (slash = strrchr(there, '/')) && slash != there)
+		*slash = '\0';
+	return is_bpffs(there);
+}
+
 static bool below_bpffs(const char *path)
 {
 	return strncmp(path, BPFFS "/", strlen(BPFFS "/")) == 0;
@@ -103,6 +115,9 @@ int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr)
 		if (r < 0)
 			return r;
 	}
+	if (!leads_into_bpffs(b->pin_dir))
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "pin to", b->pin_dir, NULL,
+				    "it is not in a bpffs; use a directory below " BPFFS);
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
 		cgfs_bpf_path(b, directories[i], path);
 		path[strlen(path) - !directories[i][0]] = '\0';
@@ -110,10 +125,6 @@ int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr)
 		if (r < 0)
 			return r;
 	}
-	if (!is_bpffs(b->pin_dir))
-		return cgfs_err_set(reterr, -EOPNOTSUPP, "pin to", b->pin_dir, NULL,
-				    "it is not in a bpffs; use a directory below " BPFFS);
-
 	b->pin_fd = open(b->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (b->pin_fd < 0 || fstat(b->pin_fd, &st) < 0)
 		return cgfs_err_set(reterr, -errno, "open", b->pin_dir, NULL, NULL);

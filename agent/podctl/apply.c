@@ -56,24 +56,33 @@ static int read_input(const char *file, char **ret, size_t *ret_len, struct cgfs
 	return 0;
 }
 
-/* "/a/b/c" -> "/a/b" and "c"; "/c" -> "" and "c".  The library checks both. */
+/* "/a/b/c", "a/b/c" and "/a//b/c/" -> "/a/b" and "c"; "/c" -> "" and "c".  The library checks
+ * both; they share @ret_root's memory. */
 static int split_path(const char *path, char **ret_root, const char **ret_id,
 		      struct cgfs_err *reterr)
 {
-	const char *slash = strrchr(path, '/');
-	char *root;
+	auto_free char *whole = malloc(strlen(path) + 2);
+	char *end = whole, *slash;
 	int r;
 
-	if (path[0] != '/')
-		return cgfs_err_set(reterr, -EINVAL, "cgroup", NULL, path,
-				    "must be a path such as /pods/web, as below each hierarchy");
+	if (!whole)
+		return doc_no_memory(reterr);
+	*end++ = '/';
+	for (; *path; path++) {
+		if (*path != '/' || end[-1] != '/')
+			*end++ = *path;
+	}
+	end -= end[-1] == '/';
+	*end = '\0';
+	if (end == whole)
+		return cgfs_err_set(reterr, -EINVAL, "cgroup", NULL, "/",
+				    "the top of each hierarchy is the whole machine");
+	slash = strrchr(whole, '/');
+	*slash = '\0';
 	r = cgfs_id_check(slash + 1, reterr);
 	if (r < 0)
-		return cgfs_err_context(reterr, r, "cgroup \"%.200s\"", path);
-	root = strndup(path, (size_t)(slash - path));
-	if (!root)
-		return doc_no_memory(reterr);
-	*ret_root = root;
+		return cgfs_err_context(reterr, r, "cgroup \"%.200s/%.100s\"", whole, slash + 1);
+	*ret_root = take_ptr(whole);
 	*ret_id = slash + 1;
 	return 0;
 }

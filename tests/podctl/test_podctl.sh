@@ -348,11 +348,30 @@ t_apply_refuses_whole() {
 	clean
 }
 
+t_apply_leaves_what_was_there() {
+	as_root
+	local there
+	there=$(sed -n 's/^[^ ]* \([^ ]*\) cgroup2* .*\bpids\b.*/\1/p' /proc/mounts | head -n 1)
+	[ -n "$there" ] || there=$(sed -n 's/^[^ ]* \([^ ]*\) cgroup2 .*/\1/p' /proc/mounts | head -n 1)
+	echo '{"pids":{"limit":7}}' > "$tmp/good.json"
+	echo '{"pids":{"limit":7},"unified":{"pids.max":"nonsense"}}' > "$tmp/bad.json"
+	# Somebody's cgroup, in one hierarchy only, and a cgroup in it that fails.
+	mkdir "$there$root"
+	expect 1 a "$tmp/good.json" "$root"; says "in use"; one_line
+	expect 1 a "$tmp/bad.json" "$root/x"; says "unified.pids.max"; one_line
+	[ "$(leftovers)" = "$there$root" ] || wrong "left: $(leftovers)"
+	# Limits work in it.  A path that begins at nothing, or has more slashes, is the same path.
+	json 0 .cgroup "$root/x" a "$tmp/good.json" "${root#/}//x/"
+	[ "$(cat "$there$root/x/pids.max")" = 7 ] || wrong "no limit"
+	expect 0 a --remove "$root/x"
+	clean
+}
+
 t_apply_wrong_usage() {
 	expect 2 p apply; says "is missing"; one_line
 	expect 2 p apply x.json; says "CGROUP is missing"; one_line
-	expect 2 p apply x.json relative; says "must be a path"
-	expect 2 p apply x.json /a/; says "id"
+	expect 2 p apply x.json //; says "whole machine"
+	expect 2 p apply x.json ''; says "whole machine"
 	expect 2 p apply x.json /a/cgroup.procs; says "control file"
 	expect 2 p apply --remove x.json /a; says "takes one CGROUP"
 	expect 2 p apply --root /r x.json /a; says "whole path"
