@@ -281,7 +281,8 @@ static char *put_number(char *at, int32_t number)
 	return at + sizeof(digits) - n;
 }
 
-/* By hand: a pod on v1 has a dozen of them, and formatted output is a twentieth of making the pod. */
+/* By hand: a pod on v1 has a dozen of them, and formatted output is a twentieth of making the pod.
+ */
 void cgfs_device_format(const struct cgfs_device_rule *rule, char *buf, size_t len)
 {
 	bool type_ok = rule->type == CGFS_DEVICE_ALL || rule->type == CGFS_DEVICE_BLOCK ||

@@ -10,6 +10,7 @@
 
 #include <cgfs/base.h>
 #include <cgfs/capability.h>
+#include <cgfs/cpuset.h>
 #include <cgfs/delegate.h>
 #include <cgfs/device.h>
 #include <cgfs/event.h>

@@ -193,6 +193,23 @@ CGFS_API CGFS_CHECK int cgfs_stats_all(struct cgfs *c, unsigned int what,
 						 const struct cgfs_stats *stats),
 				       void *arg, struct cgfs_err *reterr);
 
+/**
+ * cgfs_group_reset_peak() - let memory.peak and memory.swap.peak begin anew, at what is in use now
+ * @g:      borrowed
+ * @reterr: may be NULL
+ *
+ * v1 memory.max_usage_in_bytes and memory.memsw.max_usage_in_bytes, for whoever reads them.  v2
+ * memory.peak and memory.swap.peak, for figures read through this handle alone.
+ *
+ * Errors:  -EOPNOTSUPP  cgroup2 before Linux 6.12
+ *          -ENODEV      no memory controller on this host, or the group is gone
+ * Context: does not wait
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_reset_peak(struct cgfs_group *g, struct cgfs_err *reterr);
+
 /* What one block device has done for a group. */
 struct cgfs_io_stat {
 	uint32_t major, minor;

@@ -135,7 +135,7 @@ extern const struct world_test layout_tests[], pod_tests[], root_tests[], memory
 extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
 	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];
 extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[], spawn_tests[],
-	storm_tests[], controllers_tests[];
+	storm_tests[], controllers_tests[], readback_tests[];
 extern const struct world_test delegate_tests[], resize_tests[], lists_tests[];
 
 /* Ends the test. */
