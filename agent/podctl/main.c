@@ -112,6 +112,10 @@ static int dispatch(struct args *a, int argc, char **argv)
 		usage_verb(v);
 		return EXIT_OK;
 	}
+	if (r == 0 && a->version) {
+		printf("podctl %s\n", cgfs_version());
+		return EXIT_OK;
+	}
 	if (r == 0)
 		r = check(a, &err);
 	if (r == 0)

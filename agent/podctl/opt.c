@@ -146,7 +146,7 @@ int opt_parse(const struct verb *v, struct args *a, int argc, char **argv, struc
 	argv[n] = NULL;
 	a->argc = n;
 
-	if (a->help)
+	if (a->help || a->version)
 		return 0;
 	if (n < v->min)
 		return cgfs_err_set(reterr, -EINVAL, NULL, NULL, NULL, "%s is missing",

@@ -10,7 +10,7 @@
 
 static const struct opt options[] = {
 	{ "pod", 0, "POD", opt_string, offsetof(struct args, pod),
-	  "the pod; made when there is none, and then removed at the end" },
+	  "the pod; made when there is none, and removed with the last run" },
 	{ "name", 'n', "CONTAINER", opt_string, offsetof(struct args, name),
 	  "the container's name (default: run-PID)" },
 	{ "rootfs", 0, "DIR", opt_string, offsetof(struct args, rootfs),

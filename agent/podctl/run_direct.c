@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #define REMOVE_TIMEOUT_MS 10000
 
@@ -40,6 +41,27 @@ static int signals_take(struct run *run, struct cgfs_err *reterr)
 	return run->sigfd < 0 ? cgfs_err_set(reterr, -errno, "signalfd", NULL, NULL, NULL) : 0;
 }
 
+/* A pod that a run made goes with the last run in it, whichever that is: it carries a mark, which
+ * is an attribute of its directory and no file.  Without the privilege for the first name the
+ * second may do; without either the maker alone removes it. */
+static const char *const marks[] = { "trusted.cgfs.run", "user.cgfs.run" };
+
+static bool pod_mark(const struct run *run, bool set)
+{
+	const struct cgfs_mounts *m = cgfs_mounts(run->d.c);
+	char path[512];
+
+	for (size_t i = 0; i < m->n * ARRAY_SIZE(marks); i++) {
+		const char *name = marks[i % ARRAY_SIZE(marks)];
+
+		snprintf(path, sizeof(path), "%s%s", m->mount[i / ARRAY_SIZE(marks)].path,
+			 cgfs_group_path(run->pod));
+		if (set ? setxattr(path, name, "", 0, 0) == 0 : getxattr(path, name, NULL, 0) >= 0)
+			return true;
+	}
+	return false;
+}
+
 static int make(struct run *run, struct cgfs_err *reterr)
 {
 	struct cgfs_resources of_pod = CGFS_RESOURCES_INIT, own = run->a->limits.res;
@@ -57,6 +79,8 @@ static int make(struct run *run, struct cgfs_err *reterr)
 	if (r == -ENOENT) {
 		r = cgfs_pod_create(run->d.c, a->pod, &of_pod, &run->pod, reterr);
 		run->made_pod = r == 0;
+		if (r == 0 && !a->keep && !a->detach)
+			(void)pod_mark(run, true);
 	} else if (r < 0) {
 		r = cgfs_pod_open(run->d.c, a->pod, &run->pod, reterr);
 	}
@@ -196,7 +220,8 @@ static int unmake(struct run *run, struct cgfs_err *reterr)
 	if (r == 0 && run->ctr)
 		r = cgfs_group_destroy(run->ctr, REMOVE_TIMEOUT_MS, reterr);
 	/* Somebody may have put a container of his own into the pod meanwhile. */
-	if (r == 0 && run->made_pod && cgfs_container_list(run->pod, count_one, NULL, NULL) == 0) {
+	if (r == 0 && run->pod && (run->made_pod || pod_mark(run, false)) &&
+	    cgfs_container_list(run->pod, count_one, NULL, NULL) == 0) {
 		r = cgfs_group_destroy(run->pod, REMOVE_TIMEOUT_MS, reterr);
 		if (r == 0)
 			r = direct_tidy(run->a, &run->d, reterr);

@@ -36,7 +36,9 @@ t_man_page_and_completion_know_each_option() {
 }
 
 t_version() {
+	expect 0 p run --version; local of_run=$out
 	expect 0 p --version
+	[ "$out" = "$of_run" ] || wrong "run --version: $of_run"
 	[[ $out =~ ^podctl\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || wrong "$out"
 }
 
@@ -263,6 +265,24 @@ t_run_in_a_pod_leaves_the_pod() {
 	expect 0 d run --pod t --keep --name k -- true
 	json 0 '.pods[0].containers[0].state' empty d ls --json
 	expect 0 d rm --all
+	clean
+}
+
+# The pod is nobody's: whichever run is the last removes it.
+t_runs_in_one_pod_take_it_along() {
+	as_root
+	mkfifo "$tmp/in1" "$tmp/in2"
+	d run --pod t --name a -- cat < "$tmp/in1" > /dev/null & local first=$!
+	exec 7> "$tmp/in1"
+	until d ls --json | grep -q '"id": "a"'; do sleep 0.02; done
+	d run --pod t --name b -- cat < "$tmp/in2" > /dev/null & local second=$!
+	exec 8> "$tmp/in2"
+	until d ls --json | grep -q '"id": "b"'; do sleep 0.02; done
+	exec 7>&-
+	wait $first || wrong "the first run: $?"
+	d ls --json | grep -q '"id": "b"' || wrong "the maker took the pod from the other"
+	exec 8>&-
+	wait $second || wrong "the second run: $?"
 	clean
 }
 
