@@ -103,6 +103,9 @@ CGFS_API CGFS_CHECK int cgfs_event_read(struct cgfs *c, struct cgfs_event *ret_e
  * memory.high meanwhile is not overruled.  Closing the handle ends the watch, and memory.high is
  * put back then, too; a process that is killed cannot: see docs/kernels.md.
  *
+ * A new watch takes the place of the one before; after an error other than -EINVAL and -ENODEV
+ * there is none.
+ *
  * Errors:  -EINVAL  the hysteresis is not below the threshold
  *          -ENODEV  no memory controller on this host
  *          -EBUSY   v2: the group has a memory.high of its own at or below the threshold

@@ -8,15 +8,21 @@
 #include "extra.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STORM_MAX 10000
 #define BATCH	  20
 #define PODS	  4
+
+/* Small, for the sake of emulated processors. */
+#define LIMIT (2 * MIB)
+#define MEAL  (6 * MIB)
 
 static size_t storm_size(void)
 {
@@ -31,15 +37,16 @@ static size_t storm_size(void)
 static int eat(void *arg)
 {
 	const int *go = arg;
-	char *p = mmap(NULL, 16 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, MEAL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char byte;
 
 	alarm(110);
 	close(go[1]);
-	if (p == MAP_FAILED || read(go[0], &byte, 1) != 0)
+	/* Locked as it is touched: swap would only put it off. */
+	if (p == MAP_FAILED || mlock2(p, MEAL, MLOCK_ONFAULT) < 0 || read(go[0], &byte, 1) != 0)
 		return 3;
 	for (size_t round = 0; round < 2; round++) {
-		for (size_t at = 0; at < 16 * MIB; at += 4096)
+		for (size_t at = 0; at < MEAL; at += 4096)
 			p[at] = 1;
 	}
 	return 4; /* it should not have got here */
@@ -55,7 +62,7 @@ struct storm {
 
 static void start(struct storm *s, size_t first, const int *go)
 {
-	struct cgfs_resources res = extra_memory(4 * MIB);
+	struct cgfs_resources res = extra_memory(LIMIT);
 
 	for (size_t i = 0; i < BATCH; i++) {
 		char id[16];
@@ -83,7 +90,7 @@ static void finish(struct storm *s)
 				  "the process of %s ended with %d", cgfs_group_path(s->ctr[i]),
 				  status);
 		} else {
-			CHECK_INT(s->w->ops->alloc(s->w, s->pid[i], 16 * MIB), -ENOMEM);
+			CHECK_INT(s->w->ops->alloc(s->w, s->pid[i], MEAL), -ENOMEM);
 		}
 		OK(cgfs_group_destroy(s->ctr[i], PATIENCE_MS, &err));
 		cgfs_group_close(s->ctr[i]);
@@ -137,6 +144,66 @@ static void storm(struct world *w, enum world_policy policy)
 	world_check_groups(w, PODS);
 }
 
+static uint64_t since(uint64_t ns)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - ns;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* The victim is dead and not reaped yet, and its event is there: no waiting.  When the event came
+ * is only told. */
+static void before_the_victim_is_reaped(struct world *w)
+{
+	struct cgfs *c = extra_context(w, WORLD_POLICY);
+	struct cgfs_resources res = extra_memory(LIMIT);
+	struct cgfs_group *ctr;
+	uint64_t event_us[BATCH], dead_us[BATCH];
+
+	world_need(w, CGFS_MEMORY);
+	if (w->policy_missing[0])
+		world_skip(w, "no policy: %s", w->policy_missing);
+	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", &res);
+	for (size_t i = 0; i < BATCH; i++) {
+		struct pollfd p = { .fd = cgfs_event_fd(c), .events = POLLIN };
+		struct cgfs_event ev;
+		siginfo_t info;
+		uint64_t heard, dead;
+		int go[2];
+		pid_t pid;
+
+		CHECK(pipe2(go, O_CLOEXEC) == 0);
+		pid = extra_spawn(ctr, eat, go);
+		close(go[0]);
+		close(go[1]);
+		CHECK_INT(poll(&p, 1, PATIENCE_MS), 1);
+		heard = since(0);
+		CHECK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0);
+		dead = since(0);
+		CHECK_INT(cgfs_event_read(c, &ev, NULL), 1);
+		CHECK_INT(ev.type, CGFS_EVENT_OOM_KILL);
+		if (!ev.pid)
+			world_skip(w, "this kernel does not allow kill attribution");
+		CHECK_INT(ev.pid, pid);
+		event_us[i] = heard > ev.time_ns ? (heard - ev.time_ns) / 1000 : 0;
+		dead_us[i] = (dead - ev.time_ns) / 1000;
+		extra_wait(pid);
+	}
+	qsort(event_us, BATCH, sizeof(event_us[0]), by_size);
+	qsort(dead_us, BATCH, sizeof(dead_us[0]), by_size);
+	world_note(w, "OOM event %llu us after the kill, victim dead after %llu us (medians of %d)",
+		   (unsigned long long)event_us[BATCH / 2], (unsigned long long)dead_us[BATCH / 2],
+		   BATCH);
+}
+
 static void by_policy(struct world *w)
 {
 	storm(w, WORLD_POLICY);
@@ -150,5 +217,6 @@ static void by_control_files(struct world *w)
 const struct world_test storm_tests[] = {
 	{ "storm_by_policy", by_policy },
 	{ "storm_by_control_files", by_control_files },
+	{ "storm_event_before_the_victim_is_reaped", before_the_victim_is_reaped },
 	{ NULL, NULL },
 };
