@@ -55,6 +55,18 @@ empty "strings are compared with streq()" "$(grep -v 'cgfs/internal.h$' <<< "$co
 empty "nothing is left for later" "$(grep -v 'check-tree' <<< "$text" |
 	xargs grep -nwE 'TODO|FIXME|XXX')"
 
+empty "every table of conformance tests is in the runner's list" "$(
+	sed -n 's/^const struct world_test \([a-z_0-9]*\)\[\].*/\1/p' tests/conformance/test_*.c |
+		while IFS= read -r table; do
+			grep -qw "$table" tests/conformance/main.c || echo "$table"
+		done)"
+empty "every test function is in a table" "$(
+	for f in tests/conformance/test_*.c; do
+		sed -n 's/^static void \([a-z_0-9]*\)(struct world \*w)$/\1/p' "$f" |
+			while IFS= read -r name; do
+				[ "$(grep -cw "$name" "$f")" -gt 1 ] || echo "$f: $name"
+			done
+	done)"
 empty "links in the documents lead somewhere" "$(
 	for f in *.md docs/*.md; do
 		[ -e "$f" ] || continue
