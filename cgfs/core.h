@@ -60,6 +60,9 @@ struct cgfs {
 	bool rootless;		   /* this process may not write at the top of the hierarchies */
 	uint32_t denied;	   /* controllers that are on this host, but not for this process */
 	struct cgfs_group *groups; /* all handles */
+	/* Those with descriptors, in the order of their last use; see descriptors.c. */
+	struct cgfs_group *newest, *oldest;
+	size_t n_kept, max_kept; /* descriptors that groups keep */
 	void (*written)(void *user, const struct cgfs_written *w);
 	void *written_user;
 	struct asked asked;
@@ -72,6 +75,8 @@ struct cgfs_group {
 	struct cgfs *c;
 	struct cgfs_group *pod; /* holds a reference; NULL for pods and standalone containers */
 	struct cgfs_group *next, **prev; /* in c->groups */
+	struct cgfs_group *newer, *older;
+	uint64_t pinned; /* of kept: those that may not be given up, 1 << slot */
 	unsigned int refs;
 	bool is_pod;
 	enum group_state state;
@@ -79,6 +84,7 @@ struct cgfs_group {
 	const char *rel;	/* "web/c1", inside path */
 	const char *id;		/* "c1", inside path */
 	int dir[HIERARCHY_MAX]; /* opened on first need; -EBADF until then */
+	uint64_t *inode; /* of directories that were given up, by hierarchy; NULL: none was */
 	uint64_t cgroup_id;
 	bool subtree;			/* controllers are enabled for children (cgroup2) */
 	int *kept;			/* descriptors of statistics files, see KEPT_* */
@@ -113,6 +119,19 @@ static inline void cgfs_cleanup_door_fd(struct door_fd *d)
 	fs_close(d->c, &d->fd);
 }
 #define auto_door_fd __attribute__((cleanup(cgfs_cleanup_door_fd)))
+
+/* -- descriptors that stay open (descriptors.c) ------------------------------------------- */
+
+size_t descriptors_max(void);
+/* Closes some, of the group that was used longest ago; false: there is none that can be. */
+bool descriptors_give_up(struct cgfs *c);
+/* One that the group keeps, in g->dir or g->kept. */
+int group_open_fd(struct cgfs_group *g, int dirfd, const char *name, int flags);
+void group_close_fd(struct cgfs_group *g, int *fd);
+void group_close_all(struct cgfs_group *g);
+void group_used(struct cgfs_group *g);
+/* Is the directory the one that was given up?  True when none was. */
+bool group_is_same(struct cgfs_group *g, int hierarchy, int fd);
 
 /* -- one directory of one group (io.c) ---------------------------------------------------- */
 

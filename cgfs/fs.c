@@ -180,7 +180,7 @@ int fs_open(struct cgfs *c, int dirfd, const char *name, int flags)
 
 	do
 		r = c->fs->ops->open(c->fs->ctx, dirfd, name, flags);
-	while (r == -EINTR);
+	while (r == -EINTR || ((r == -EMFILE || r == -ENFILE) && descriptors_give_up(c)));
 	return r;
 }
 

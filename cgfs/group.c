@@ -42,19 +42,15 @@ static struct cgfs_group *group_new(struct cgfs *c, struct cgfs_group *pod, cons
 
 static void group_free(struct cgfs_group *g)
 {
-	struct cgfs *c = g->c;
-
 	oom_unwatch(g);
 	watch_free(g);
 	removal_free(g);
-	for (int i = 0; i < c->n; i++)
-		fs_close(c, &g->dir[i]);
-	for (int i = 0; g->kept && i < KEPT_COUNT; i++)
-		fs_close(c, &g->kept[i]);
+	group_close_all(g);
 	*g->prev = g->next;
 	if (g->next)
 		g->next->prev = g->prev;
 	free(g->kept);
+	free(g->inode);
 	free(g->rules);
 	free(g->path);
 	free(g);
@@ -169,7 +165,7 @@ static void unmake(struct cgfs_group *g, uint32_t made)
 		(void)!c->policy->ops->remove(c->policy->ctx, &p, NULL);
 	}
 	for (int i = 0; i < c->n; i++) {
-		fs_close(c, &g->dir[i]);
+		group_close_fd(g, &g->dir[i]);
 		if (made & (1u << i))
 			(void)!c->fs->ops->rmdir(c->fs->ctx, c->hierarchy[i].root_fd, g->rel);
 	}

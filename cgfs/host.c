@@ -206,6 +206,7 @@ int cgfs_open(const struct cgfs_open_opts *user, struct cgfs **ret, struct cgfs_
 	if (!c)
 		return cgfs_err_set(reterr, -ENOMEM, "open context", NULL, NULL, NULL);
 	c->fs = opts.fs ? opts.fs : cgfs_fs_kernel();
+	c->max_kept = descriptors_max();
 	c->root = strdup(opts.root);
 	c->written = opts.written;
 	c->written_user = opts.written_user;

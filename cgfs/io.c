@@ -45,13 +45,19 @@ int group_dir(struct cgfs_group *g, int hierarchy, int *ret_fd, struct cgfs_err 
 	struct cgfs_dir d = { g, hierarchy, NULL };
 	int fd;
 
-	if (g->dir[hierarchy] < 0) {
+	if (g->dir[hierarchy] >= 0) {
+		group_used(g);
+	} else {
 		if (g->state == GROUP_REMOVED)
 			return dir_error(&d, -ENOENT, "open", NULL, NULL, reterr);
-		fd = fs_open(g->c, g->c->hierarchy[hierarchy].root_fd, g->rel,
-			     O_RDONLY | O_DIRECTORY);
+		fd = group_open_fd(g, g->c->hierarchy[hierarchy].root_fd, g->rel,
+				   O_RDONLY | O_DIRECTORY);
 		if (fd < 0)
 			return dir_error(&d, fd, "open", NULL, NULL, reterr);
+		if (!group_is_same(g, hierarchy, fd)) {
+			group_close_fd(g, &fd);
+			return dir_error(&d, -ENOENT, "find again", NULL, NULL, reterr);
+		}
 		g->dir[hierarchy] = fd;
 	}
 	*ret_fd = g->dir[hierarchy];
@@ -69,7 +75,14 @@ static int start(const struct cgfs_dir *d, const char *file, char *buf, size_t l
 	int fd = d->g->dir[d->hierarchy];
 	size_t rel, n;
 
+	if (fd < 0 && d->g->inode && d->g->inode[d->hierarchy]) {
+		int r = group_dir(d->g, d->hierarchy, &fd, NULL);
+
+		if (r < 0)
+			return r;
+	}
 	if (fd >= 0) {
+		group_used(d->g);
 		*ret_name = file;
 		return fd;
 	}
@@ -240,7 +253,7 @@ ssize_t dir_read_kept(const struct cgfs_dir *d, int slot, const char *file, char
 		r = group_dir(g, d->hierarchy, &fd, NULL);
 		if (r < 0)
 			return r == -ENOENT ? -ENODEV : r; /* the group, not the file */
-		r = fs_open(g->c, fd, file, O_RDONLY);
+		r = group_open_fd(g, fd, file, O_RDONLY);
 		if (r == -ENOENT && !dir_alive(d))
 			return -ENODEV;
 		if (r < 0 && r != -ENOENT)
@@ -249,6 +262,7 @@ ssize_t dir_read_kept(const struct cgfs_dir *d, int slot, const char *file, char
 	}
 	if (g->kept[slot] < 0)
 		return g->kept[slot];
+	group_used(g);
 	return fs_pread(g->c, g->kept[slot], buf, len);
 }
 

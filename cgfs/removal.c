@@ -192,6 +192,13 @@ static void finish(struct cgfs_group *g, int error)
 		events_push(g->c, &ev);
 }
 
+/* Where to begin looking for handles of what is below: each of them holds a reference, and
+ * without any the list of all, which may be long, is not looked through. */
+static struct cgfs_group *first_below(const struct cgfs_group *g)
+{
+	return g->refs > 1 ? g->c->groups : NULL;
+}
+
 static void gone(struct cgfs_group *g)
 {
 	struct cgfs *c = g->c;
@@ -204,10 +211,9 @@ static void gone(struct cgfs_group *g)
 	}
 	oom_unwatch(g);
 	watch_free(g);
-	for (int i = 0; i < c->n; i++)
-		fs_close(c, &g->dir[i]);
+	group_close_all(g);
 	/* Handles of what was below it are as dead as this one. */
-	for (struct cgfs_group *o = c->groups; o; o = o->next) {
+	for (struct cgfs_group *o = first_below(g); o; o = o->next) {
 		if (o->pod != g || o->removal)
 			continue;
 		o->state = GROUP_REMOVED;
@@ -220,8 +226,10 @@ static void gone(struct cgfs_group *g)
 /* Kills that were counted between the last event and now, here and in what goes with it. */
 static void last_kills(struct cgfs_group *g)
 {
-	for (struct cgfs_group *o = g->c->groups; o; o = o->next) {
-		if ((o == g || o->pod == g) && o->oom)
+	if (g->oom)
+		oom_step(g);
+	for (struct cgfs_group *o = first_below(g); o; o = o->next) {
+		if (o->pod == g && o->oom)
 			oom_step(o);
 	}
 }

@@ -319,13 +319,12 @@ int cgfs_root_set(struct cgfs *c, const struct cgfs_resources *res, struct cgfs_
 	if (r == -ENOENT || r == -ENODEV) {
 		/* Somebody removed the empty pods root under us: make it again, once. */
 		root_forget(c);
-		for (int i = 0; i < c->n; i++)
-			fs_close(c, &root.dir[i]);
+		group_close_all(&root);
 		r = root_ensure(c, reterr);
 		if (r == 0)
 			r = set(&root, res, reterr);
 	}
-	for (int i = 0; i < c->n; i++)
-		fs_close(c, &root.dir[i]);
+	group_close_all(&root);
+	free(root.inode);
 	return r < 0 ? cgfs_err_context(reterr, r, "update pods root %s", c->root) : 0;
 }

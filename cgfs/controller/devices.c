@@ -215,9 +215,13 @@ static int policy_apply(struct cgfs_group *g, const struct cgfs_device_rule *rul
 {
 	const struct cgfs_policy *policy = g->c->policy;
 	struct cgfs_policy_group target;
+	int fd, r;
 
 	if (!policy || !g->cgroup_id)
 		return 0;
+	r = group_dir(g, g->c->unified, &fd, reterr);
+	if (r < 0)
+		return r;
 	group_policy(g, &target);
 	if (fresh || !rules)
 		return policy->ops->add(policy->ctx, &target, rules, n, reterr);

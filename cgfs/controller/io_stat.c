@@ -132,8 +132,8 @@ static int totals(const struct cgfs_dir *d, struct cgfs_stats *s,
 	struct io_list l = { .sum = &sum };
 	int r = read(d, &l, reterr);
 
-	/* kept: is the file there at all? */
-	if (r < 0 || d->g->kept[KEPT_IO_STAT] < 0)
+	/* kept: is the file there at all?  It may have been given up already, and was there. */
+	if (r < 0 || d->g->kept[KEPT_IO_STAT] == -ENOENT)
 		return r;
 	ctl_stat_set(s, CGFS_STAT_IO_READ, sum.read_bytes);
 	ctl_stat_set(s, CGFS_STAT_IO_WRITE, sum.write_bytes);

@@ -21,10 +21,9 @@ static const struct {
 static int reset_kept(const struct cgfs_dir *d, enum kept slot, const char *file)
 {
 	struct cgfs *c = d->g->c;
-	struct door_fd fd = { c, -EBADF };
 	char text[32];
 	ssize_t n;
-	int dir, r;
+	int dir, fd, r;
 
 	/* So that there is a place. */
 	n = dir_read_kept(d, (int)slot, file, text, sizeof(text));
@@ -33,18 +32,19 @@ static int reset_kept(const struct cgfs_dir *d, enum kept slot, const char *file
 	r = group_dir(d->g, d->hierarchy, &dir, NULL);
 	if (r < 0)
 		return r;
-	fd.fd = fs_open(c, dir, file, O_RDWR);
-	if (fd.fd < 0)
-		return fd.fd;
+	fd = group_open_fd(d->g, dir, file, O_RDWR);
+	if (fd < 0)
+		return fd;
 	do
-		n = c->fs->ops->write(c->fs->ctx, fd.fd, "reset", strlen("reset"));
+		n = c->fs->ops->write(c->fs->ctx, fd, "reset", strlen("reset"));
 	while (n == -EINTR);
 	if (n < 0) {
-		fs_close(c, &fd.fd);
+		group_close_fd(d->g, &fd);
 		return (int)n;
 	}
-	fs_close(c, &d->g->kept[slot]);
-	d->g->kept[slot] = fd.fd;
+	group_close_fd(d->g, &d->g->kept[slot]);
+	d->g->kept[slot] = fd;
+	d->g->pinned |= 1ull << slot; /* what it counts goes with it */
 	return 0;
 }
 

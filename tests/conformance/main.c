@@ -59,7 +59,7 @@ static const struct world_test *const suites[] = {
 	selftest_kill_tests, selftest_memory_tests,
 	selftest_pids_tests, watch_tests,
 	watch_memory_tests,  storm_tests,
-	controllers_tests,
+	descriptors_tests,   controllers_tests,
 };
 
 struct entry {

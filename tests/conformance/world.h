@@ -136,7 +136,7 @@ extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
 	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];
 extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[], spawn_tests[],
 	storm_tests[], controllers_tests[], readback_tests[];
-extern const struct world_test delegate_tests[], resize_tests[], lists_tests[];
+extern const struct world_test delegate_tests[], resize_tests[], lists_tests[], descriptors_tests[];
 
 /* Ends the test. */
 void world_fail(const char *file, int line, const char *fmt, ...)

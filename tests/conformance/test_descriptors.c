@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_descriptors.c - more groups than descriptors: what is kept open is given up and comes back,
+ * and leads to the same directory or nowhere.
+ */
+#include "extra.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define PODS   24
+#define LITTLE 96 /* a pod with all figures keeps 20 to 40 */
+
+/* Each test is a process of its own: nothing has to be put back. */
+static void limit_descriptors(rlim_t n)
+{
+	struct rlimit limit;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = n;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+static struct cgfs_resources pids(unsigned int i)
+{
+	return extra_pids_max(100 + i);
+}
+
+static void make_pods(struct world *w, struct cgfs *c, struct cgfs_group *pod[PODS])
+{
+	world_need(w, CGFS_PIDS);
+	for (unsigned int i = 0; i < PODS; i++) {
+		struct cgfs_resources res = pids(i);
+		char id[16];
+
+		snprintf(id, sizeof(id), "p%u", i);
+		pod[i] = world_pod(w, c, id, &res);
+	}
+}
+
+/* How many are open of what the library opens through its door. */
+static size_t kept(struct world *w)
+{
+	return world_fake(w) ? fake_open_files(world_fake(w)) : world_fds();
+}
+
+static void fewer_than_groups(struct world *w)
+{
+	struct cgfs_group *pod[PODS];
+	struct cgfs *c;
+
+	limit_descriptors(LITTLE);
+	c = world_context(w, WORLD_FILES);
+	make_pods(w, c, pod);
+	for (unsigned int round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < PODS; i++) {
+			struct cgfs_stats s;
+
+			OK(cgfs_group_stats(pod[i], CGFS_READ_ALL, &s, &err));
+			CHECK_INT(s.value[CGFS_STAT_PIDS_MAX], 100 + i + round);
+			CHECK(kept(w) <= LITTLE);
+		}
+		for (unsigned int i = 0; i < PODS; i++) {
+			struct cgfs_resources res = pids(i + round + 1);
+
+			OK(cgfs_group_set(pod[i], &res, &err));
+			CHECK_INT(world_cat_number(w, CGFS_PIDS, pod[i], "pids.max"),
+				  101 + i + round);
+		}
+	}
+	world_check_groups(w, PODS);
+}
+
+/* The directory that a handle stood for is gone, and another one has its name. */
+static void replaced(struct world *w)
+{
+	struct cgfs_resources res = pids(0);
+	struct cgfs_group *pod[PODS];
+	struct cgfs_stats s;
+	struct cgfs *c;
+	char before[32], path[128];
+
+	limit_descriptors(LITTLE);
+	c = world_context(w, WORLD_FILES);
+	make_pods(w, c, pod);
+	for (unsigned int i = 0; i < PODS; i++)
+		OK(cgfs_group_stats(pod[i], CGFS_READ_ALL, &s, &err));
+	snprintf(path, sizeof(path), "%s", cgfs_group_path(pod[0]));
+	CHECK_INT(w->ops->rmdir(w, CGFS_PIDS, path), 0);
+	CHECK_INT(w->ops->mkdir(w, CGFS_PIDS, path), 0);
+	snprintf(before, sizeof(before), "%s", world_cat(w, CGFS_PIDS, pod[0], "pids.max"));
+	REFUSED(cgfs_group_stats(pod[0], CGFS_READ_PIDS, &s, &err), -ENODEV);
+	REFUSED(cgfs_group_set(pod[0], &res, &err), -ENOENT);
+	CHECK_STR(world_cat(w, CGFS_PIDS, pod[0], "pids.max"), before);
+}
+
+/* The program has taken every descriptor there is. */
+static void none_left(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *pod[PODS];
+	struct cgfs_resources res = pids(7);
+	struct cgfs_stats s;
+	int taken[64], n = 0, fd;
+
+	make_pods(w, c, pod);
+	for (unsigned int i = 0; i < 3; i++)
+		OK(cgfs_group_stats(pod[i], CGFS_READ_ALL, &s, &err));
+	if (world_fake(w)) {
+		fake_fail(world_fake(w), FAKE_OPEN, 1, -EMFILE);
+	} else {
+		limit_descriptors(world_fds() + 20);
+		while (n < 64 && (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+			taken[n++] = fd;
+		CHECK_INT(errno, EMFILE);
+	}
+	OK(cgfs_group_set(pod[3], &res, &err));
+	OK(cgfs_group_stats(pod[4], CGFS_READ_ALL, &s, &err));
+	CHECK_INT(s.value[CGFS_STAT_PIDS_MAX], 104);
+	if (world_fake(w))
+		fake_fail(world_fake(w), 0, 0, 0);
+	while (n)
+		close(taken[--n]);
+	CHECK_INT(world_cat_number(w, CGFS_PIDS, pod[3], "pids.max"), 107);
+}
+
+const struct world_test descriptors_tests[] = {
+	{ "descriptors_fewer_than_groups_need", fewer_than_groups },
+	{ "descriptors_given_up_lead_to_the_same_directory_only", replaced },
+	{ "descriptors_none_left_for_the_program_are_given_up", none_left },
+	{ NULL, NULL },
+};
