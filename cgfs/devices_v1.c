@@ -192,9 +192,9 @@ static int check_hole(const struct compiler *c, const struct cell *wide, const u
 				    "cannot express that",
 				    wide_text);
 	return cgfs_err_set(c->reterr, -EOPNOTSUPP, "device rule", NULL, text,
-			    "rule %u cuts a hole into rule %u (\"%s\"); cgroup v1's devices "
-			    "controller cannot express that",
-			    narrow[b], wide->last[b], wide_text);
+			    "devices[%u] cuts a hole into devices[%u] (\"%s\"); cgroup v1's "
+			    "devices controller cannot express that",
+			    narrow[b] - 1, wide->last[b] - 1, wide_text);
 }
 
 static int emit(struct compiler *c, enum cgfs_device_type type, int32_t major, int32_t minor,
@@ -369,7 +369,7 @@ int cgfs_devices_v1_compile(const struct cgfs_device_rule *rules, size_t n,
 		int r = cgfs_device_rule_check(&rules[i], reterr);
 
 		if (r < 0)
-			return cgfs_err_context(reterr, r, "rule %zu", i + 1);
+			return cgfs_err_context(reterr, r, "devices[%zu]", i);
 	}
 	return compile(rules, n, false, ret, reterr);
 }

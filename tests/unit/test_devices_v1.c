@@ -91,16 +91,17 @@ static void holed(const struct cgfs_device_rule *list, size_t n, const char *nar
 static void devices_v1_wild_allow_deny_one_is_refused_by_name(void **state)
 {
 	(void)state;
-	HOLED("deny c 10:229 rwm", "rule 3 cuts a hole into rule 2 (\"c *:* rwm\")", rule("deny a"),
-	      rule("c *:* rwm"), rule("deny c 10:229 rwm"));
-	HOLED("deny c 10:* w", "rule 1", rule("c *:* rw"), rule("deny c 10:* w"));
-	HOLED("deny c *:5 w", "rule 1", rule("c 10:* rw"), rule("deny c *:5 w"));
-	HOLED("deny c 10:* r", "rule 1 (\"c *:5 rw\")", rule("c *:5 rw"), rule("deny c 10:* r"));
-	HOLED("deny c 10:5 r", "rule 1", rule("c *:5 rw"), rule("deny c 10:5 r"));
-	HOLED("deny c 10:229 rwm", "rule 2", rule("b *:* rwm"), rule("c *:* rwm"),
+	HOLED("deny c 10:229 rwm", "devices[2] cuts a hole into devices[1] (\"c *:* rwm\")",
+	      rule("deny a"), rule("c *:* rwm"), rule("deny c 10:229 rwm"));
+	HOLED("deny c 10:* w", "devices[0]", rule("c *:* rw"), rule("deny c 10:* w"));
+	HOLED("deny c *:5 w", "devices[0]", rule("c 10:* rw"), rule("deny c *:5 w"));
+	HOLED("deny c 10:* r", "devices[0] (\"c *:5 rw\")", rule("c *:5 rw"),
+	      rule("deny c 10:* r"));
+	HOLED("deny c 10:5 r", "devices[0]", rule("c *:5 rw"), rule("deny c 10:5 r"));
+	HOLED("deny c 10:229 rwm", "devices[1]", rule("b *:* rwm"), rule("c *:* rwm"),
 	      rule("deny c 10:229 rwm"));
-	HOLED("c 10:229 r", "rule 2", rule("a"), rule("deny c 10:* r"), rule("c 10:229 r"));
-	HOLED("c *:5 r", "rule 2", rule("a"), rule("deny c 10:* r"), rule("c *:5 r"));
+	HOLED("c 10:229 r", "devices[1]", rule("a"), rule("deny c 10:* r"), rule("c 10:229 r"));
+	HOLED("c *:5 r", "devices[1]", rule("a"), rule("deny c 10:* r"), rule("c *:5 r"));
 }
 
 static void devices_v1_bad_rules_are_refused_by_number(void **state)
@@ -112,7 +113,7 @@ static void devices_v1_bad_rules_are_refused_by_number(void **state)
 	(void)state;
 	list[1].major = -5;
 	assert_int_equal(cgfs_devices_v1_compile(list, 2, &set, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "rule 2"));
+	assert_non_null(strstr(err.text, "devices[1]"));
 	assert_non_null(strstr(err.text, "c -5:5 rwm"));
 	list[1].major = 4096;
 	assert_int_equal(cgfs_devices_v1_compile(list, 2, &set, NULL), -EINVAL);
