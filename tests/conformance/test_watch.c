@@ -214,26 +214,31 @@ static void poll_from_outside(struct cgfs *c)
 static void cpu_pressure_is_told(struct world *w)
 {
 	struct cgfs *c = extra_context(w, WORLD_FILES);
-	struct cgfs_group *ctr, *calm;
+	struct cgfs_group *pod, *ctr, *calm;
 	struct cgfs_event ev;
 
 	need_pressure(w);
-	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
-	calm = world_container(w, cgfs_group_pod(ctr), c, "calm", NULL);
+	pod = world_pod(w, c, "web", NULL);
+	ctr = world_container(w, pod, c, "c1", NULL);
+	calm = world_container(w, pod, c, "calm", NULL);
 	OK(cgfs_group_watch_pressure(ctr, CGFS_PRESSURE_CPU, false, 100000, 2000000, &err));
 	OK(cgfs_group_watch_pressure(calm, CGFS_PRESSURE_CPU, false, 100000, 2000000, &err));
+	OK(cgfs_group_watch_pressure(pod, CGFS_PRESSURE_CPU, false, 150000, 2000000, &err));
 	OK(cgfs_group_watch_pressure(ctr, CGFS_PRESSURE_IO, true, 2000000, 2000000, &err));
 	extra_spawn(ctr, extra_spin, NULL);
 	extra_spawn(ctr, extra_spin, NULL);
 	/* The kernel hands out a trigger's event once: it must not go to a caller who only polls.
 	 */
 	poll_from_outside(c);
-	world_event(w, c, CGFS_EVENT_PRESSURE, NULL, &ev);
+	world_event(w, c, CGFS_EVENT_PRESSURE, "c1", &ev);
 	CHECK_STR(ev.pod, "web");
-	CHECK_STR(ev.container, "c1");
 	CHECK_INT(ev.pressure, CGFS_PRESSURE_CPU);
 	CHECK_INT(ev.threshold, 100000);
 	CHECK_INT(ev.value, 2000000);
+	world_event(w, c, CGFS_EVENT_PRESSURE, "", &ev);
+	CHECK_STR(ev.pod, "web");
+	CHECK_INT(ev.threshold, 150000);
+	OK(cgfs_group_watch_pressure(pod, CGFS_PRESSURE_CPU, false, 0, 0, &err));
 	/* Another line in its place, then none. */
 	OK(cgfs_group_watch_pressure(ctr, CGFS_PRESSURE_CPU, false, 200000, 2000000, &err));
 	world_event(w, c, CGFS_EVENT_PRESSURE, "c1", &ev);
