@@ -354,15 +354,17 @@ static size_t descriptors_of_a_pod(struct world *w)
 /* The default limit is 128 instances for a user (containerd#11652). */
 static void many_pods_one_inotify(struct world *w)
 {
-	struct cgfs *c = extra_context(w, WORLD_FILES);
 	static struct cgfs_group *pod[PODS], *ctr[PODS];
 	struct rlimit lim = { 16384, 16384 };
 	struct cgfs_event ev;
 	bool told[PODS] = { false };
 	size_t fds = 0;
+	struct cgfs *c;
 
-	need_unified(w);
+	/* Before the library looks: no directory has to be given up. */
 	CHECK(setrlimit(RLIMIT_NOFILE, &lim) == 0);
+	c = extra_context(w, WORLD_FILES);
+	need_unified(w);
 	for (int i = 0; i < PODS; i++) {
 		char id[16];
 
