@@ -266,7 +266,8 @@ void memory_first_pod(struct agent *a);
 /* --- properties.c --------------------------------------------------------------------------- */
 
 /* The value of LCOWMetrics as text; NULL: no memory. */
-char *properties_metrics(const struct cgfs_stats *s);
+char *properties_metrics(const struct cgfs_stats *s, const struct cgfs_hugetlb_stat *huge,
+			 size_t n_huge);
 /* GetProperties. */
 void properties_get(struct agent *a, struct request *rq);
 

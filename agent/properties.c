@@ -156,9 +156,32 @@ static void put_memory(struct out *o, const struct cgfs_stats *s)
 	end(o);
 }
 
-static void put_metrics(struct out *o, const struct cgfs_stats *s)
+static void put_huge(struct out *o, const struct cgfs_hugetlb_stat *huge, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct cgfs_hugetlb_stat *h = &huge[i];
+
+		put(o, i ? ",{" : "\"hugetlb\":[{");
+		o->comma = false;
+		number(o, "usage", h->current_bytes);
+		number(o, "max", h->max_bytes);
+		number(o, "failcnt", h->failed);
+		if (o->comma)
+			put(o, ",");
+		put(o, "\"pagesize\":\"");
+		put(o, h->page_size);
+		put(o, "\"}");
+	}
+	if (n > 0)
+		put(o, "]");
+	o->comma = n > 0;
+}
+
+static void put_metrics(struct out *o, const struct cgfs_stats *s,
+			const struct cgfs_hugetlb_stat *huge, size_t n_huge)
 {
 	put(o, "{");
+	put_huge(o, huge, n_huge);
 	begin(o, "pids");
 	number(o, "current", value(s, CGFS_STAT_PIDS_CURRENT));
 	number(o, "limit", value(s, CGFS_STAT_PIDS_MAX));
@@ -176,11 +199,12 @@ static void put_metrics(struct out *o, const struct cgfs_stats *s)
 	put(o, "}");
 }
 
-char *properties_metrics(const struct cgfs_stats *s)
+char *properties_metrics(const struct cgfs_stats *s, const struct cgfs_hugetlb_stat *huge,
+			 size_t n_huge)
 {
 	struct out o = { .len = 0 };
 
-	put_metrics(&o, s);
+	put_metrics(&o, s, huge, n_huge);
 	return strdup(o.text);
 }
 
@@ -208,8 +232,10 @@ static char *process_list(struct container *c, struct cgfs_err *err)
 static void answer(struct container *c, struct request *rq, bool want_list, bool want_stats)
 {
 	auto_free char *list = NULL, *metrics = NULL, *text = NULL;
+	auto_free struct cgfs_hugetlb_stat *huge = NULL;
 	struct cgfs_err err = { 0 };
 	struct cgfs_stats stats;
+	size_t n_huge = 0;
 	int r = 0;
 
 	if (want_list) {
@@ -218,7 +244,10 @@ static void answer(struct container *c, struct request *rq, bool want_list, bool
 	}
 	if (r == 0 && want_stats) {
 		r = cgfs_group_stats(c->group, CGFS_READ_ALL, &stats, &err);
-		metrics = r < 0 ? NULL : properties_metrics(&stats);
+		/* -ENODEV: a host without the controller, whose list is empty. */
+		if (r == 0 && cgfs_group_hugetlb(c->group, &huge, &n_huge, NULL) < 0)
+			n_huge = 0;
+		metrics = r < 0 ? NULL : properties_metrics(&stats, huge, n_huge);
 	}
 	if (r == 0 &&
 	    asprintf(&text, "{%s%s%s%s}", list ? list : "", list && *list && metrics ? "," : "",

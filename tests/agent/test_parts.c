@@ -303,6 +303,10 @@ static void what_cannot_be_run_is_named(void **state)
 static void metrics_are_v1_figures(void **state)
 {
 	struct cgfs_stats s = { 0 };
+	const struct cgfs_hugetlb_stat huge[] = {
+		{ .page_size = "2MB", .max_bytes = CGFS_MAX },
+		{ .page_size = "1GB", .current_bytes = 1 << 30, .max_bytes = 5, .failed = 3 },
+	};
 	auto_free char *text = NULL;
 	static const struct {
 		enum cgfs_stat stat;
@@ -319,11 +323,15 @@ static void metrics_are_v1_figures(void **state)
 		s.value[set[i].stat] = set[i].value;
 		s.available[set[i].stat] = true;
 	}
-	text = properties_metrics(&s);
+	text = properties_metrics(&s, huge, ARRAY_SIZE(huge));
 	/* Nanoseconds; swap includes memory; no limit stays no limit; zero is left out. */
 	assert_non_null(strstr(text, "\"cpu\":{\"usage\":{\"total\":3000},\"throttling\":{}}"));
 	assert_non_null(strstr(text, "\"swap\":{\"limit\":18446744073709551615,\"usage\":107}"));
 	assert_non_null(strstr(text, "\"rss\":60,"));
+	assert_non_null(strstr(text,
+			       "{\"hugetlb\":[{\"max\":18446744073709551615,\"pagesize\":\"2MB\"},"
+			       "{\"usage\":1073741824,\"max\":5,\"failcnt\":3,"
+			       "\"pagesize\":\"1GB\"}],\"pids\":{}"));
 	assert_non_null(strstr(text, "\"total_rss\":60,"));
 	assert_non_null(strstr(text, "\"memory_oom_control\":{\"oom_kill\":2}"));
 	assert_non_null(strstr(text, "\"pids\":{}"));
@@ -340,7 +348,7 @@ static void metrics_fit_with_the_largest_figures(void **state)
 		s.value[i] = CGFS_MAX;
 		s.available[i] = true;
 	}
-	text = properties_metrics(&s);
+	text = properties_metrics(&s, NULL, 0);
 	j = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
 	assert_non_null(j);
 	json_decref(j);
