@@ -156,6 +156,8 @@ ssize_t dir_read(const struct cgfs_dir *d, const char *file, char *buf, size_t l
 		 struct cgfs_err *reterr);
 /* Is the directory still there?  Tells a file that the kernel lacks from a group that is gone. */
 bool dir_alive(const struct cgfs_dir *d);
+/* Is there such a file, to write to? */
+bool dir_has(const struct cgfs_dir *d, const char *file);
 int dir_error(const struct cgfs_dir *d, int code, const char *op, const char *file,
 	      const char *value, struct cgfs_err *reterr);
 /* Same as dir_read through a descriptor that stays open; -ENOENT when there is no such file
@@ -212,6 +214,13 @@ static inline void asked_end(struct cgfs *c)
 }
 
 /* -- resources (resources.c) --------------------------------------------------------------- */
+
+/* Permissions among the bits of cgfs_resources.set. */
+#define SET_PERMISSIONS (CGFS_SET_ALLOW_OOM_KILL | CGFS_SET_NEAREST)
+
+/* What is in force now (applied.c). */
+int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
+		 struct cgfs_err *reterr);
 
 /* Can this host take all of @res?  No I/O. */
 int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr);

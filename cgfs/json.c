@@ -144,6 +144,10 @@ static void put_event(FILE *f, const struct cgfs_event *e)
 	case CGFS_EVENT_REMOVED:
 		fprintf(f, ",\"error\":%d,\"message\":", e->error);
 		put_string(f, e->message);
+		if (e->count == CGFS_MAX)
+			fputs(",\"dying_descendants\":null", f);
+		else
+			fprintf(f, ",\"dying_descendants\":%" PRIu64, e->count);
 		break;
 	case CGFS_EVENT_LOST:
 		fprintf(f, ",\"count\":%" PRIu64, e->count);

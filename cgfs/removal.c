@@ -22,8 +22,10 @@ struct removal {
 	uint64_t delay_us, give_up_at;
 	char left[256]; /* what refused last */
 	bool done;
-	bool quiet; /* cgfs_group_destroy() returns the result instead of an event */
+	bool quiet;   /* cgfs_group_destroy() returns the result instead of an event */
+	bool reclaim; /* still to be done, once nobody is left */
 	int error;
+	char note[128]; /* what went wrong on the way to a success */
 };
 
 void removal_free(struct cgfs_group *g)
@@ -175,15 +177,48 @@ int group_rmdir(struct cgfs_group *g, char *left, size_t len)
 /* -- the steps ----------------------------------------------------------------------------------
  */
 
+/* Removed cgroups that something still holds on to, page cache most often. */
+static uint64_t dying_beside(struct cgfs_group *g)
+{
+	struct cgfs_stats s;
+	int r;
+
+	if (g->c->unified < 0)
+		return CGFS_MAX;
+	r = g->pod ? cgfs_group_stats(g->pod, CGFS_READ_CGROUP, &s, NULL)
+		   : cgfs_root_stats(g->c, CGFS_READ_CGROUP, &s, NULL);
+
+	return r == 0 && s.available[CGFS_STAT_DYING_DESCENDANTS]
+		       ? s.value[CGFS_STAT_DYING_DESCENDANTS]
+		       : CGFS_MAX;
+}
+
+/* A removal does not fail for it: what is not taken back goes when others need it. */
+static void reclaim_first(struct cgfs_group *g)
+{
+	struct removal *rm = g->removal;
+	struct cgfs_err err;
+	int r;
+
+	if (!rm->reclaim)
+		return;
+	rm->reclaim = false;
+	r = cgfs_group_reclaim(g, CGFS_MAX, NULL, &err);
+	if (r < 0 && r != -ENODEV && r != -ENOENT)
+		snprintf(rm->note, sizeof(rm->note), "%.127s", err.text);
+}
+
 static void finish(struct cgfs_group *g, int error)
 {
 	struct removal *rm = g->removal;
 	struct cgfs_event ev;
 
-	events_init(&ev, CGFS_EVENT_REMOVED, g);
-	ev.error = error;
-	if (error)
-		snprintf(ev.message, sizeof(ev.message), "%s", rm->left);
+	if (!rm->quiet) {
+		events_init(&ev, CGFS_EVENT_REMOVED, g);
+		ev.error = error;
+		ev.count = dying_beside(g);
+		snprintf(ev.message, sizeof(ev.message), "%s", error ? rm->left : rm->note);
+	}
 	rm->done = true;
 	rm->error = error;
 	events_unwatch(g->c, removal_step, &rm->wd);
@@ -244,6 +279,7 @@ static void step(struct cgfs_group *g, bool populated)
 		r = -EBUSY;
 	} else {
 		last_kills(g);
+		reclaim_first(g);
 		r = group_rmdir(g, rm->left, sizeof(rm->left));
 		if (r == 0) {
 			gone(g);
@@ -287,11 +323,26 @@ static bool gone_at_once(struct cgfs_group *g)
 	return true;
 }
 
-static int begin(struct cgfs_group *g, bool quiet, struct cgfs_err *reterr)
+static int check_opts(struct cgfs_group *g, const struct cgfs_remove_opts *opts,
+		      struct cgfs_err *reterr)
+{
+	if (opts && opts->sz != sizeof(*opts))
+		return cgfs_err_set(reterr, -EINVAL, "remove", NULL, g->rel, "opts->sz is not set");
+	if (opts && opts->reclaim && g->state == GROUP_LIVE && !ctl_can_reclaim(g))
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "remove", NULL, g->rel,
+				    "this kernel cannot be told to reclaim memory");
+	return 0;
+}
+
+static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, bool quiet,
+		 struct cgfs_err *reterr)
 {
 	struct cgfs *c = g->c;
 	bool populated;
-	int r;
+	int r = check_opts(g, opts, reterr);
+
+	if (r < 0)
+		return r;
 
 	if (g->removal && (!g->removal->done || g->removal->error == 0))
 		return cgfs_err_set(reterr, -EALREADY, "remove", NULL, g->rel,
@@ -305,11 +356,12 @@ static int begin(struct cgfs_group *g, bool quiet, struct cgfs_err *reterr)
 		return cgfs_err_set(reterr, -ENOMEM, "remove", NULL, g->rel, NULL);
 	g->removal->wd = -EBADF;
 	g->removal->quiet = quiet;
+	g->removal->reclaim = opts && opts->reclaim;
 	g->removal->delay_us = RETRY_FIRST_US;
 	g->removal->give_up_at = now_ns(CLOCK_MONOTONIC) + GIVE_UP_NS;
 
 	/* Most groups are empty by the time they are deleted: nothing to kill or to watch. */
-	if (gone_at_once(g))
+	if (!g->removal->reclaim && gone_at_once(g))
 		return 0;
 	populated = group_populated(g);
 	if (populated) {
@@ -327,17 +379,29 @@ static int begin(struct cgfs_group *g, bool quiet, struct cgfs_err *reterr)
 	return 0;
 }
 
+int cgfs_group_remove_with(struct cgfs_group *g, const struct cgfs_remove_opts *opts,
+			   struct cgfs_err *reterr)
+{
+	return begin(g, opts, false, reterr);
+}
+
 int cgfs_group_remove(struct cgfs_group *g, struct cgfs_err *reterr)
 {
-	return begin(g, false, reterr);
+	return begin(g, NULL, false, reterr);
 }
 
 int cgfs_group_destroy(struct cgfs_group *g, unsigned int timeout_ms, struct cgfs_err *reterr)
 {
+	return cgfs_group_destroy_with(g, NULL, timeout_ms, reterr);
+}
+
+int cgfs_group_destroy_with(struct cgfs_group *g, const struct cgfs_remove_opts *opts,
+			    unsigned int timeout_ms, struct cgfs_err *reterr)
+{
 	uint64_t deadline = now_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u;
 	int r;
 
-	r = begin(g, true, reterr);
+	r = begin(g, opts, true, reterr);
 	if (r == -EALREADY && g->removal->done)
 		return cgfs_err_set(reterr, -ENOENT, "remove", NULL, g->rel, NULL);
 	if (r < 0 && r != -EALREADY)

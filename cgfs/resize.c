@@ -88,7 +88,7 @@ static int apply(const struct step *s, uint64_t bits, struct journal *j, struct 
 
 	if (!bits)
 		return 0;
-	part.set = bits | (s->res->set & CGFS_SET_ALLOW_OOM_KILL);
+	part.set = bits | (s->res->set & SET_PERMISSIONS);
 	r = resources_apply(s->g, &part, j, reterr);
 	return r < 0 ? cgfs_err_context(reterr, r, "update \"%.80s\"", s->g->rel) : 0;
 }
@@ -121,7 +121,7 @@ static int plan(struct step *s, struct cgfs_group *g, const struct cgfs_resource
 	r = resources_plan(g->c, res, reterr);
 	if (r == 0)
 		r = shrinking(g, res, &s->shrink, reterr);
-	s->grow = res->set & ~(s->shrink | CGFS_SET_ALLOW_OOM_KILL);
+	s->grow = res->set & ~(s->shrink | SET_PERMISSIONS);
 	return r;
 }
 

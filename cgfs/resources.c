@@ -111,7 +111,7 @@ bool devices_enforced(const struct cgfs *c)
 static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 			struct cgfs_err *reterr)
 {
-	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED | CGFS_SET_ALLOW_OOM_KILL;
+	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED | SET_PERMISSIONS;
 
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++)
 		known |= handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2);
@@ -263,7 +263,8 @@ int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, stru
 	return apply_members(g, res, NULL, j, reterr);
 }
 
-static int set(struct cgfs_group *g, const struct cgfs_resources *res, struct cgfs_err *reterr)
+static int set(struct cgfs_group *g, const struct cgfs_resources *res,
+	       struct cgfs_applied *ret_applied, struct cgfs_err *reterr)
 {
 	struct journal *j;
 	int r;
@@ -277,6 +278,9 @@ static int set(struct cgfs_group *g, const struct cgfs_resources *res, struct cg
 	if (!j)
 		return cgfs_err_set(reterr, -ENOMEM, NULL, NULL, NULL, NULL);
 	r = resources_apply(g, res, j, reterr);
+	/* Who cannot be told has not been served. */
+	if (r == 0 && ret_applied)
+		r = applied_read(g, res->set, ret_applied, reterr);
 	/* Devices last: a replacement is one step and needs no journal. */
 	if (r == 0 && (res->set & CGFS_SET_DEVICES))
 		r = devices_apply(g, res->n_devices ? res->devices : no_devices, res->n_devices,
@@ -290,9 +294,25 @@ static int set(struct cgfs_group *g, const struct cgfs_resources *res, struct cg
 
 int cgfs_group_set(struct cgfs_group *g, const struct cgfs_resources *res, struct cgfs_err *reterr)
 {
-	int r = set(g, res, reterr);
+	int r = set(g, res, NULL, reterr);
 
 	return r < 0 ? cgfs_err_context(reterr, r, "update \"%.80s\"", g->rel) : 0;
+}
+
+int cgfs_group_update(struct cgfs_group *g, const struct cgfs_resources *res,
+		      struct cgfs_applied *ret_applied, struct cgfs_err *reterr)
+{
+	struct cgfs_applied applied;
+	int r;
+
+	if (ret_applied->sz != sizeof(applied))
+		return cgfs_err_set(reterr, -EINVAL, "update", NULL, g->rel,
+				    "ret_applied->sz is not set");
+	r = set(g, res, &applied, reterr);
+	if (r < 0)
+		return cgfs_err_context(reterr, r, "update \"%.80s\"", g->rel);
+	*ret_applied = applied;
+	return 0;
 }
 
 /*
@@ -315,14 +335,14 @@ int cgfs_root_set(struct cgfs *c, const struct cgfs_resources *res, struct cgfs_
 				   "the pods root has no device policy; every pod has one")
 		    : root_ensure(c, reterr);
 	if (r == 0)
-		r = set(&root, res, reterr);
+		r = set(&root, res, NULL, reterr);
 	if (r == -ENOENT || r == -ENODEV) {
 		/* Somebody removed the empty pods root under us: make it again, once. */
 		root_forget(c);
 		group_close_all(&root);
 		r = root_ensure(c, reterr);
 		if (r == 0)
-			r = set(&root, res, reterr);
+			r = set(&root, res, NULL, reterr);
 	}
 	group_close_all(&root);
 	free(root.inode);

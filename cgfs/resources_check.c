@@ -12,7 +12,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define KNOWN_BITS ((uint64_t)((CGFS_SET_NET_PRIO << 1) - 1) | CGFS_SET_ALLOW_OOM_KILL)
+#define PERMISSIONS (CGFS_SET_ALLOW_OOM_KILL | CGFS_SET_NEAREST)
+#define KNOWN_BITS  ((uint64_t)((CGFS_SET_NET_PRIO << 1) - 1) | PERMISSIONS)
 
 /* No caller's struct is larger, whatever its version: a larger size is an uninitialized one. */
 #define SZ_MAX 4096
@@ -326,6 +327,10 @@ static int check_version(const struct cgfs_resources *res, struct cgfs_err *rete
 		return cgfs_err_set(reterr, -E2BIG, "resources", NULL, NULL,
 				    "set has bits that this library (%s) does not know: 0x%" PRIx64,
 				    CGFS_VERSION, (uint64_t)(res->set & ~KNOWN_BITS));
+	if ((res->set & PERMISSIONS) == PERMISSIONS)
+		return cgfs_err_set(reterr, -EINVAL, "resources", NULL, NULL,
+				    "CGFS_SET_ALLOW_OOM_KILL and CGFS_SET_NEAREST do not go "
+				    "together");
 	return 0;
 }
 

@@ -46,6 +46,28 @@ int cgfs_group_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats 
 	return 0;
 }
 
+/* To the controllers the root is a group like any other; see cgfs_root_set(). */
+int cgfs_root_stats(struct cgfs *c, unsigned int what, struct cgfs_stats *ret_stats,
+		    struct cgfs_err *reterr)
+{
+	struct cgfs_group root = { .c = c, .rel = ".", .id = "", .is_pod = true };
+	int r;
+
+	root.path = c->root;
+	for (int i = 0; i < HIERARCHY_MAX; i++)
+		root.dir[i] = -EBADF;
+	root_find(c);
+	r = root_complete(c) ? cgfs_group_stats(&root, what & ~CGFS_READ_POLICY, ret_stats, reterr)
+			     : cgfs_err_set(reterr, -ENOENT, "read figures of", NULL, cgfs_root(c),
+					    "there is no pods root");
+	for (int i = 0; i < c->n; i++)
+		fs_close(c, &root.dir[i]);
+	for (int i = 0; root.kept && i < KEPT_COUNT; i++)
+		fs_close(c, &root.kept[i]);
+	free(root.kept);
+	return r;
+}
+
 int cgfs_stats_all(struct cgfs *c, unsigned int what,
 		   int (*fn)(void *arg, struct cgfs_group *g, const struct cgfs_stats *stats),
 		   void *arg, struct cgfs_err *reterr)

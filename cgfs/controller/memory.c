@@ -7,7 +7,7 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/memory.rst; cgroup-v2.rst "Memory"
  */
-#include "table.h"
+#include "memory.h"
 
 #include "../convert.h"
 
@@ -24,13 +24,16 @@
 static int v1_limit(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
-	return dir_write_limit(d, V1_LIMIT, res->memory_max_bytes, "-1", reterr);
+	int r = dir_write_limit(d, V1_LIMIT, res->memory_max_bytes, "-1", reterr);
+
+	/* The kernel has tried to reclaim. */
+	return r == -EBUSY && (res->set & CGFS_SET_NEAREST) ? memory_v1_nearest(d, res, reterr) : r;
 }
 
 static int v1_memsw(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
-	int r = dir_write_limit(d, V1_MEMSW, res->memory_swap_bytes, "-1", reterr);
+	int r = dir_write_limit(d, V1_MEMSW, memory_v1_memsw(d, res), "-1", reterr);
 
 	/* No swap accounting: "no limit" is what there is. */
 	return r == -ENOENT && res->memory_swap_bytes == CGFS_MAX ? 0 : r;
@@ -212,67 +215,6 @@ static int v2_swap(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r == -ENOENT && swap == CGFS_MAX ? 0 : r;
 }
 
-static int v2_current(const struct cgfs_dir *d, uint64_t *ret, struct cgfs_err *reterr)
-{
-	char text[32];
-	ssize_t n = dir_read(d, "memory.current", text, sizeof(text), reterr);
-
-	return n < 0 ? (int)n : cgfs_parse_u64(text, (size_t)n, ret);
-}
-
-/*
- * A limit below what is in use has v2's OOM killer at work at once, where v1 answers EBUSY.
- * So usage is brought down first, with memory.high holding newcomers back, and the answer is
- * EBUSY here too when it does not come down.
- */
-static int v2_make_room(const struct cgfs_dir *d, uint64_t max, struct cgfs_err *reterr)
-{
-	struct cgfs_dir quiet = { d->g, d->hierarchy, NULL };
-	uint64_t current, before = UINT64_MAX;
-	char high[32], amount[24];
-	ssize_t n;
-	int r;
-
-	r = v2_current(d, &current, reterr);
-	if (r < 0 || current <= max)
-		return r;
-	n = dir_read(d, "memory.high", high, sizeof(high), reterr);
-	if (n < 0)
-		return (int)n;
-	high[strcspn(high, "\n")] = '\0';
-	r = dir_write_limit(&quiet, "memory.high", max, "max", reterr);
-	/* As long as it helps; memory.reclaim says EAGAIN when it got less than was asked. */
-	while (r == 0 && current > max && current < before) {
-		before = current;
-		snprintf(amount, sizeof(amount), "%" PRIu64, current - max);
-		r = dir_write(&quiet, "memory.reclaim", amount, NULL);
-		if (r == -EAGAIN || r == -ENOENT)
-			r = 0;
-		if (r == 0)
-			r = v2_current(d, &current, reterr);
-	}
-	(void)!dir_write(&quiet, "memory.high", high, NULL);
-	if (r == 0 && current > max) {
-		snprintf(amount, sizeof(amount), "%" PRIu64, max);
-		r = dir_error(d, -EBUSY, "write", "memory.max", amount, reterr);
-		cgfs_err_context(reterr, r, "%" PRIu64 " bytes are in use and cannot be reclaimed",
-				 current);
-	}
-	return r;
-}
-
-static int v2_max(const struct cgfs_dir *d, const struct cgfs_resources *res,
-		  struct cgfs_err *reterr)
-{
-	uint64_t max = res->memory_max_bytes;
-	int r = 0;
-
-	/* A new group has no journal, and nothing in use. */
-	if (d->journal && max != CGFS_MAX && !(res->set & CGFS_SET_ALLOW_OOM_KILL))
-		r = v2_make_room(d, max, reterr);
-	return r < 0 ? r : dir_write_limit(d, "memory.max", max, "max", reterr);
-}
-
 static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
@@ -287,7 +229,7 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_SWAP))
 		r = v2_swap(d, res, reterr);
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_MAX))
-		r = v2_max(d, res, reterr);
+		r = memory_v2_max(d, res, reterr);
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_ZSWAP_MAX))
 		r = dir_write_limit(d, "memory.zswap.max", res->memory_zswap_max_bytes, "max",
 				    reterr);

@@ -47,14 +47,17 @@ struct cgfs_event {
 	uint32_t major, minor;
 	uint32_t access; /* CGFS_ACCESS_* bits that were asked for */
 	uint32_t rule;	 /* 1-based position of the rule that decided; 0: no rule matched */
-	/* OOM_KILL without a pid: how many kills this event stands for.  LOST: how many. */
+	/* OOM_KILL without a pid: how many kills this event stands for.  LOST: how many.  REMOVED:
+	 * how many removed cgroups the kernel still keeps beside this one, below the pod or the
+	 * pods root; CGFS_MAX: not known. */
 	uint64_t count;
 	/* MEMORY_THRESHOLD: what was watched for, and the usage when it was noticed.  PRESSURE:
 	 * the stall in microseconds that was watched for, and the window. */
 	uint64_t threshold, value;
 	/* PRESSURE: which. */
 	enum cgfs_pressure pressure;
-	/* REMOVED: 0, or the negative errno; `message` then says what could not be removed. */
+	/* REMOVED: 0, or the negative errno; `message` then says what could not be removed.  With
+	 * 0 it says why memory was not reclaimed, if that was asked for. */
 	int error;
 	char message[256];
 };

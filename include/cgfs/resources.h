@@ -49,6 +49,11 @@ extern "C" {
  * if the kernel has to kill for it.  Without it such an update is -EBUSY and changes nothing. */
 #define CGFS_SET_ALLOW_OOM_KILL (1ull << 63)
 
+/* Another one: where memory_max_bytes is below what is in use and cannot be reclaimed, the lowest
+ * limit that kills nobody is set instead, a little above what is in use; struct cgfs_applied tells
+ * which.  Excludes the former. */
+#define CGFS_SET_NEAREST (1ull << 62)
+
 /* One entry of OCI's `unified`: a cgroup2 control file and what to write into it. */
 struct cgfs_unified {
 	const char *file;

@@ -176,6 +176,25 @@ CGFS_API CGFS_CHECK int cgfs_group_stats(struct cgfs_group *g, unsigned int what
 					 struct cgfs_stats *ret_stats, struct cgfs_err *reterr);
 
 /**
+ * cgfs_root_stats() - the figures of the pods root: all pods together
+ * @c:         borrowed
+ * @what:      CGFS_READ_* bits
+ * @ret_stats: out; as cgfs_group_stats()
+ * @reterr:    may be NULL
+ *
+ * `cgroup.dying_descendants` among them is how many removed groups the kernel still keeps.
+ *
+ * Errors:  -ENOENT or -ENODEV  there is no pods root now
+ *          other               the kernel's about the file in reterr->path
+ * Context: opens files; nothing is kept
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_root_stats(struct cgfs *c, unsigned int what,
+					struct cgfs_stats *ret_stats, struct cgfs_err *reterr);
+
+/**
  * cgfs_stats_all() - the figures of every group that has a handle
  * @c:      borrowed
  * @what:   CGFS_READ_* bits

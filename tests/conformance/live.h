@@ -40,6 +40,7 @@ enum live_op {
 	LIVE_ALLOC, /* bytes */
 	LIVE_FREE,  /* bytes */
 	LIVE_CACHE, /* bytes */
+	LIVE_FILE,  /* bytes */
 	LIVE_HUGE,  /* bytes */
 	LIVE_BURN,  /* microseconds of CPU time */
 	LIVE_OPEN,  /* open(2) flags; path */

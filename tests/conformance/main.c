@@ -54,6 +54,7 @@ static const struct world_test *const suites[] = {
 	fault_tests,	     update_tests,
 	resize_tests,	     spawn_tests,
 	delegate_tests,	     lists_tests,
+	reclaim_tests,
 	readback_tests,	     selftest_core_tests,
 	selftest_cpu_tests,  selftest_freezer_tests,
 	selftest_kill_tests, selftest_memory_tests,

@@ -296,6 +296,106 @@ static void shrink_reclaims_first(struct world *w)
 	world_runs(w, pid);
 }
 
+/* The process opens its file before it is in the container, whose devices may be few. */
+static pid_t with_file(struct world *w, struct cgfs_group *ctr, uint64_t bytes)
+{
+	pid_t pid = world_spawn(w);
+
+	if (w->ops->file(w, pid, 0) == -ENOTSUP)
+		world_skip(w, "every file is in memory here");
+	OK(cgfs_group_add_pid(ctr, pid, &err));
+	CHECK_INT(w->ops->file(w, pid, bytes), 0);
+	return pid;
+}
+
+static void check_alive(struct world *w, struct cgfs *c, struct cgfs_group *g, pid_t pid)
+{
+	CHECK_INT(world_stat(g, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
+	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 0);
+	world_runs(w, pid);
+}
+
+/* Page cache goes, anonymous memory stays, and the result says what the limit has become. */
+static void update_tells_what_was_applied(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = extra_memory(256 * MIB);
+	struct cgfs_applied a = CGFS_APPLIED_INIT, unset = { .sz = 0 };
+	struct cgfs_group *ctr;
+	uint64_t in_use;
+	pid_t pid;
+
+	world_need(w, CGFS_MEMORY);
+	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", &res);
+	pid = with_file(w, ctr, 64 * MIB);
+	CHECK_INT(w->ops->alloc(w, pid, 24 * MIB), 0);
+	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_CURRENT) >= 80 * MIB);
+	REFUSED(cgfs_group_update(ctr, &res, &unset, &err), -EINVAL);
+	res = extra_memory(48 * MIB + 1000);
+	OK(cgfs_group_update(ctr, &res, &a, &err));
+	CHECK_INT(a.set, CGFS_SET_MEMORY_MAX);
+	CHECK_INT(a.memory_max_bytes, 48 * MIB); /* whole pages */
+	CHECK(a.memory_in_use_bytes >= 24 * MIB && a.memory_in_use_bytes <= 48 * MIB);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, extra_max_file(w)), 48 * MIB);
+	if (world_v2(w, CGFS_MEMORY))
+		CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
+	check_alive(w, c, ctr, pid);
+	/* Below what cannot go: nothing at all, or as near as it gets. */
+	res = extra_memory(8 * MIB);
+	REFUSED(cgfs_group_update(ctr, &res, &a, &err), -EBUSY);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 48 * MIB);
+	res.set |= CGFS_SET_NEAREST;
+	OK(cgfs_group_update(ctr, &res, &a, &err));
+	CHECK(a.memory_max_bytes >= 24 * MIB && a.memory_max_bytes < 40 * MIB);
+	CHECK(a.memory_in_use_bytes <= a.memory_max_bytes);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, extra_max_file(w)), a.memory_max_bytes);
+	check_alive(w, c, ctr, pid);
+	/* Again: it does not go up. */
+	in_use = a.memory_max_bytes;
+	OK(cgfs_group_update(ctr, &res, &a, &err));
+	CHECK(a.memory_max_bytes <= in_use);
+	if (world_v2(w, CGFS_MEMORY))
+		CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
+	res.set |= CGFS_SET_ALLOW_OOM_KILL;
+	REFUSED(cgfs_group_update(ctr, &res, &a, &err), -EINVAL);
+	/* Up again, to exactly what was asked for. */
+	res = extra_memory(64 * MIB);
+	res.set |= CGFS_SET_NEAREST;
+	OK(cgfs_group_update(ctr, &res, &a, &err));
+	CHECK_INT(a.memory_max_bytes, 64 * MIB);
+	check_alive(w, c, ctr, pid);
+}
+
+static void limits_are_read_back(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_applied a = CGFS_APPLIED_INIT;
+	struct cgfs_group *ctr;
+	struct everything e;
+
+	need_limits(w);
+	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	OK(cgfs_group_limits(ctr, &a, &err));
+	CHECK(a.set & CGFS_SET_PIDS_MAX);
+	CHECK(a.pids_max == CGFS_MAX);
+	if (world_version(w, CGFS_MEMORY) != CGFS_NONE)
+		CHECK(a.memory_max_bytes == CGFS_MAX);
+	CHECK_INT(!!(a.set & CGFS_SET_MEMORY_HIGH), world_v2(w, CGFS_MEMORY));
+	fill(w, ctr, &e, 1, false);
+	OK(cgfs_group_update(ctr, &e.res, &a, &err));
+	CHECK_INT(a.pids_max, e.res.pids_max);
+	CHECK_INT(a.cpu_weight, e.res.cpu_weight);
+	CHECK_INT(a.cpu_quota_us, e.res.cpu_quota_us);
+	CHECK_INT(a.cpu_period_us, e.res.cpu_period_us);
+	CHECK_INT(a.set & ~e.res.set, 0);
+	if (e.res.set & CGFS_SET_MEMORY_MAX) {
+		CHECK_INT(a.memory_max_bytes, e.res.memory_max_bytes);
+		CHECK_INT(a.memory_low_bytes, e.res.memory_low_bytes);
+	}
+	if (e.res.set & CGFS_SET_MEMORY_HIGH)
+		CHECK_INT(a.memory_high_bytes, e.res.memory_high_bytes);
+}
+
 /* Other limits of the same update are taken back with it. */
 static void shrink_refused_takes_the_rest_back(struct world *w)
 {
@@ -359,5 +459,7 @@ const struct world_test update_tests[] = {
 	{ "update_shrink_reclaims_first", shrink_reclaims_first },
 	{ "update_shrink_refused_takes_the_rest_back", shrink_refused_takes_the_rest_back },
 	{ "update_allowed_kill", allowed_kill },
+	{ "update_tells_what_was_applied", update_tells_what_was_applied },
+	{ "update_limits_are_read_back", limits_are_read_back },
 	{ NULL, NULL },
 };

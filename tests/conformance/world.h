@@ -64,6 +64,9 @@ struct world_ops {
 	void (*release)(struct world *w, pid_t pid, uint64_t bytes); /* what one alloc took */
 	/* The same with memory that the kernel may take back; stays until it does. */
 	int (*cache)(struct world *w, pid_t pid, uint64_t bytes);
+	/* Page cache of a file; with 0 the file is opened only, for who will not be let later.
+	 * -ENOTSUP where no file is on anything but memory. */
+	int (*file)(struct world *w, pid_t pid, uint64_t bytes);
 	/* Huge pages of 2 MiB, once: -ENOMEM at a limit (alive or not), -ENOTSUP without any. */
 	int (*huge)(struct world *w, pid_t pid, uint64_t bytes);
 	void (*burn)(struct world *w, pid_t pid, uint64_t us);
@@ -136,7 +139,8 @@ extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
 	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];
 extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[], spawn_tests[],
 	storm_tests[], controllers_tests[], readback_tests[];
-extern const struct world_test delegate_tests[], resize_tests[], lists_tests[], descriptors_tests[];
+extern const struct world_test delegate_tests[], resize_tests[], lists_tests[], reclaim_tests[],
+	descriptors_tests[];
 
 /* Ends the test. */
 void world_fail(const char *file, int line, const char *fmt, ...)

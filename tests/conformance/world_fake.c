@@ -306,6 +306,11 @@ static size_t fake_dirs(struct world *w)
 	return n;
 }
 
+static int fake_file(struct world *w, pid_t pid, uint64_t bytes)
+{
+	return bytes ? fake_charge_cache(fake_of(w), pid, bytes) : 0;
+}
+
 static int fake_huge_pages(struct world *w, pid_t pid, uint64_t bytes)
 {
 	return fake_huge(fake_of(w), pid, bytes);
@@ -333,6 +338,7 @@ const struct world_ops world_fake_ops = {
 	.comm = fake_comm,
 	.version = fake_version,
 	.mount = fake_mount_point,
+	.file = fake_file,
 	.huge = fake_huge_pages,
 	.cgroup_of = fake_cgroup,
 	.cat = fake_cat_file,

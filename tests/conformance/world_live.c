@@ -177,6 +177,14 @@ static int live_cache(struct world *w, pid_t pid, uint64_t bytes)
 	return r == -ECHILD ? -ENOMEM : 0;
 }
 
+static int live_file(struct world *w, pid_t pid, uint64_t bytes)
+{
+	int r = tell(w, pid, LIVE_FILE, bytes);
+
+	CHECK_MSG(r == 0 || r == -ENOTSUP, "process %d and its file: %s", pid, strerror(-r));
+	return r;
+}
+
 static int live_huge(struct world *w, pid_t pid, uint64_t bytes)
 {
 	uint64_t pages = 0;
@@ -454,6 +462,7 @@ const struct world_ops world_live_ops = {
 	.alloc = live_alloc,
 	.release = live_release,
 	.cache = live_cache,
+	.file = live_file,
 	.huge = live_huge,
 	.burn = live_burn,
 	.device = live_device,

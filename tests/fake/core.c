@@ -246,9 +246,19 @@ static int store_max_int(const struct open_file *file, char *text)
 	return 0;
 }
 
+static size_t dying_below(const struct node *n)
+{
+	size_t count = n->dying;
+
+	for (const struct node *c = n->children; c; c = c->next)
+		count += dying_below(c);
+	return count;
+}
+
 static int show_stat(const struct open_file *file, FILE *out)
 {
-	fprintf(out, "nr_descendants %zu\nnr_dying_descendants 0\n", fake_node_count(file->node));
+	fprintf(out, "nr_descendants %zu\nnr_dying_descendants %zu\n", fake_node_count(file->node),
+		dying_below(file->node));
 	return 0;
 }
 

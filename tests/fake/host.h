@@ -100,6 +100,7 @@ struct node {
 	uint32_t enabled;			/* controllers whose files it has */
 	uint32_t serial[CGFS_CONTROLLER_COUNT]; /* counts how often each was taken away */
 	size_t procs, procs_below;		/* own; own and those of descendants */
+	size_t dying;				/* removed children that page cache keeps */
 	bool was_frozen;			/* what cgroup.events said last */
 	struct owned *owned;			/* all else is the maker's */
 	uid_t maker;

@@ -68,6 +68,8 @@ uint64_t fake_mem_reclaim(struct node *n, uint64_t bytes)
 		n->cache -= got;
 		add_usage(n, -(int64_t)got);
 	}
+	if (!n->cache)
+		n->dying = 0; /* theirs was among it */
 	for (struct node *c = n->children; c && got < bytes; c = c->next)
 		got += fake_mem_reclaim(c, bytes - got);
 	return got;
@@ -317,6 +319,8 @@ static void offline(struct node *n)
 				p->charges[i].node = n->parent;
 		}
 	}
+	if (n->cache)
+		n->parent->dying += 1 + n->dying;
 	n->parent->anon += n->anon;
 	n->parent->cache += n->cache;
 	n->anon = n->cache = n->usage = 0;

@@ -69,12 +69,17 @@ static void event_json_other_types_have_their_members(void **state)
 	struct cgfs_event e = { .type = CGFS_EVENT_REMOVED,
 				.container = "c",
 				.error = -16,
+				.count = 2,
 				.message = "rmdir \"/pods/c\": busy" };
 
 	(void)state;
 	event_is(&e, "{\"type\":\"removed\",\"time_ns\":0,\"pod\":null,\"container\":\"c\","
 		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null,\"error\":-16,"
-		     "\"message\":\"rmdir \\\"/pods/c\\\": busy\"}");
+		     "\"message\":\"rmdir \\\"/pods/c\\\": busy\",\"dying_descendants\":2}");
+	e.count = CGFS_MAX;
+	event_is(&e, "{\"type\":\"removed\",\"time_ns\":0,\"pod\":null,\"container\":\"c\","
+		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null,\"error\":-16,"
+		     "\"message\":\"rmdir \\\"/pods/c\\\": busy\",\"dying_descendants\":null}");
 	e = (struct cgfs_event){ .type = CGFS_EVENT_LOST, .count = UINT64_C(1) << 62 };
 	event_is(&e, "{\"type\":\"lost\",\"time_ns\":0,\"pod\":null,\"container\":null,"
 		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null,"

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * applied.c - limits as they are in force.  Names no control file.
+ */
+#include "core.h"
+
+static const struct {
+	uint64_t bit;
+	size_t offset;
+	enum cgfs_stat stat;
+} limits[] = {
+	{ CGFS_SET_MEMORY_MAX, offsetof(struct cgfs_applied, memory_max_bytes),
+	  CGFS_STAT_MEMORY_MAX },
+	{ CGFS_SET_MEMORY_HIGH, offsetof(struct cgfs_applied, memory_high_bytes),
+	  CGFS_STAT_MEMORY_HIGH },
+	{ CGFS_SET_MEMORY_LOW, offsetof(struct cgfs_applied, memory_low_bytes),
+	  CGFS_STAT_MEMORY_LOW },
+	{ CGFS_SET_MEMORY_SWAP, offsetof(struct cgfs_applied, memory_swap_bytes),
+	  CGFS_STAT_MEMORY_SWAP_MAX },
+	{ CGFS_SET_CPU_WEIGHT, offsetof(struct cgfs_applied, cpu_weight), CGFS_STAT_CPU_WEIGHT },
+	{ CGFS_SET_CPU_QUOTA, offsetof(struct cgfs_applied, cpu_quota_us), CGFS_STAT_CPU_QUOTA },
+	{ CGFS_SET_CPU_PERIOD, offsetof(struct cgfs_applied, cpu_period_us), CGFS_STAT_CPU_PERIOD },
+	{ CGFS_SET_PIDS_MAX, offsetof(struct cgfs_applied, pids_max), CGFS_STAT_PIDS_MAX },
+};
+
+#define MEMORY_BITS                                                                                \
+	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAP)
+#define CPU_BITS (CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD)
+
+/* Figures have swap alone; limits have both together. */
+static void add_memory_to_swap(struct cgfs_applied *a, const struct cgfs_stats *s)
+{
+	uint64_t max = s->value[CGFS_STAT_MEMORY_MAX];
+
+	if (!(a->set & CGFS_SET_MEMORY_SWAP) || a->memory_swap_bytes == CGFS_MAX)
+		return;
+	a->memory_swap_bytes = max == CGFS_MAX ? CGFS_MAX : a->memory_swap_bytes + max;
+}
+
+int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
+		 struct cgfs_err *reterr)
+{
+	struct cgfs_applied a = CGFS_APPLIED_INIT;
+	struct cgfs_stats s;
+	unsigned int what = 0;
+	int r;
+
+	what |= set & MEMORY_BITS ? CGFS_READ_MEMORY : 0;
+	what |= set & CPU_BITS ? CGFS_READ_CPU : 0;
+	what |= set & CGFS_SET_PIDS_MAX ? CGFS_READ_PIDS : 0;
+	r = cgfs_group_stats(g, what, &s, reterr);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if (!(set & limits[i].bit) || !s.available[limits[i].stat])
+			continue;
+		memcpy((char *)&a + limits[i].offset, &s.value[limits[i].stat], sizeof(uint64_t));
+		a.set |= limits[i].bit;
+	}
+	add_memory_to_swap(&a, &s);
+	if (a.set & CGFS_SET_MEMORY_MAX)
+		a.memory_in_use_bytes = s.value[CGFS_STAT_MEMORY_CURRENT];
+	*ret = a;
+	return 0;
+}
+
+int cgfs_group_limits(struct cgfs_group *g, struct cgfs_applied *ret_applied,
+		      struct cgfs_err *reterr)
+{
+	int r;
+
+	if (ret_applied->sz != sizeof(*ret_applied))
+		return cgfs_err_set(reterr, -EINVAL, "read limits of", NULL, g->rel,
+				    "ret_applied->sz is not set");
+	r = applied_read(g, UINT64_MAX, ret_applied, reterr);
+	return r < 0 ? cgfs_err_context(reterr, r, "read limits of \"%.80s\"", g->rel) : 0;
+}
