@@ -17,8 +17,10 @@
 #include <cgfs/fs.h>
 #include <cgfs/group.h>
 #include <cgfs/host.h>
+#include <cgfs/lists.h>
 #include <cgfs/policy.h>
 #include <cgfs/resources.h>
 #include <cgfs/stats.h>
+#include <cgfs/update.h>
 
 #endif

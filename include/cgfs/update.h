@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cgfs/update.h - limits and device rules of groups that exist: changed, read back, resized.
+ */
+#ifndef CGFS_UPDATE_H
+#define CGFS_UPDATE_H
+
+#include <cgfs/base.h>
+#include <cgfs/resources.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cgfs_group;
+
+/**
+ * cgfs_group_set() - change limits or the device policy
+ * @g:      borrowed
+ * @res:    borrowed; what is not in @res->set stays as it is
+ * @reterr: may be NULL
+ *
+ * The values are checked before the first write.  If the kernel refuses one, the files that
+ * were already written get their old values back.
+ *
+ * Errors:  as cgfs_pod_create(), and
+ *          -EBUSY  more memory is in use than the new limit, and it cannot be reclaimed; see
+ *                  CGFS_SET_NEAREST and CGFS_SET_ALLOW_OOM_KILL
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_set(struct cgfs_group *g, const struct cgfs_resources *res,
+				       struct cgfs_err *reterr);
+
+/* Limits as the kernel has them after an update: it rounds, and see CGFS_SET_NEAREST.  Only the
+ * members whose CGFS_SET_ bit is in @set are known.  CGFS_MAX is "no limit". */
+struct cgfs_applied {
+	size_t sz;
+	uint64_t set;
+	uint64_t memory_max_bytes;
+	uint64_t memory_swap_bytes; /* memory and swap together, as in struct cgfs_resources */
+	uint64_t memory_high_bytes;
+	uint64_t memory_low_bytes;
+	uint64_t cpu_weight;
+	uint64_t cpu_quota_us, cpu_period_us;
+	uint64_t pids_max;
+	uint64_t memory_in_use_bytes; /* now, when memory_max_bytes is known */
+};
+
+#define CGFS_APPLIED_INIT                                                                          \
+	{                                                                                          \
+		.sz = sizeof(struct cgfs_applied)                                                  \
+	}
+
+/**
+ * cgfs_group_update() - cgfs_group_set() that tells what came of it
+ * @g:           borrowed
+ * @res:         borrowed; what is not in @res->set stays as it is
+ * @ret_applied: in: CGFS_APPLIED_INIT; out: of the limits in @res->set those that struct
+ *               cgfs_applied has, as they read afterwards
+ * @reterr:      may be NULL
+ *
+ * A memory limit below what is in use: memory.high first, then memory.reclaim as long as it helps,
+ * then the limit, then memory.high as it was; v1's kernel reclaims by itself.  Nobody is killed for
+ * it without CGFS_SET_ALLOW_OOM_KILL.  What cannot be reclaimed makes it -EBUSY and changes
+ * nothing, or with CGFS_SET_NEAREST makes the limit what it has to be.
+ *
+ * Units:   as in struct cgfs_resources
+ * Errors:  as cgfs_group_set(), and -EINVAL when @ret_applied->sz is not that of this library
+ * Context: takes as long as the kernel reclaims
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_update(struct cgfs_group *g, const struct cgfs_resources *res,
+					  struct cgfs_applied *ret_applied,
+					  struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_limits() - the limits in force, without changing any
+ * @g:           borrowed
+ * @ret_applied: in: CGFS_APPLIED_INIT; out: all that there are on this host
+ * @reterr:      may be NULL
+ *
+ * After cgfs_pod_resize(), for the pod and each container, it is what cgfs_group_update() tells.
+ *
+ * Units:   as in struct cgfs_resources
+ * Errors:  -EINVAL  @ret_applied->sz is not that of this library
+ *          -ENOENT or -ENODEV  the group is gone
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_limits(struct cgfs_group *g, struct cgfs_applied *ret_applied,
+					  struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_reclaim() - have the kernel take back memory of a group now
+ * @g:         borrowed; descendants are included
+ * @bytes:     how much; CGFS_MAX: all that can be
+ * @ret_bytes: out; by how much usage went down, which can be less than @bytes; may be NULL
+ * @reterr:    may be NULL
+ *
+ * v2: memory.reclaim, as long as it helps.  v1: memory.force_empty, which knows no amount.
+ *
+ * Errors:  -ENODEV      no memory controller on this host
+ *          -EOPNOTSUPP  a kernel before 5.19, or a part on v1
+ *          other        the kernel's about the file in reterr->path
+ * Context: takes as long as the kernel reclaims
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_reclaim(struct cgfs_group *g, uint64_t bytes,
+					   uint64_t *ret_bytes, struct cgfs_err *reterr);
+
+/**
+ * cgfs_pod_resize() - change a pod and containers of it together
+ * @pod:     borrowed
+ * @pod_res: borrowed; NULL: the pod stays as it is
+ * @ctr:     borrowed; @n containers of @pod
+ * @ctr_res: borrowed; what each of them gets
+ * @n:       how many
+ * @reterr:  may be NULL
+ *
+ * For a 3-CPU pod with 1 + 2 that becomes 5 with 4 + 1: the pod grows, the second container
+ * shrinks, the first one grows, and at no moment does anybody have less than both its old and
+ * its new share, or a container more than its pod.  All of it is applied, or nothing.
+ *
+ * Errors:  -EINVAL  a container of another pod; a device list; else as cgfs_group_set()
+ *          -EBUSY   memory is in use beyond a new limit, see CGFS_SET_ALLOW_OOM_KILL
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_pod_resize(struct cgfs_group *pod,
+					const struct cgfs_resources *pod_res,
+					struct cgfs_group *const *ctr,
+					const struct cgfs_resources *ctr_res, size_t n,
+					struct cgfs_err *reterr);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
