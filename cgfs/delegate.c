@@ -62,10 +62,11 @@ static void take_back(struct delegation *dg)
 
 	while (dg->n) {
 		const struct given *old = &dg->given[--dg->n];
+		int fd;
 
 		/* Best effort by nature: the caller already has an error to report. */
-		(void)!fs->ops->chown(fs->ctx, dg->g->dir[old->hierarchy], old->name, old->uid,
-				      old->gid);
+		if (group_dir(dg->g, old->hierarchy, &fd, NULL) == 0)
+			(void)!fs->ops->chown(fs->ctx, fd, old->name, old->uid, old->gid);
 	}
 }
 

@@ -60,11 +60,9 @@ int cgfs_root_stats(struct cgfs *c, unsigned int what, struct cgfs_stats *ret_st
 	r = root_complete(c) ? cgfs_group_stats(&root, what & ~CGFS_READ_POLICY, ret_stats, reterr)
 			     : cgfs_err_set(reterr, -ENOENT, "read figures of", NULL, cgfs_root(c),
 					    "there is no pods root");
-	for (int i = 0; i < c->n; i++)
-		fs_close(c, &root.dir[i]);
-	for (int i = 0; root.kept && i < KEPT_COUNT; i++)
-		fs_close(c, &root.kept[i]);
+	group_close_all(&root);
 	free(root.kept);
+	free(root.inode);
 	return r;
 }
 

@@ -250,7 +250,7 @@ static void bad_values_are_refused_before_any_write(struct world *w)
 		{ { .set = CGFS_SET_CPUSET_CPUS, .cpuset_cpus = "0;rm" }, "cpuset" },
 		{ { .set = CGFS_SET_CPUSET_MEMS, .cpuset_mems = NULL }, "cpuset" },
 		{ { .set = CGFS_SET_DEVICES, .devices = NULL, .n_devices = 1 }, "device" },
-		{ { .set = 1ull << 62 }, "set" },
+		{ { .set = 1ull << 61 }, "set" },
 	};
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *g = NULL;
