@@ -146,6 +146,7 @@ static void adopt_init(struct container *c, const json_t *j)
 		c->init->exited = true;
 		c->init->code = PROCESS_CODE_UNKNOWN;
 		container_init_exited(c);
+		state_update(c);
 	}
 }
 

@@ -25,7 +25,9 @@ void container_notify(struct container *c)
 	/* A connection that cannot take it is about to end; the next one gets it. */
 	if (body && conn_notify(c->owner, MSG_NOTIFICATION, body, false) == 0)
 		c->notified = true;
-	state_update(c);
+	/* Afterwards: killed in between, the agent tells twice rather than never. */
+	if (c->notified)
+		state_update(c);
 	json_decref(body);
 }
 

@@ -103,6 +103,11 @@ static void process_ended(struct process *p, uint32_t code)
 
 	p->exited = true;
 	p->code = code;
+	/* What somebody is told, a later agent must know. */
+	if (is_init(p)) {
+		p->c->state = CONTAINER_TERMINATED;
+		state_update(p->c);
+	}
 	log_write(&p->a->log, LOG_DEBUG, "process exited", "container", p->c ? p->c->id : NULL,
 		  "pid", LOG_NUM(p->pid), "code", LOG_NUM(p->code), NULL);
 	while (p->waiters) {

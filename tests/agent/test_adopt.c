@@ -243,6 +243,7 @@ static void exit_that_was_told_is_not_told_again(void **state)
 	pid = world_start(w, "c");
 	assert_int_equal(world_wait(w, "c", pid), 3);
 	world_exit_type(w, "c", "UnexpectedExit");
+	assert_listed(w, "c", "c", "terminated"); /* by now it has noted that it told it */
 	restart(w);
 	assert_listed(w, "c", "c", "terminated");
 	assert_int_equal(world_wait(w, "c", pid), 3);
