@@ -71,10 +71,13 @@ static int number(struct oci *o, const json_t *entry, const char *name, bool req
 	if (!value || json_is_null(value))
 		return required ? cgfs_oci_refuse(o, -EINVAL, NULL, "\"%s\" is missing", name) : 0;
 	length = cgfs_oci_enter(o, name);
-	r = cgfs_oci_unsigned(o, value, &v);
+	if (json_is_integer(value) && json_integer_value(value) < 0)
+		r = -ERANGE;
+	else
+		r = cgfs_oci_unsigned(o, value, &v);
 	if (r == 0 && max == CGFS_MAX && v > INT64_MAX)
 		v = CGFS_MAX;
-	if (r == 0 && v > max)
+	if (r == -ERANGE || (r == 0 && v > max))
 		r = cgfs_oci_refuse(o, -EINVAL, value, "it must be 0 to %llu",
 				    (unsigned long long)max);
 	cgfs_oci_leave(o, length);

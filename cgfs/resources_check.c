@@ -223,30 +223,30 @@ static int32_t list_number(const char **text)
 	return v;
 }
 
-/* "0-3,7": what both the kernel's parser and a reader understand. */
+/* "0-3,7": numbers and ranges, with as many commas and blanks between and around them as the
+ * kernel's parser skips. */
 static int check_list(const char *list, const char *name, struct cgfs_err *reterr)
 {
-	const char *c = list;
+	const char *separators = ", \t", *c = list ? list + strspn(list, separators) : "";
 
-	if (!list || !*list)
+	if (!*c)
 		return cgfs_err_set(reterr, -EINVAL, name, NULL, list, "it names nothing");
 	if (strlen(list) > CPUSET_LEN_MAX)
 		return cgfs_err_set(reterr, -EINVAL, name, NULL, list, "it is longer than %d bytes",
 				    CPUSET_LEN_MAX);
-	for (;;) {
+	while (*c) {
 		int32_t first = list_number(&c), last = first;
 
 		if (first >= 0 && *c == '-') {
 			c++;
 			last = list_number(&c);
 		}
-		if (first < 0 || last < first || (*c && *c != ','))
+		if (first < 0 || last < first || (*c && !strchr(separators, *c)))
 			return cgfs_err_set(reterr, -EINVAL, name, NULL, list,
 					    "it is not a list such as \"0-3,7\"");
-		if (!*c)
-			return 0;
-		c++;
+		c += strspn(c, separators);
 	}
+	return 0;
 }
 
 static int check_lists(const struct cgfs_resources *res, const struct cgfs_resource_names *names,

@@ -60,7 +60,7 @@ static int check_file(const char *file, const char *what, struct cgfs_err *reter
 				    "it is not of the form CONTROLLER.NAME");
 	if (has_prefix(file, "cgroup"))
 		return cgfs_err_set(reterr, -EINVAL, what, NULL, file,
-				    "it is about the tree and its processes, and no resource");
+				    "it is about the tree and its processes, and is no resource");
 	if (!is_controller(file))
 		return cgfs_err_set(reterr, -EINVAL, what, NULL, file,
 				    "\"%.*s\" is not a controller of cgroup2",

@@ -188,7 +188,8 @@ CGFS_API CGFS_CHECK int cgfs_resources_from_oci(const char *json, size_t len,
  *
  * The specification wants unknown properties to be ignored; a program may want to say so.
  *
- * Return: "memory.color, devices[0].path"; cut after 511 bytes; "" when everything was known.
+ * Return: "memory.color, devices[0].path"; as many as fit into 511 bytes; "" when everything was
+ * known.
  */
 CGFS_API const char *cgfs_resources_ignored(const struct cgfs_resources *res);
 

@@ -175,7 +175,7 @@ static void cpuset_partition(struct world *w)
 
 static void cpuset_bad_lists(struct world *w)
 {
-	static const char *const bad[] = { "", "0-", "-1", "1-0", "0,,1", "a", "0 1", "70000" };
+	static const char *const bad[] = { "", "0-", "-1", "1-0", ",", "a", "0 -1", "70000" };
 	struct cgfs_resources res = only(CGFS_SET_CPUSET_CPUS);
 	struct cgfs_group *g = group(w, NULL);
 

@@ -19,7 +19,7 @@ static void layouts_carry_their_controllers(void **state)
 		enum cgfs_version_id version;
 	} cases[] = {
 		{ CGFS_LAYOUT_V1, CGFS_MEMORY, CGFS_V1 },
-		{ CGFS_LAYOUT_V1, CGFS_HUGETLB, CGFS_NONE },
+		{ CGFS_LAYOUT_V1, CGFS_HUGETLB, CGFS_V1 },
 		{ CGFS_LAYOUT_HYBRID, CGFS_MEMORY, CGFS_V1 },
 		{ CGFS_LAYOUT_HYBRID, CGFS_HUGETLB, CGFS_V2 },
 		{ CGFS_LAYOUT_MIXED, CGFS_MEMORY, CGFS_V2 },

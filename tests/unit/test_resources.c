@@ -136,24 +136,12 @@ static void resources_pids_range_is_checked(void **state)
 
 static void resources_cpuset_syntax_is_checked(void **state)
 {
-	static const char *const good[] = { "0", "0-3", "0-3,7", "1,1,1", "0-0", "65535" };
-	static const char *const bad[] = { "",
-					   " ",
-					   "a",
-					   "0-",
-					   "-1",
-					   "3-1",
-					   "0,",
-					   ",0",
-					   "0,,1",
-					   "0-3-5",
-					   "0 ,1",
-					   "0\n",
-					   "all",
-					   "0-3:1/2",
-					   "65536",
-					   "0;1",
-					   "99999999999999999999" };
+	static const char *const good[] = { "0",  "0-3", "0-3,7", "1,1,1", "0-0",   "65535",
+					    "0,", ",0",	 "0,,1",  "0 ,1",  " 0\t1 " };
+	static const char *const bad[] = { "",	      " ",     " , ", "0-,1",
+					   "0 -1",    "a",     "0-",  "-1",
+					   "3-1",     "0-3-5", "0\n", "all",
+					   "0-3:1/2", "65536", "0;1", "99999999999999999999" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
