@@ -355,6 +355,8 @@ static void close_all(struct whole *m)
 {
 	struct agent *a = &m->a;
 	auto_free char *cgroup2 = cgroup2_path(a);
+	/* Without the state directory nothing in it, and nothing that goes with it, is ours. */
+	bool all = m->opt.delete_on_exit && !m->incomplete && a->state_lock >= 0;
 	struct table_node *n;
 
 	if (a->bridge)
@@ -370,7 +372,7 @@ static void close_all(struct whole *m)
 	if (m->scout.fd >= 0)
 		close(m->scout.fd);
 	runtime_free(a->runtime);
-	if (m->opt.delete_on_exit && a->cgfs && !m->incomplete) {
+	if (all && a->cgfs) {
 		struct cgfs_err err = { 0 };
 
 		if (cgfs_root_remove(a->cgfs, &err) < 0)
@@ -382,17 +384,17 @@ static void close_all(struct whole *m)
 	cgfs_close(a->cgfs);
 #if CGFS_WITH_BPF
 	/* -EBUSY when other groups use the pins: then they stay. */
-	if (m->opt.delete_on_exit && a->bpf && !m->incomplete)
+	if (all && a->bpf)
 		(void)!cgfs_bpf_unpin(a->bpf, NULL);
 	cgfs_bpf_close(a->bpf);
 #endif
-	if (m->opt.delete_on_exit && cgroup2) {
+	if (m->opt.delete_on_exit && a->state_lock >= 0 && cgroup2) {
 		/* Mounted by an earlier agent that was killed, it was not ours to cgfs_close(). */
 		(void)umount2(cgroup2, MNT_DETACH | UMOUNT_NOFOLLOW);
 		(void)rmdir(cgroup2);
 	}
-	state_unlock(a, m->opt.delete_on_exit && !m->incomplete);
-	files_forget(a, m->opt.delete_on_exit && !m->incomplete);
+	state_unlock(a, all);
+	files_forget(a, all);
 	table_free(&a->containers);
 	table_free(&a->pods);
 	table_free(&a->foreign);
