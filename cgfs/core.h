@@ -86,9 +86,10 @@ struct cgfs_group {
 	int dir[HIERARCHY_MAX]; /* opened on first need; -EBADF until then */
 	uint64_t *inode; /* of directories that were given up, by hierarchy; NULL: none was */
 	uint64_t cgroup_id;
-	bool subtree;			/* controllers are enabled for children (cgroup2) */
-	int *kept;			/* descriptors of statistics files, see KEPT_* */
-	struct cgfs_device_rule *rules; /* the list in force, as far as this handle knows */
+	bool subtree; /* controllers are enabled for children (cgroup2) */
+	int *kept;    /* descriptors of statistics files, see KEPT_* */
+	/* The list in force, as far as this handle knows; the default one is not a copy. */
+	const struct cgfs_device_rule *rules;
 	size_t n_rules;
 	struct oom_watch *oom;	 /* NULL when nothing is watched through control files */
 	struct watch_set *watch; /* NULL when nobody asked; see watch.c */
@@ -232,6 +233,8 @@ extern const struct cgfs_device_rule no_devices[1];
 /* The device list: at create (@fresh), or as a replacement.  @rules NULL: none of its own. */
 int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n, bool fresh,
 		  struct cgfs_err *reterr);
+/* Forgets the list that the handle keeps. */
+void devices_forget(struct cgfs_group *g);
 bool devices_enforced(const struct cgfs *c);
 void group_policy(const struct cgfs_group *g, struct cgfs_policy_group *ret);
 

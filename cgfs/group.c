@@ -51,7 +51,7 @@ static void group_free(struct cgfs_group *g)
 		g->next->prev = g->prev;
 	free(g->kept);
 	free(g->inode);
-	free(g->rules);
+	devices_forget(g);
 	free(g->path);
 	free(g);
 }

@@ -228,17 +228,51 @@ static int policy_apply(struct cgfs_group *g, const struct cgfs_device_rule *rul
 	return policy->ops->set_rules(policy->ctx, &target, rules, n, reterr);
 }
 
+/* What most pods have need not be in memory once for each: the default list itself, or NULL. */
+static const struct cgfs_device_rule *shared(const struct cgfs_device_rule *rules, size_t n)
+{
+	size_t n_defaults;
+	const struct cgfs_device_rule *defaults = cgfs_device_defaults(&n_defaults);
+
+	for (size_t i = 0; i < n && n == n_defaults; i++) {
+		const struct cgfs_device_rule *a = &rules[i], *b = &defaults[i];
+
+		if (a->type != b->type || a->major != b->major || a->minor != b->minor ||
+		    a->access != b->access || a->allow != b->allow)
+			return NULL;
+	}
+	return n == n_defaults ? defaults : NULL;
+}
+
+void devices_forget(struct cgfs_group *g)
+{
+	size_t n;
+
+	if (g->rules != cgfs_device_defaults(&n))
+		free((void *)g->rules);
+	g->rules = NULL;
+	g->n_rules = 0;
+}
+
 static int keep(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
 		struct cgfs_err *reterr)
 {
-	/* One more than needed: an empty list is a list, and is not NULL. */
-	struct cgfs_device_rule *copy = calloc(n + 1, sizeof(*copy));
+	const struct cgfs_device_rule *defaults = shared(rules, n);
+	struct cgfs_device_rule *copy;
 
+	if (defaults) {
+		devices_forget(g);
+		g->rules = defaults;
+		g->n_rules = n;
+		return 0;
+	}
+	/* One more than needed: an empty list is a list, and is not NULL. */
+	copy = calloc(n + 1, sizeof(*copy));
 	if (!copy)
 		return cgfs_err_set(reterr, -ENOMEM, "keep device rules", NULL, NULL, NULL);
 	if (n)
 		memcpy(copy, rules, n * sizeof(*copy));
-	free(g->rules);
+	devices_forget(g);
 	g->rules = copy;
 	g->n_rules = n;
 	return 0;
