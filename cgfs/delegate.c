@@ -47,8 +47,9 @@ static int give(struct delegation *dg, int i, const char *name, struct cgfs_err 
 		op = "chown";
 		r = fs->ops->chown(fs->ctx, fd, name, dg->uid, dg->gid);
 	}
-	/* The kernel lists memory.reclaim also for a group without the memory controller. */
-	if (r == -ENOENT && !streq(name, ".") && dir_alive(&d))
+	/* The kernel lists memory.reclaim also for a group without the memory controller.  Only a
+	 * group that is gone has no cgroup.procs. */
+	if (r == -ENOENT && !streq(name, ".") && !streq(name, "cgroup.procs"))
 		return 0;
 	if (r < 0)
 		return dir_error(&d, r, op, streq(name, ".") ? NULL : name, NULL, reterr);

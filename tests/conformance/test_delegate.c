@@ -142,6 +142,44 @@ static void nobody_is_refused(struct world *w)
 	REFUSED(cgfs_group_delegate(ctr, USER, GROUP, &err), -ENOENT);
 }
 
+/* Each call of it fails in turn: then all is as it was, and the error names the file. */
+static void each_call_refused(struct world *w)
+{
+	static const unsigned int calls[] = { FAKE_OPEN, FAKE_PREAD, FAKE_OWNER, FAKE_CHOWN };
+	static const int codes[] = { -EIO, -EPERM, -ENOMEM };
+	struct fake *f = world_fake(w);
+	struct cgfs *c;
+	struct cgfs_group *ctr;
+	unsigned int faults = 0;
+
+	if (!f)
+		world_skip(w, "nobody can tell a kernel to fail");
+	c = world_context(w, WORLD_FILES);
+	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	for (size_t k = 0; k < sizeof(calls) / sizeof(calls[0]); k++) {
+		for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+			bool struck = true;
+
+			for (unsigned int nth = 1; struck; nth++) {
+				struct cgfs_err err = { 0 };
+				int r;
+
+				fake_fail(f, calls[k], nth, codes[i]);
+				r = cgfs_group_delegate(ctr, USER, GROUP, &err);
+				struck = fake_struck(f);
+				fake_fail(f, 0, 0, 0);
+				CHECK_INT(r, struck ? codes[i] : 0);
+				CHECK(r == 0 || (err.code == r && strchr(err.path, '/')));
+				check_owners(w, ctr, r < 0 ? 0 : USER, r < 0 ? 0 : GROUP);
+				faults += struck;
+			}
+			OK(cgfs_group_delegate(ctr, 0, 0, &err));
+		}
+	}
+	CHECK(faults > 30);
+	world_note(w, "%s: delegate: %u faults", w->kind->name, faults);
+}
+
 /* -- by hand: a process that has become the user -- */
 
 static void become_user(void)
@@ -468,6 +506,7 @@ static void rootless_partly(struct world *w)
 const struct world_test delegate_tests[] = {
 	{ "delegate_exactly_these_files", exactly_these_files },
 	{ "delegate_nobody_is_refused", nobody_is_refused },
+	{ "delegate_each_call_refused", each_call_refused },
 	{ "delegate_user_below_it", user_below_it },
 	{ "rootless_pods", rootless_pods },
 	{ "rootless_elsewhere", rootless_elsewhere },
