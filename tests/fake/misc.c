@@ -150,6 +150,7 @@ static void huge_offline(struct node *n)
 		CTL("hugetlb." size ".rsvd.max", CHILD, fake_show_max, store_huge,                 \
 		    FIELD(huge_rsvd_max[i]), .init = FAKE_NONE)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): names of members */
 #define HUGE_V1(size, what, i, usage, peak, fail, max)                                             \
 	CTL("hugetlb." size what ".usage_in_bytes", BOTH, fake_show_u64, NULL, FIELD(usage[i])),   \
 		CTL("hugetlb." size what ".max_usage_in_bytes", BOTH, fake_show_u64,               \
@@ -158,6 +159,7 @@ static void huge_offline(struct node *n)
 		    FIELD(fail[i])),                                                               \
 		CTL("hugetlb." size what ".limit_in_bytes", BOTH, show_huge_limit, store_huge,     \
 		    FIELD(max[i]), .init = FAKE_NONE)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct ctl_file hugetlb_v1[] = {
 	HUGE_V1("2MB", "", 0, huge_usage, huge_peak, huge_fail, huge_max),
