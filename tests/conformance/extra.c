@@ -13,6 +13,11 @@
 
 struct cgfs *extra_context(struct world *w, enum world_policy policy)
 {
+	return extra_context_with(w, policy, 0);
+}
+
+struct cgfs *extra_context_with(struct world *w, enum world_policy policy, uint32_t controllers)
+{
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 	struct cgfs *c = NULL;
 
@@ -20,6 +25,7 @@ struct cgfs *extra_context(struct world *w, enum world_policy policy)
 		world_skip(w, "needs a kernel: real children or pressure");
 	CHECK(w->n_contexts < WORLD_CONTEXTS_MAX);
 	opts.root = w->root;
+	opts.controllers = controllers;
 	w->ops->options(w, policy, &opts);
 	OK(cgfs_open(&opts, &c, &err));
 	w->contexts[w->n_contexts++] = c;

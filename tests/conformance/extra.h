@@ -11,6 +11,8 @@
 /* A context that talks to the kernel directly, as cgfs_group_spawn() and pressure want it.
  * Skips the test on a fake host. */
 struct cgfs *extra_context(struct world *w, enum world_policy policy);
+/* @controllers 0: all. */
+struct cgfs *extra_context_with(struct world *w, enum world_policy policy, uint32_t controllers);
 
 /* A child that cgfs_group_spawn() puts into @g and that ends with what @fn returns. */
 pid_t extra_spawn(struct cgfs_group *g, int (*fn)(void *arg), void *arg);
