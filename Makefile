@@ -341,7 +341,9 @@ guest_prog = -a $(agent_bin)=/bin/cgfs-agent -a $(podctl_bin)=/bin/podctl \
 	     $(conf_prog):400 $(tbpf_prog:%=%:200) $(tagent_live:%=%:200)
 guest_oci  = $(foreach c,$(wildcard tests/oci/cases/*.json),-a $(c)=/oci/$(notdir $(c))) \
 	     $(oci_prog):300
-guest_storm = tests/guest/storm.sh:1500
+# OOM kills by each way in three of the cells: 21 ms of processor time each.
+STORM ?= 10000
+guest_storm = -a $(O)/storm=/storm tests/guest/storm.sh:1500
 tagent_live = $(filter-out %/test_parts %/test_bridge %/test_transcripts,$(tagent_prog))
 export O SAN CC CLANG BPFTOOL BPF WERROR
 
@@ -391,6 +393,7 @@ check-guest:
 	$(call need,$(deps_run) $(deps_check))
 	$(again) check-guest-built
 check-guest-built: all tests
+	@echo $(STORM) > $(O)/storm
 	@tests/guest/matrix --seconds 2400 $(guest_flags) $(guest_prog) $(guest_oci) $(guest_storm)
 
 ## guest-shell: a shell in a guest (K=7.2 L=v2), tests in /tests, agent and podctl on the path
