@@ -139,6 +139,8 @@ bool group_is_same(struct cgfs_group *g, int hierarchy, int fd);
 /* What control files read before they were changed, to be written back on failure. */
 struct journal;
 
+struct queued;
+
 struct cgfs_dir {
 	struct cgfs_group *g;
 	int hierarchy;
@@ -193,15 +195,19 @@ bool root_complete(const struct cgfs *c);
 /* Has root_ensure() nothing to do? */
 bool root_ready(const struct cgfs *c);
 /* Opens it where it exists; hierarchies without it keep root_fd -EBADF. */
-void root_find(struct cgfs *c);
+int root_find(struct cgfs *c, struct cgfs_err *reterr);
 void root_forget(struct cgfs *c);
 /* Removes what this context made of it, as far as it is empty; what was there before stays, as
  * it was. */
 void root_unmake(struct cgfs *c);
 /* What a group needs when the directory above it was somebody's and does not hand it down. */
 int root_prepare_group(struct cgfs_group *g, struct cgfs_err *reterr);
-int subtree_enable(struct cgfs *c, int hierarchy, int dirfd, const char *prefix,
-		   uint32_t *ret_enabled);
+/* @dir: the directory's path, for errors.  Bits of what was off are added to *@ret_enabled; disable
+ * takes off those that it has switched off. */
+int subtree_enable(struct cgfs *c, int hierarchy, int dirfd, const char *dir, uint32_t *ret_enabled,
+		   struct cgfs_err *reterr);
+int subtree_disable(struct cgfs *c, int dirfd, const char *dir, uint32_t *enabled,
+		    struct cgfs_err *reterr);
 
 /* From here to asked_end() dir_write() reports to cgfs_open_opts.written. */
 static inline void asked_begin(struct cgfs *c, int ctl, uint64_t set, size_t entry)
@@ -242,7 +248,12 @@ void group_policy(const struct cgfs_group *g, struct cgfs_policy_group *ret);
 
 int events_new(struct cgfs *c, struct cgfs_err *reterr);
 void events_free(struct cgfs *c);
+/* Never fails: without memory a CGFS_EVENT_LOST says later how many there were. */
 void events_push(struct cgfs *c, const struct cgfs_event *ev);
+/* For an event that somebody waits for: memory beforehand, released with free(3) or given to
+ * events_push_in(). */
+struct queued *events_reserve(void);
+void events_push_in(struct cgfs *c, struct queued *q, const struct cgfs_event *ev);
 /* Begins with type, time and the ids of @g. */
 void events_init(struct cgfs_event *ev, enum cgfs_event_type type, const struct cgfs_group *g);
 /* Reads all descriptors that are ready, without blocking, and drives removals. */
@@ -265,7 +276,8 @@ uint64_t now_ns(int clock);
 /* removal.c */
 void removal_step(struct cgfs_group *g);
 void removal_free(struct cgfs_group *g);
-bool group_populated(struct cgfs_group *g);
+/* 1, 0, or a negative errno. */
+int group_populated(struct cgfs_group *g);
 /* Removes the group's directories, with what is below them: 0, or why one is left. */
 int group_rmdir(struct cgfs_group *g, char *left, size_t len);
 

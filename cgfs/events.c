@@ -119,6 +119,17 @@ void events_init(struct cgfs_event *ev, enum cgfs_event_type type, const struct 
 	snprintf(ev->container, sizeof(ev->container), "%s", g->is_pod ? "" : g->id);
 }
 
+struct queued *events_reserve(void)
+{
+	return malloc(sizeof(struct queued));
+}
+
+void events_push_in(struct cgfs *c, struct queued *q, const struct cgfs_event *ev)
+{
+	q->ev = *ev;
+	queue_append(&c->events->queue, q);
+}
+
 void events_push(struct cgfs *c, const struct cgfs_event *ev)
 {
 	queue_push(&c->events->queue, ev);

@@ -100,9 +100,10 @@ static int identify(struct cgfs_group *g, struct cgfs_err *reterr)
 }
 
 /* Controllers for a pod's containers, before the first of them is made. */
-static int open_subtree(struct cgfs_group *pod, struct cgfs_err *reterr)
+static int open_subtree(struct cgfs_group *pod, uint32_t *ret_enabled, struct cgfs_err *reterr)
 {
 	struct cgfs *c = pod->c;
+	char path[512];
 	int fd, r;
 
 	if (c->unified < 0 || pod->subtree)
@@ -110,13 +111,10 @@ static int open_subtree(struct cgfs_group *pod, struct cgfs_err *reterr)
 	r = group_dir(pod, c->unified, &fd, reterr);
 	if (r < 0)
 		return r;
-	r = subtree_enable(c, c->unified, fd, "", NULL);
-	if (r < 0) {
-		struct cgfs_dir d = { pod, c->unified, NULL };
-
-		return dir_error(&d, r, "enable controllers in", "cgroup.subtree_control", NULL,
-				 reterr);
-	}
+	group_file_path(pod, c->unified, NULL, path, sizeof(path));
+	r = subtree_enable(c, c->unified, fd, path, ret_enabled, reterr);
+	if (r < 0)
+		return r;
 	pod->subtree = true;
 	return 0;
 }
@@ -154,7 +152,7 @@ static int make_directories(struct cgfs_group *g, uint32_t *ret_made, struct cgf
 
 /* Takes back a create that failed.  Nothing was in the directories for longer than this call,
  * so what refuses to go is somebody else's doing; the caller hears of the first failure. */
-static void unmake(struct cgfs_group *g, uint32_t made)
+static void unmake(struct cgfs_group *g, uint32_t made, uint32_t enabled)
 {
 	struct cgfs *c = g->c;
 
@@ -169,17 +167,21 @@ static void unmake(struct cgfs_group *g, uint32_t made)
 		if (made & (1u << i))
 			(void)!c->fs->ops->rmdir(c->fs->ctx, c->hierarchy[i].root_fd, g->rel);
 	}
+	if (enabled) {
+		(void)!subtree_disable(c, g->pod->dir[c->unified], "", &enabled, NULL);
+		g->pod->subtree = false;
+	}
 }
 
 static int make(struct cgfs_group *g, const struct cgfs_resources *res, uint32_t *made,
-		struct cgfs_err *reterr)
+		uint32_t *enabled, struct cgfs_err *reterr)
 {
 	const struct cgfs_device_rule *rules = NULL;
 	size_t n = 0;
 	int r;
 
 	if (g->pod) {
-		r = open_subtree(g->pod, reterr);
+		r = open_subtree(g->pod, enabled, reterr);
 		if (r < 0)
 			return r;
 	}
@@ -216,7 +218,7 @@ static int create(struct cgfs *c, struct cgfs_group *pod, const char *id, bool i
 {
 	struct cgfs_group *g;
 	bool was_ready;
-	uint32_t made = 0;
+	uint32_t made = 0, enabled = 0;
 	int r;
 
 	r = cgfs_id_check(id, reterr);
@@ -236,13 +238,14 @@ static int create(struct cgfs *c, struct cgfs_group *pod, const char *id, bool i
 	if (r < 0)
 		return r;
 	g = group_new(c, pod, id, is_pod);
-	if (!g)
-		return cgfs_err_set(reterr, -ENOMEM, NULL, NULL, NULL, NULL);
-	r = make(g, res, &made, reterr);
+	r = g ? make(g, res, &made, &enabled, reterr)
+	      : cgfs_err_set(reterr, -ENOMEM, NULL, NULL, NULL, NULL);
 	if (r < 0) {
-		unmake(g, made);
-		g->state = GROUP_REMOVED;
-		cgfs_group_close(g);
+		if (g) {
+			unmake(g, made, enabled);
+			g->state = GROUP_REMOVED;
+			cgfs_group_close(g);
+		}
 		if (!was_ready)
 			root_unmake(c);
 		return r;
@@ -275,9 +278,10 @@ static int open_group(struct cgfs *c, struct cgfs_group *pod, const char *id, bo
 	int r, fd;
 
 	r = cgfs_id_check(id, reterr);
+	if (r == 0)
+		r = root_find(c, reterr);
 	if (r < 0)
 		return r;
-	root_find(c);
 	g = group_new(c, pod, id, is_pod);
 	if (!g)
 		return cgfs_err_set(reterr, -ENOMEM, NULL, NULL, NULL, NULL);
@@ -356,10 +360,11 @@ struct walk {
 	int hierarchy;
 	int (*fn)(void *arg, const char *id);
 	void *arg;
+	char failed[1800]; /* where seen() could not look */
 };
 
-/* Was the id already seen in an earlier hierarchy? */
-static bool seen(const struct walk *w, const char *id)
+/* Was the id already seen in an earlier hierarchy?  1, 0, or a negative errno. */
+static int seen(struct walk *w, const char *id)
 {
 	char name[REL_MAX + 1];
 
@@ -371,18 +376,27 @@ static bool seen(const struct walk *w, const char *id)
 			continue;
 		d.fd = fs_open(w->c, w->c->hierarchy[i].root_fd, name, O_RDONLY | O_DIRECTORY);
 		if (d.fd >= 0)
-			return true;
+			return 1;
+		if (d.fd != -ENOENT) {
+			snprintf(w->failed, sizeof(w->failed), "%s%s/%s",
+				 w->c->hierarchy[i].mount->path, w->c->root, name);
+			return d.fd;
+		}
 	}
-	return false;
+	return 0;
 }
 
 static int visit(void *arg, const char *name)
 {
 	struct walk *w = arg;
+	int r;
 
 	/* A name that is no id is not ours: systemd scopes, a container's own cgroups. */
-	if (cgfs_id_check(name, NULL) < 0 || seen(w, name))
+	if (cgfs_id_check(name, NULL) < 0)
 		return 0;
+	r = seen(w, name);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return w->fn(w->arg, name);
 }
 
@@ -390,9 +404,11 @@ static int list(struct cgfs *c, const char *rel, int (*fn)(void *arg, const char
 		struct cgfs_err *reterr)
 {
 	struct walk w = { .c = c, .rel = rel, .fn = fn, .arg = arg };
-	int r;
+	char path[512];
+	int r = root_find(c, reterr);
 
-	root_find(c);
+	if (r < 0)
+		return r;
 	for (w.hierarchy = 0; w.hierarchy < c->n; w.hierarchy++) {
 		auto_door_fd struct door_fd d = { c, -EBADF };
 
@@ -403,8 +419,13 @@ static int list(struct cgfs *c, const char *rel, int (*fn)(void *arg, const char
 		if (d.fd == -ENOENT)
 			continue;
 		r = d.fd < 0 ? d.fd : c->fs->ops->list(c->fs->ctx, d.fd, visit, &w);
-		if (r < 0)
-			return cgfs_err_set(reterr, r, "list", c->root, *rel ? rel : NULL, NULL);
+		if (r < 0) {
+			snprintf(path, sizeof(path), "%s%s%s%s",
+				 c->hierarchy[w.hierarchy].mount->path, c->root, *rel ? "/" : "",
+				 rel);
+			return cgfs_err_set(reterr, r, "list", w.failed[0] ? w.failed : path, NULL,
+					    NULL);
+		}
 		if (r > 0)
 			return r;
 	}

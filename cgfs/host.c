@@ -226,11 +226,12 @@ int cgfs_open(const struct cgfs_open_opts *user, struct cgfs **ret, struct cgfs_
 	}
 	if (r == 0)
 		r = events_new(c, reterr);
+	if (r == 0)
+		r = root_find(c, reterr);
 	if (r < 0) {
 		cgfs_close(c);
 		return r;
 	}
-	root_find(c);
 	*ret = c;
 	return 0;
 }

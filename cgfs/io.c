@@ -212,26 +212,28 @@ int dir_write_limit(const struct cgfs_dir *d, const char *file, uint64_t value,
 	return dir_write(d, file, text, reterr);
 }
 
-static bool can_open(const struct cgfs_dir *d, const char *file, int flags)
+static int try_open(const struct cgfs_dir *d, const char *file, int flags)
 {
 	char path[FILE_PATH_MAX];
 	const char *name;
 	int fd = start(d, file, path, sizeof(path), &name);
 	struct door_fd probe = { d->g->c, fd < 0 ? fd : fs_open(d->g->c, fd, name, flags) };
-	bool there = probe.fd >= 0;
+	int r = probe.fd < 0 ? probe.fd : 0;
 
 	fs_close(d->g->c, &probe.fd);
-	return there;
+	return r;
 }
 
 bool dir_alive(const struct cgfs_dir *d)
 {
-	return can_open(d, "cgroup.procs", O_RDONLY);
+	int r = try_open(d, "cgroup.procs", O_RDONLY);
+
+	return r != -ENOENT && r != -ENODEV;
 }
 
 bool dir_has(const struct cgfs_dir *d, const char *file)
 {
-	return can_open(d, file, O_WRONLY);
+	return try_open(d, file, O_WRONLY) == 0;
 }
 
 ssize_t dir_read(const struct cgfs_dir *d, const char *file, char *buf, size_t len,

@@ -17,6 +17,9 @@
 /* How long v1's counter is looked at after a notification: 1 ms, doubling, 2 s in all. */
 #define V1_ROUNDS 11
 
+/* Until the next try after a read that failed. */
+#define AGAIN_US 10000
+
 struct oom_watch {
 	int hierarchy;
 	const char *file;
@@ -26,12 +29,12 @@ struct oom_watch {
 	unsigned int rounds; /* v1: still to be read again */
 };
 
-static int read_kills(struct cgfs_group *g, uint64_t *ret)
+static int read_kills(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
 	struct cgfs_dir d = { g, g->oom->hierarchy, NULL };
 	char text[512];
 	const char *p;
-	ssize_t n = dir_read(&d, g->oom->file, text, sizeof(text), NULL);
+	ssize_t n = dir_read(&d, g->oom->file, text, sizeof(text), reterr);
 
 	if (n < 0)
 		return (int)n;
@@ -44,25 +47,30 @@ static int read_kills(struct cgfs_group *g, uint64_t *ret)
 	return 0;
 }
 
-/* Reports what is new. */
-static void report(struct cgfs_group *g)
+/* Reports what is new; a negative errno when it cannot be told. */
+static int report(struct cgfs_group *g)
 {
 	struct cgfs_event ev;
 	uint64_t kills;
+	int r = read_kills(g, &kills, NULL);
 
-	if (read_kills(g, &kills) < 0 || kills <= g->oom->kills)
-		return;
+	if (r < 0 || kills <= g->oom->kills)
+		return r;
 	events_init(&ev, CGFS_EVENT_OOM_KILL, g);
 	ev.count = kills - g->oom->kills;
 	g->oom->kills = kills;
 	events_push(g->c, &ev);
+	return 0;
 }
 
 void oom_step(struct cgfs_group *g)
 {
 	struct oom_watch *o = g->oom;
+	int r = report(g);
 
-	report(g);
+	/* Nobody tells of this change again: look once more, unless the group is gone. */
+	if (r < 0 && r != -ENOENT && r != -ENODEV && r != -ENODATA)
+		events_timer(g->c, AGAIN_US);
 	/* Also when there was something: one notification may have been for several kills. */
 	if (!o->rounds)
 		return;
@@ -77,25 +85,36 @@ static void v1_fired(struct cgfs_group *g)
 	oom_step(g);
 }
 
-static int v1_register(struct cgfs_group *g)
+static int v1_register(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	auto_door_fd struct door_fd control = { g->c, -EBADF };
 	struct oom_watch *o = g->oom;
+	struct cgfs_dir d = { g, o->hierarchy, NULL };
 	char text[32];
 	int r, fd;
 
-	r = group_dir(g, o->hierarchy, &fd, NULL);
+	r = group_dir(g, o->hierarchy, &fd, reterr);
 	if (r < 0)
 		return r;
 	/* Needed for the registration only. */
 	control.fd = fs_open(g->c, fd, o->file, O_RDONLY);
 	if (control.fd < 0)
-		return control.fd;
+		return dir_error(&d, control.fd, "open", o->file, NULL, reterr);
 	r = events_add_counter(g, v1_fired, &o->counter);
 	if (r < 0)
-		return r;
+		return dir_error(&d, r, "watch", o->file, NULL, reterr);
 	snprintf(text, sizeof(text), "%d %d", o->counter, control.fd);
-	return fs_write_at(g->c, fd, "cgroup.event_control", text);
+	return dir_write(&d, "cgroup.event_control", text, reterr);
+}
+
+static int v2_register(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	struct oom_watch *o = g->oom;
+	int r = events_watch(g, o->file, oom_step, &o->wd);
+
+	return r < 0 ? dir_error(&(struct cgfs_dir){ g, o->hierarchy, NULL }, r, "watch", o->file,
+				 NULL, reterr)
+		     : 0;
 }
 
 int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr)
@@ -114,20 +133,17 @@ int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr)
 	g->oom->wd = g->oom->counter = -EBADF;
 	if (p->version == CGFS_V1) {
 		g->oom->file = "memory.oom_control";
-		r = v1_register(g);
+		r = v1_register(g, reterr);
 	} else {
 		g->oom->file = "memory.events";
-		r = events_watch(g, g->oom->file, oom_step, &g->oom->wd);
+		r = v2_register(g, reterr);
 	}
 	if (r == 0)
-		r = read_kills(g, &g->oom->kills); /* kills before our time are not news */
+		r = read_kills(g, &g->oom->kills, reterr); /* kills before our time are not news */
 	if (r == -ENODATA)
 		r = 0;
-	if (r == 0)
-		return 0;
-	dir_error(&(struct cgfs_dir){ g, p->hierarchy, NULL }, r, "watch", g->oom->file, NULL,
-		  reterr);
-	oom_unwatch(g);
+	if (r < 0)
+		oom_unwatch(g);
 	return r;
 }
 

@@ -174,13 +174,23 @@ int cgfs_probe(struct cgfs *c, struct cgfs_capabilities *ret_caps, struct cgfs_e
 			cgfs_capability_add(ret_caps, "bpf", false, "no eBPF policy is in use", "");
 	}
 	if (pod) {
-		int gone = cgfs_group_destroy(pod, 5000, r == 0 ? reterr : NULL);
+		int gone = cgfs_group_destroy(pod, 5000, NULL);
 
+		/* Nobody else would: once more. */
+		if (gone < 0)
+			gone = cgfs_group_destroy(pod, 5000, r == 0 ? reterr : NULL);
 		r = r == 0 ? gone : r;
 	}
 	cgfs_group_close(ctr);
 	cgfs_group_close(pod);
-	if (!root_was_there)
-		(void)!cgfs_root_remove(c, NULL);
+	if (!root_was_there) {
+		int gone = cgfs_root_remove(c, NULL);
+
+		if (gone < 0)
+			gone = cgfs_root_remove(c, r == 0 ? reterr : NULL);
+		/* Somebody else may have made a pod meanwhile. */
+		if (r == 0 && gone != -ENOTEMPTY)
+			r = gone;
+	}
 	return r;
 }

@@ -47,24 +47,48 @@ static int pids_append(struct pid_list *l, const char *text)
 	return 0;
 }
 
-/* The list can be long: read it in whole, into a buffer that grows. */
+/* The list can be long, and the kernel gives a page of it at a time: read it to its end. */
+static int pids_text(struct cgfs *c, int fd, char **ret)
+{
+	auto_free char *buf = NULL;
+	size_t size = 0, used = 0;
+	ssize_t n;
+
+	do {
+		if (size - used < 4096) {
+			char *bigger = realloc(buf, size + 16384);
+
+			if (!bigger)
+				return -ENOMEM;
+			buf = bigger;
+			size += 16384;
+		}
+		do
+			n = c->fs->ops->pread(c->fs->ctx, fd, buf + used, size - used - 1,
+					      (off_t)used);
+		while (n == -EINTR);
+		if (n < 0)
+			return (int)n;
+		used += (size_t)n;
+	} while (n > 0);
+	buf[used] = '\0';
+	*ret = take_ptr(buf);
+	return 0;
+}
+
 static int pids_read(struct pid_list *l)
 {
 	auto_door_fd struct door_fd d = { l->c, fs_open(l->c, l->dirfd, l->file, O_RDONLY) };
-	auto_free char *buf = NULL;
-	ssize_t n = -EFBIG;
+	auto_free char *text = NULL;
+	int r;
 
 	if (d.fd < 0)
 		return d.fd == -ENOENT ? 0 : d.fd;
-	for (size_t size = 4096; n == -EFBIG && size <= 64u << 20; size *= 4) {
-		free(buf);
-		buf = malloc(size);
-		n = buf ? fs_pread(l->c, d.fd, buf, size) : -ENOMEM;
-	}
+	r = pids_text(l->c, d.fd, &text);
 	/* A threaded cgroup lists its processes at the domain above it. */
-	if (n == -EOPNOTSUPP || n == -ENODEV)
+	if (r == -EOPNOTSUPP || r == -ENODEV)
 		return 0;
-	return n < 0 ? (int)n : pids_append(l, buf);
+	return r < 0 ? r : pids_append(l, text);
 }
 
 static int pids_below(void *arg, const char *name)

@@ -26,7 +26,7 @@ void queue_free(struct event_queue *q)
 		close(take_fd(&q->fd));
 }
 
-static void append(struct event_queue *q, struct queued *e)
+void queue_append(struct event_queue *q, struct queued *e)
 {
 	uint64_t one = 1;
 
@@ -42,11 +42,11 @@ void queue_push(struct event_queue *q, const struct cgfs_event *ev)
 
 	if (e) {
 		e->ev = *ev;
-		append(q, e);
+		queue_append(q, e);
 	} else if (q->lost.ev.count++ == 0) {
 		q->lost.ev.type = CGFS_EVENT_LOST;
 		q->lost.ev.time_ns = ev->time_ns;
-		append(q, &q->lost);
+		queue_append(q, &q->lost);
 	}
 }
 

@@ -21,6 +21,8 @@ struct event_queue {
 /* The descriptor is -EBADF, and queue_free() may follow, whatever queue_open() says. */
 int queue_open(struct event_queue *q);
 void queue_free(struct event_queue *q);
+/* @e from malloc(3), filled but for its place in the list; is the queue's from now on. */
+void queue_append(struct event_queue *q, struct queued *e);
 /* Cannot fail: without memory, a CGFS_EVENT_LOST stands in the event's place. */
 void queue_push(struct event_queue *q, const struct cgfs_event *ev);
 bool queue_pop(struct event_queue *q, struct cgfs_event *ret);

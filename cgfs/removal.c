@@ -25,7 +25,8 @@ struct removal {
 	bool quiet;   /* cgfs_group_destroy() returns the result instead of an event */
 	bool reclaim; /* still to be done, once nobody is left */
 	int error;
-	char note[128]; /* what went wrong on the way to a success */
+	char note[128];	      /* what went wrong on the way to a success */
+	struct queued *event; /* the memory of the event that says so */
 };
 
 void removal_free(struct cgfs_group *g)
@@ -33,30 +34,30 @@ void removal_free(struct cgfs_group *g)
 	if (!g->removal)
 		return;
 	events_unwatch(g->c, removal_step, &g->removal->wd);
+	free(g->removal->event);
 	free(g->removal);
 	g->removal = NULL;
 }
 
 /* -- is anybody in there? --------------------------------------------------------------------- */
 
-bool group_populated(struct cgfs_group *g)
+int group_populated(struct cgfs_group *g)
 {
 	struct cgfs *c = g->c;
 	size_t n = 0;
 	pid_t *pids = NULL;
 	char text[128];
+	int r;
 
 	if (c->unified >= 0) {
 		struct cgfs_dir d = { g, c->unified, NULL };
 
-		if (dir_read(&d, "cgroup.events", text, sizeof(text), NULL) > 0)
-			return strstr(text, "populated 1") != NULL;
-		return false;
+		r = (int)dir_read(&d, "cgroup.events", text, sizeof(text), NULL);
+		return r < 0 ? r : strstr(text, "populated 1") != NULL;
 	}
-	if (cgfs_group_pids(g, &pids, &n, NULL) < 0)
-		return false;
+	r = cgfs_group_pids(g, &pids, &n, NULL);
 	free(pids);
-	return n > 0;
+	return r < 0 ? r : n > 0;
 }
 
 /* -- directories ------------------------------------------------------------------------------- */
@@ -73,7 +74,7 @@ struct below {
 
 static int remove_below(struct below *b);
 
-static void policy_forget(struct cgfs *c, uint64_t id, uint64_t pod_id)
+static int policy_forget(struct cgfs *c, uint64_t id, uint64_t pod_id)
 {
 	struct cgfs_policy_group p = { .cgroup_fd = -EBADF,
 				       .cgroup_id = id,
@@ -81,7 +82,7 @@ static void policy_forget(struct cgfs *c, uint64_t id, uint64_t pod_id)
 				       .pod = "",
 				       .container = "" };
 
-	(void)!c->policy->ops->remove(c->policy->ctx, &p, NULL);
+	return c->policy->ops->remove(c->policy->ctx, &p, NULL);
 }
 
 static int remove_child(void *arg, const char *name)
@@ -94,12 +95,16 @@ static int remove_child(void *arg, const char *name)
 	int r;
 
 	dir.fd = fs_open(c, b->parent, name, O_RDONLY | O_DIRECTORY);
-	if (dir.fd < 0)
+	if (dir.fd == -ENOENT)
 		return 0; /* gone meanwhile */
-	if (b->forget && c->fs->ops->inode(c->fs->ctx, dir.fd, &id) == 0)
-		policy_forget(c, id, b->g->cgroup_id);
+	r = dir.fd < 0 ? dir.fd : 0;
+	if (r == 0 && b->forget)
+		r = c->fs->ops->inode(c->fs->ctx, dir.fd, &id);
+	if (r == 0 && b->forget)
+		r = policy_forget(c, id, b->g->cgroup_id);
 	next.parent = dir.fd;
-	r = remove_below(&next);
+	if (r == 0)
+		r = remove_below(&next);
 	if (r == 0)
 		r = c->fs->ops->rmdir(c->fs->ctx, b->parent, name);
 	if (r < 0 && r != -ENOENT) {
@@ -145,7 +150,9 @@ static int rmdir_in(struct cgfs_group *g, int i, char *left, size_t len)
 			if (r == 0)
 				r = c->fs->ops->rmdir(c->fs->ctx, root, g->rel);
 		} else {
-			r = dir.fd;
+			/* Gone meanwhile?  rmdir knows. */
+			r = dir.fd == -ENOENT ? c->fs->ops->rmdir(c->fs->ctx, root, g->rel)
+					      : dir.fd;
 		}
 	}
 	if (r == 0 || r == -ENOENT)
@@ -224,7 +231,23 @@ static void finish(struct cgfs_group *g, int error)
 	events_unwatch(g->c, removal_step, &rm->wd);
 	g->state = error ? GROUP_LIVE : GROUP_REMOVED;
 	if (!rm->quiet)
-		events_push(g->c, &ev);
+		rm->event ? events_push_in(g->c, take_ptr(rm->event), &ev) : events_push(g->c, &ev);
+}
+
+/* The policy lets go of what is gone, or is asked again. */
+static int forget(struct cgfs_group *g, char *left, size_t len)
+{
+	struct cgfs *c = g->c;
+	struct cgfs_policy_group p;
+	int r;
+
+	if (!c->policy || !g->cgroup_id)
+		return 0;
+	group_policy(g, &p);
+	r = c->policy->ops->remove(c->policy->ctx, &p, NULL);
+	if (r < 0)
+		snprintf(left, len, "the device policy of %s", g->path);
+	return r;
 }
 
 /* Where to begin looking for handles of what is below: each of them holds a reference, and
@@ -236,14 +259,6 @@ static struct cgfs_group *first_below(const struct cgfs_group *g)
 
 static void gone(struct cgfs_group *g)
 {
-	struct cgfs *c = g->c;
-
-	if (c->policy && g->cgroup_id) {
-		struct cgfs_policy_group p;
-
-		group_policy(g, &p);
-		(void)!c->policy->ops->remove(c->policy->ctx, &p, NULL);
-	}
 	oom_unwatch(g);
 	watch_free(g);
 	group_close_all(g);
@@ -281,6 +296,8 @@ static void step(struct cgfs_group *g, bool populated)
 		last_kills(g);
 		reclaim_first(g);
 		r = group_rmdir(g, rm->left, sizeof(rm->left));
+		if (r == 0)
+			r = forget(g, rm->left, sizeof(rm->left));
 		if (r == 0) {
 			gone(g);
 			return;
@@ -303,7 +320,7 @@ static void step(struct cgfs_group *g, bool populated)
 void removal_step(struct cgfs_group *g)
 {
 	if (!g->removal->done)
-		step(g, group_populated(g));
+		step(g, group_populated(g) > 0); /* when that cannot be told, rmdir says it */
 }
 
 /*
@@ -318,6 +335,9 @@ static bool gone_at_once(struct cgfs_group *g)
 		return false;
 	last_kills(g);
 	if (c->fs->ops->rmdir(c->fs->ctx, c->hierarchy[0].root_fd, g->rel) < 0)
+		return false;
+	/* Else the steps ask it again. */
+	if (forget(g, g->removal->left, sizeof(g->removal->left)) < 0)
 		return false;
 	gone(g);
 	return true;
@@ -338,8 +358,7 @@ static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, bool
 		 struct cgfs_err *reterr)
 {
 	struct cgfs *c = g->c;
-	bool populated;
-	int r = check_opts(g, opts, reterr);
+	int populated, r = check_opts(g, opts, reterr);
 
 	if (r < 0)
 		return r;
@@ -355,6 +374,7 @@ static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, bool
 	if (!g->removal)
 		return cgfs_err_set(reterr, -ENOMEM, "remove", NULL, g->rel, NULL);
 	g->removal->wd = -EBADF;
+	g->removal->event = events_reserve();
 	g->removal->quiet = quiet;
 	g->removal->reclaim = opts && opts->reclaim;
 	g->removal->delay_us = RETRY_FIRST_US;
@@ -364,7 +384,7 @@ static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, bool
 	if (!g->removal->reclaim && gone_at_once(g))
 		return 0;
 	populated = group_populated(g);
-	if (populated) {
+	if (populated != 0) {
 		r = cgfs_group_kill(g, reterr);
 		if (r < 0 && r != -ENOENT && r != -ENODEV) {
 			removal_free(g);
@@ -375,7 +395,7 @@ static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, bool
 			(void)!events_watch(g, "cgroup.events", removal_step, &g->removal->wd);
 	}
 	g->state = GROUP_REMOVING;
-	step(g, populated && group_populated(g));
+	step(g, populated != 0 && group_populated(g) > 0);
 	return 0;
 }
 

@@ -322,6 +322,7 @@ int cgfs_group_update(struct cgfs_group *g, const struct cgfs_resources *res,
 int cgfs_root_set(struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr)
 {
 	struct cgfs_group root = { .c = c, .rel = ".", .id = "", .state = GROUP_LIVE };
+	bool was_there = root_complete(c);
 	int r;
 
 	root.path = c->root;
@@ -346,5 +347,7 @@ int cgfs_root_set(struct cgfs *c, const struct cgfs_resources *res, struct cgfs_
 	}
 	group_close_all(&root);
 	free(root.inode);
+	if (r < 0 && !was_there)
+		root_unmake(c);
 	return r < 0 ? cgfs_err_context(reterr, r, "update pods root %s", c->root) : 0;
 }

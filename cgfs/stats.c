@@ -6,17 +6,24 @@
 #include "controller/table.h"
 #include "core.h"
 
-static void from_policy(struct cgfs_group *g, struct cgfs_stats *s)
+static int from_policy(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr)
 {
 	const struct cgfs_policy *p = g->c->policy;
 	struct cgfs_policy_counters n;
+	int r;
 
-	if (!p || !g->cgroup_id || p->ops->counters(p->ctx, g->cgroup_id, &n) < 0)
-		return;
+	if (!p || !g->cgroup_id)
+		return 0;
+	r = p->ops->counters(p->ctx, g->cgroup_id, &n);
+	if (r < 0) /* it does not know the group, or failed */
+		return r == -ENOENT ? 0
+				    : cgfs_err_set(reterr, r, "read counters of the device policy",
+						   NULL, NULL, NULL);
 	ctl_stat_set(s, CGFS_STAT_DEVICE_ALLOWED, n.device_allowed);
 	ctl_stat_set(s, CGFS_STAT_DEVICE_DENIED, n.device_denied);
 	if (p->ops->reports_oom(p->ctx))
 		ctl_stat_set(s, CGFS_STAT_OOM_KILLS, n.oom_kills);
+	return 0;
 }
 
 int cgfs_group_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats *ret_stats,
@@ -38,10 +45,10 @@ int cgfs_group_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats 
 	r = what & CGFS_READ_PRESSURE ? pressure_stats(g, &s, reterr) : 0;
 	if (r == 0 && (what & CGFS_READ_CGROUP))
 		r = descendants_stats(g, &s, reterr);
+	if (r == 0 && (what & CGFS_READ_POLICY))
+		r = from_policy(g, &s, reterr);
 	if (r < 0)
 		return cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel);
-	if (what & CGFS_READ_POLICY)
-		from_policy(g, &s);
 	*ret_stats = s;
 	return 0;
 }
@@ -56,10 +63,12 @@ int cgfs_root_stats(struct cgfs *c, unsigned int what, struct cgfs_stats *ret_st
 	root.path = c->root;
 	for (int i = 0; i < HIERARCHY_MAX; i++)
 		root.dir[i] = -EBADF;
-	root_find(c);
-	r = root_complete(c) ? cgfs_group_stats(&root, what & ~CGFS_READ_POLICY, ret_stats, reterr)
-			     : cgfs_err_set(reterr, -ENOENT, "read figures of", NULL, cgfs_root(c),
-					    "there is no pods root");
+	r = root_find(c, reterr);
+	if (r == 0 && !root_complete(c))
+		r = cgfs_err_set(reterr, -ENOENT, "read figures of", NULL, cgfs_root(c),
+				 "there is no pods root");
+	if (r == 0)
+		r = cgfs_group_stats(&root, what & ~CGFS_READ_POLICY, ret_stats, reterr);
 	group_close_all(&root);
 	free(root.kept);
 	free(root.inode);

@@ -18,9 +18,13 @@
  * so long nothing is under way any more, nor does a process use time that has left its cgroup. */
 #define SETTLE_US 40000
 
+/* Until the next try after a read that failed. */
+#define AGAIN_US 10000
+
 struct memory_watch {
 	uint64_t high, low; /* high 0: no watch */
 	bool above;
+	bool crossed, missed; /* it fired; it could not be looked at */
 	struct threshold_wire wire;
 };
 
@@ -32,7 +36,7 @@ struct pressure_watch {
 
 struct empty_watch {
 	int wd; /* -EBADF: no watch */
-	bool populated;
+	bool populated, unsure;
 	uint64_t used_us;     /* CPU time that is accounted for by what was told */
 	uint64_t quiet_until; /* changes until then are the end of what was told; monotonic, ns */
 	uint64_t look_at;     /* somebody was there and may be gone: look again then; 0: not */
@@ -60,6 +64,11 @@ static struct watch_set *watch_set(struct cgfs_group *g)
 	return w;
 }
 
+static bool is_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV;
+}
+
 static int refuse(const struct cgfs_group *g, int code, const char *what, const char *why,
 		  struct cgfs_err *reterr)
 {
@@ -71,12 +80,11 @@ static int refuse(const struct cgfs_group *g, int code, const char *what, const 
 
 static void memory_fired(struct cgfs_group *g);
 
-static int memory_arm(struct cgfs_group *g)
+static int memory_arm(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	struct memory_watch *m = &g->watch->memory;
 
-	m->above = false;
-	return threshold_ops(g->c)->arm(g, &m->wire, m->high, memory_fired);
+	return threshold_ops(g->c)->arm(g, &m->wire, m->high, memory_fired, reterr);
 }
 
 static void memory_event(struct cgfs_group *g, uint64_t usage)
@@ -95,40 +103,74 @@ static void memory_event(struct cgfs_group *g, uint64_t usage)
 /* Neither version tells when usage has fallen far enough: look until it has. */
 static void memory_fall(struct cgfs_group *g, uint64_t usage)
 {
-	if (usage > g->watch->memory.low)
+	struct memory_watch *m = &g->watch->memory;
+	int r;
+
+	if (usage > m->low) {
 		events_timer(g->c, FALL_US);
+		return;
+	}
+	r = memory_arm(g, NULL);
+	/* It may have a memory.high of its own by now: then that is the alarm. */
+	if (r == 0 || r == -EBUSY || is_gone(r))
+		m->above = false;
 	else
-		/* It may have a memory.high of its own by now: then that is the alarm. */
-		(void)!memory_arm(g);
+		events_timer(g->c, AGAIN_US);
 }
 
 /* Usage may be below again by the time that this runs; it has been above all the same. */
 static void memory_fired(struct cgfs_group *g)
 {
 	struct memory_watch *m = &g->watch->memory;
-	bool crossed = m->high && threshold_ops(g->c)->crossed(g, &m->wire);
 	uint64_t usage;
+	int crossed, r;
 
-	if (!m->high || threshold_ops(g->c)->usage(g, &usage) < 0)
+	if (!m->high)
 		return;
-	if (!m->above && crossed)
+	crossed = threshold_ops(g->c)->crossed(g, &m->wire);
+	m->crossed |= crossed > 0;
+	r = crossed < 0 ? crossed : threshold_ops(g->c)->usage(g, &usage, NULL);
+	/* Nobody tells of this crossing again. */
+	m->missed = r < 0 && !is_gone(r);
+	if (m->missed)
+		events_timer(g->c, AGAIN_US);
+	if (r < 0)
+		return;
+	if (!m->above && m->crossed)
 		memory_event(g, usage);
+	m->crossed = false;
 	if (m->above)
 		memory_fall(g, usage);
 }
 
 /* When the watch begins, and while usage is above: nothing has fired, usage itself counts. */
-static void memory_look(struct cgfs_group *g)
+static int memory_look(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	struct memory_watch *m = &g->watch->memory;
 	uint64_t usage;
+	int r;
 
-	if (!m->high || threshold_ops(g->c)->usage(g, &usage) < 0)
-		return;
+	r = threshold_ops(g->c)->usage(g, &usage, reterr);
+	if (r < 0)
+		return r;
 	if (!m->above && usage >= m->high)
 		memory_event(g, usage);
 	if (m->above)
 		memory_fall(g, usage);
+	return 0;
+}
+
+static void memory_step(struct cgfs_group *g)
+{
+	int r;
+
+	if (g->watch->memory.missed) {
+		memory_fired(g);
+		return;
+	}
+	r = memory_look(g, NULL);
+	if (r < 0 && !is_gone(r))
+		events_timer(g->c, FALL_US);
 }
 
 int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t threshold_bytes,
@@ -151,17 +193,17 @@ int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t threshold_bytes,
 	ops->disarm(g, &w->memory.wire);
 	w->memory.high = threshold_bytes;
 	w->memory.low = threshold_bytes - hysteresis_bytes;
+	w->memory.above = w->memory.missed = w->memory.crossed = false;
 	if (!threshold_bytes)
 		return 0;
-	r = memory_arm(g);
+	r = memory_arm(g, reterr);
+	if (r == 0)
+		r = memory_look(g, reterr); /* it may be above already */
 	if (r < 0) {
 		ops->disarm(g, &w->memory.wire);
 		w->memory.high = 0;
-		return refuse(g, r, what,
-			      r == -EBUSY ? "it has a memory.high at or below the threshold" : NULL,
-			      reterr);
+		return cgfs_err_context(reterr, r, "watch memory of \"%.80s\"", g->rel);
 	}
-	memory_look(g); /* it may be above already */
 	return 0;
 }
 
@@ -244,7 +286,9 @@ int cgfs_group_watch_pressure(struct cgfs_group *g, enum cgfs_pressure what, boo
 		 stall_us, window_us);
 	r = pressure_open(g, what, trigger);
 	if (r < 0) {
-		cgfs_err_set(reterr, r, "write", pressure_files[what], trigger, NULL);
+		struct cgfs_dir d = { g, g->c->unified, NULL };
+
+		dir_error(&d, r, "write", pressure_files[what], trigger, reterr);
 		return cgfs_err_context(reterr, r, "watch pressure of \"%.80s\"", g->rel);
 	}
 	w->pressure[what].stall_us = stall_us;
@@ -277,10 +321,19 @@ static void empty_look_later(struct empty_watch *e, struct cgfs *c)
 static void empty_look(struct cgfs_group *g)
 {
 	struct empty_watch *e = &g->watch->empty;
+	int populated;
 
 	if (g->state != GROUP_LIVE)
 		return;
-	if (group_populated(g)) {
+	populated = group_populated(g);
+	if (populated < 0 && !is_gone(populated)) {
+		/* Nobody tells of this change again. */
+		e->unsure = true;
+		events_timer(g->c, AGAIN_US);
+		return;
+	}
+	e->unsure = false;
+	if (populated > 0) {
 		e->populated = true;
 		e->look_at = 0;
 	} else if (e->populated) {
@@ -298,11 +351,13 @@ static void empty_step(struct cgfs_group *g)
 	struct empty_watch *e = &g->watch->empty;
 	uint64_t now = now_ns(CLOCK_MONOTONIC);
 
+	if (e->unsure)
+		empty_look(g);
 	if (!e->look_at || g->state != GROUP_LIVE)
 		return;
 	if (now < e->look_at) /* the timer was for somebody else */
 		events_timer(g->c, (e->look_at - now) / 1000 + 1);
-	else if (group_populated(g))
+	else if (group_populated(g) != 0)
 		empty_look(g);
 	else
 		empty_tell(g);
@@ -316,7 +371,7 @@ static void joined(struct cgfs_group *g)
 		return;
 	e->populated = true;
 	/* It may have ended before, or on the way: then nothing will be announced. */
-	if (!group_populated(g))
+	if (group_populated(g) <= 0)
 		empty_look_later(e, g->c);
 }
 
@@ -348,9 +403,17 @@ int cgfs_group_watch_empty(struct cgfs_group *g, bool on, struct cgfs_err *reter
 	if (e->wd >= 0)
 		return 0;
 	r = events_watch(g, "cgroup.events", empty_look, &e->wd);
-	if (r < 0)
-		return refuse(g, r, "watch for emptiness", NULL, reterr);
-	e->populated = group_populated(g);
+	if (r == 0)
+		r = group_populated(g);
+	if (r < 0) {
+		struct cgfs_dir d = { g, g->c->unified, NULL };
+
+		events_unwatch(g->c, empty_look, &e->wd);
+		dir_error(&d, r, "watch", "cgroup.events", NULL, reterr);
+		return cgfs_err_context(reterr, r, "watch for emptiness of \"%.80s\"", g->rel);
+	}
+	e->populated = r > 0;
+	e->unsure = false;
 	e->used_us = unified_cpu_time(g);
 	e->quiet_until = 0;
 	return 0;
@@ -366,7 +429,8 @@ void watch_step(struct cgfs_group *g, bool missed)
 		if (g->watch->empty.wd >= 0)
 			empty_look(g);
 	}
-	memory_look(g);
+	if (g->watch->memory.high)
+		memory_step(g);
 	empty_step(g);
 }
 

@@ -12,37 +12,39 @@
 
 #include <stdio.h>
 
-static int failed(const struct cgfs *c, int code, const char *op, const char *file,
+static int failed(int code, const char *op, const char *dir, size_t len, const char *file,
 		  const char *value, struct cgfs_err *reterr)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s%s/%s", cgfs_place(c, CGFS_CPUSET).mount, c->root, file);
+	snprintf(path, sizeof(path), "%.*s/%s", (int)len, dir, file);
 	return cgfs_err_set(reterr, code, op, path, value, NULL);
 }
 
-static int inherit(struct cgfs *c, int parent_fd, int dir_fd, const char *file,
+static int inherit(struct cgfs *c, int parent_fd, int dir_fd, const char *dir, const char *file,
 		   struct cgfs_err *reterr)
 {
+	const char *slash = strrchr(dir, '/');
+	size_t len = strlen(dir), above = slash ? (size_t)(slash - dir) : 0;
 	char text[4096];
 	ssize_t n;
 	int r;
 
 	n = fs_read_at(c, dir_fd, file, text, sizeof(text));
 	if (n < 0)
-		return failed(c, (int)n, "read", file, NULL, reterr);
+		return failed((int)n, "read", dir, len, file, NULL, reterr);
 	if (n > 1)
 		return 0; /* it has some, ours or an earlier process's */
 	n = fs_read_at(c, parent_fd, file, text, sizeof(text));
 	if (n < 0)
-		return failed(c, (int)n, "read what is above", file, NULL, reterr);
+		return failed((int)n, "read", dir, above, file, NULL, reterr);
 	text[strcspn(text, "\n")] = '\0';
 	r = fs_write_at(c, dir_fd, file, text);
-	return r < 0 ? failed(c, r, "write", file, text, reterr) : 0;
+	return r < 0 ? failed(r, "write", dir, len, file, text, reterr) : 0;
 }
 
 /* Somebody's directory keeps its flag; new cpusets in it are then filled one by one. */
-static int prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours,
+static int prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours, const char *dir,
 			struct cgfs_err *reterr)
 {
 	const char *file = "cgroup.clone_children";
@@ -50,17 +52,18 @@ static int prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours,
 	ssize_t n;
 	int r;
 
-	r = inherit(c, parent_fd, dir_fd, "cpuset.cpus", reterr);
+	r = inherit(c, parent_fd, dir_fd, dir, "cpuset.cpus", reterr);
 	if (r == 0)
-		r = inherit(c, parent_fd, dir_fd, "cpuset.mems", reterr);
+		r = inherit(c, parent_fd, dir_fd, dir, "cpuset.mems", reterr);
 	if (r < 0)
 		return r;
 	if (!ours) {
 		n = fs_read_at(c, dir_fd, file, flag, sizeof(flag));
-		return n < 0 ? failed(c, (int)n, "read", file, NULL, reterr) : flag[0] != '1';
+		return n < 0 ? failed((int)n, "read", dir, strlen(dir), file, NULL, reterr)
+			     : flag[0] != '1';
 	}
 	r = fs_write_at(c, dir_fd, file, "1");
-	return r < 0 ? failed(c, r, "write", file, "1", reterr) : 0;
+	return r < 0 ? failed(r, "write", dir, strlen(dir), file, "1", reterr) : 0;
 }
 
 static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,

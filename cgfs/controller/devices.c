@@ -254,28 +254,30 @@ void devices_forget(struct cgfs_group *g)
 	g->n_rules = 0;
 }
 
-static int keep(struct cgfs_group *g, const struct cgfs_device_rule *rules, size_t n,
-		struct cgfs_err *reterr)
+/* *@ret stays NULL for the default list, which needs no copy. */
+static int copy_rules(const struct cgfs_device_rule *rules, size_t n, struct cgfs_device_rule **ret,
+		      struct cgfs_err *reterr)
 {
-	const struct cgfs_device_rule *defaults = shared(rules, n);
-	struct cgfs_device_rule *copy;
-
-	if (defaults) {
-		devices_forget(g);
-		g->rules = defaults;
-		g->n_rules = n;
+	*ret = NULL;
+	if (shared(rules, n))
 		return 0;
-	}
 	/* One more than needed: an empty list is a list, and is not NULL. */
-	copy = calloc(n + 1, sizeof(*copy));
-	if (!copy)
+	*ret = calloc(n + 1, sizeof(**ret));
+	if (!*ret)
 		return cgfs_err_set(reterr, -ENOMEM, "keep device rules", NULL, NULL, NULL);
 	if (n)
-		memcpy(copy, rules, n * sizeof(*copy));
-	devices_forget(g);
-	g->rules = copy;
-	g->n_rules = n;
+		memcpy(*ret, rules, n * sizeof(**ret));
 	return 0;
+}
+
+/* @copy: from copy_rules(), the group's from now on. */
+static void keep(struct cgfs_group *g, struct cgfs_device_rule *copy, size_t n)
+{
+	size_t n_defaults;
+
+	devices_forget(g);
+	g->rules = copy ? copy : cgfs_device_defaults(&n_defaults);
+	g->n_rules = n;
 }
 
 static bool same_set(const struct cgfs_devices_v1 *a, const struct cgfs_devices_v1 *b)
@@ -294,19 +296,22 @@ static bool same_set(const struct cgfs_devices_v1 *a, const struct cgfs_devices_
  * Nobody wrote down whether a container had a list of its own.  One that has exactly what its
  * pod has is taken for one without, which follows its pod; an eBPF policy still knows better.
  */
-static bool v1_is_pods(const struct cgfs_group *g, struct list found)
+static int v1_is_pods(const struct cgfs_group *g, struct list found, struct cgfs_err *reterr)
 {
 	struct cgfs_devices_v1 own = CGFS_DEVICES_V1_INIT, pod = CGFS_DEVICES_V1_INIT;
-	bool same;
+	int r;
 
 	if (!g->pod || !g->pod->rules)
-		return false;
-	same = cgfs_devices_v1_compile(found.rules, found.n, &own, NULL) == 0 &&
-	       cgfs_devices_v1_compile(g->pod->rules, g->pod->n_rules, &pod, NULL) == 0 &&
-	       same_set(&own, &pod);
+		return 0;
+	r = cgfs_devices_v1_compile(found.rules, found.n, &own, reterr);
+	if (r == 0)
+		r = cgfs_devices_v1_compile(g->pod->rules, g->pod->n_rules, &pod, reterr);
+	if (r == 0)
+		r = same_set(&own, &pod);
 	cgfs_devices_v1_free(&own);
 	cgfs_devices_v1_free(&pod);
-	return same;
+	/* What v1 cannot say is not the same. */
+	return r == -EOPNOTSUPP ? 0 : r;
 }
 
 /* What the kernel has for a group that somebody made earlier: "a *:* rwm", or one allow rule a
@@ -316,6 +321,7 @@ static int v1_load(struct cgfs_group *g, struct cgfs_err *reterr)
 	struct cgfs_dir d = { g, g->c->place[CGFS_DEVICES].hierarchy, NULL };
 	auto_free struct cgfs_device_rule *rules = NULL;
 	auto_free char *text = NULL;
+	struct cgfs_device_rule *copy;
 	char *save = NULL;
 	size_t n = 0;
 	int r;
@@ -334,7 +340,13 @@ static int v1_load(struct cgfs_group *g, struct cgfs_err *reterr)
 		if (r < 0)
 			return r;
 	}
-	return v1_is_pods(g, (struct list){ rules, n }) ? 0 : keep(g, rules, n, reterr);
+	r = v1_is_pods(g, (struct list){ rules, n }, reterr);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = copy_rules(rules, n, &copy, reterr);
+	if (r == 0)
+		keep(g, copy, n);
+	return r;
 }
 
 /*
@@ -346,8 +358,13 @@ int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, si
 {
 	bool v1 = g->c->place[CGFS_DEVICES].version == CGFS_V1;
 	struct list from = { fresh ? NULL : g->rules, g->n_rules }, to = { rules, n };
+	auto_free struct cgfs_device_rule *copy = NULL;
 	int r;
 
+	/* Memory before all: afterwards it would be too late to want for it. */
+	r = rules ? copy_rules(rules, n, &copy, reterr) : 0;
+	if (r < 0)
+		return r;
 	/* v1 first: it may be unable to express the list, and then nothing has changed. */
 	if (rules && v1) {
 		asked_begin(g->c, CGFS_DEVICES, CGFS_SET_DEVICES, 0);
@@ -363,6 +380,8 @@ int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, si
 		return r;
 	}
 	if (rules)
-		return keep(g, rules, n, reterr);
-	return fresh || !v1 ? 0 : v1_load(g, reterr);
+		keep(g, take_ptr(copy), n);
+	if (rules || fresh || !v1)
+		return 0;
+	return v1_load(g, reterr);
 }

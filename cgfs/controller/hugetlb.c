@@ -14,14 +14,16 @@
 static int write_size(const struct cgfs_dir *d, const struct cgfs_hugetlb *h, const char *limit,
 		      const char *unlimited, struct cgfs_err *reterr)
 {
-	char file[64];
+	char file[64], path[512];
 	int r;
 
 	snprintf(file, sizeof(file), "hugetlb.%.16s.%s", h->page_size, limit);
 	r = dir_write_limit(d, file, h->max_bytes, unlimited, reterr);
-	if (r == -ENOENT)
-		return cgfs_err_set(reterr, -EINVAL, "set hugepage limit", NULL, h->page_size,
+	if (r == -ENOENT && dir_alive(d)) {
+		group_file_path(d->g, d->hierarchy, file, path, sizeof(path));
+		return cgfs_err_set(reterr, -EINVAL, "set hugepage limit", path, h->page_size,
 				    "this kernel has no huge pages of that size");
+	}
 	if (r < 0)
 		return r;
 	/* Reservations are counted since 5.7. */

@@ -107,8 +107,11 @@ int memory_v2_max(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	r = dir_write_limit(&quiet, "memory.high", max < was ? max : was, "max", reterr);
 	if (r == 0)
 		r = settle(d, &quiet, res, current, reterr);
-	back = dir_write(&quiet, "memory.high", was == CGFS_MAX ? "max" : high,
-			 r < 0 ? NULL : reterr);
+	/* Twice: nothing is worse than a limit that nobody asked for. */
+	back = dir_write(&quiet, "memory.high", was == CGFS_MAX ? "max" : high, NULL);
+	if (back < 0)
+		back = dir_write(&quiet, "memory.high", was == CGFS_MAX ? "max" : high,
+				 r < 0 ? NULL : reterr);
 	return r < 0 ? r : back;
 }
 

@@ -74,13 +74,14 @@ bool ctl_in_list(uint32_t controllers, const char *names, const char *end)
 	return false;
 }
 
-int ctl_no_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours,
+int ctl_no_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours, const char *dir,
 			struct cgfs_err *reterr)
 {
 	(void)c;
 	(void)parent_fd;
 	(void)dir_fd;
 	(void)ours;
+	(void)dir;
 	(void)reterr;
 	return 0;
 }

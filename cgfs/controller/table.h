@@ -63,8 +63,9 @@ struct ctl_ops {
 	uint64_t handles; /* CGFS_SET_* bits that apply() understands */
 	uint32_t reads;	  /* CGFS_READ_* bits for which stats() has something */
 	/* A directory of the way to the pods root, the root included, was made (@ours) or found.
-	 * 1: what is made in it needs the same, as it hands nothing down. */
-	int (*prepare_root)(struct cgfs *c, int parent_fd, int dir_fd, bool ours,
+	 * @dir: its path, for errors.  1: what is made in it needs the same, as it hands nothing
+	 * down. */
+	int (*prepare_root)(struct cgfs *c, int parent_fd, int dir_fd, bool ours, const char *dir,
 			    struct cgfs_err *reterr);
 	int (*apply)(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		     struct cgfs_err *reterr);
@@ -74,7 +75,7 @@ struct ctl_ops {
 	const struct keyed_file *keyed;
 };
 
-int ctl_no_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours,
+int ctl_no_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours, const char *dir,
 			struct cgfs_err *reterr);
 int ctl_no_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		 struct cgfs_err *reterr);

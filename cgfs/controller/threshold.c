@@ -15,20 +15,26 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static int usage_of(struct cgfs_group *g, const char *file, uint64_t *ret)
+static struct cgfs_dir memory_dir(struct cgfs_group *g)
 {
-	struct cgfs_dir d = { g, g->c->place[CGFS_MEMORY].hierarchy, NULL };
+	return (struct cgfs_dir){ g, g->c->place[CGFS_MEMORY].hierarchy, NULL };
+}
+
+static int usage_of(struct cgfs_group *g, const char *file, uint64_t *ret, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = memory_dir(g);
 	char text[32];
 	ssize_t n = dir_read(&d, file, text, sizeof(text), NULL);
+	int r = n < 0 ? (int)n : cgfs_parse_u64(text, (size_t)n, ret);
 
-	return n < 0 ? (int)n : cgfs_parse_u64(text, (size_t)n, ret);
+	return r < 0 ? dir_error(&d, r, "read", file, NULL, reterr) : 0;
 }
 
 /* -- v1 ------------------------------------------------------------------------------------ */
 
-static int v1_usage(struct cgfs_group *g, uint64_t *ret)
+static int v1_usage(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
-	return usage_of(g, "memory.usage_in_bytes", ret);
+	return usage_of(g, "memory.usage_in_bytes", ret, reterr);
 }
 
 static void v1_disarm(struct cgfs_group *g, struct threshold_wire *w)
@@ -41,31 +47,33 @@ static void v1_disarm(struct cgfs_group *g, struct threshold_wire *w)
  * fallen.  So each time it is a new eventfd, whose first count is of a crossing upwards.
  */
 static int v1_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
-		  void (*fn)(struct cgfs_group *g))
+		  void (*fn)(struct cgfs_group *g), struct cgfs_err *reterr)
 {
-	int hierarchy = g->c->place[CGFS_MEMORY].hierarchy, dir, r;
 	auto_door_fd struct door_fd usage = { g->c, -EBADF };
+	struct cgfs_dir d = memory_dir(g);
+	const char *file = "memory.usage_in_bytes";
 	char text[64];
+	int dir, r;
 
 	v1_disarm(g, w);
-	r = group_dir(g, hierarchy, &dir, NULL);
+	r = group_dir(g, d.hierarchy, &dir, reterr);
 	if (r < 0)
 		return r;
 	/* Needed for the registration only. */
-	usage.fd = fs_open(g->c, dir, "memory.usage_in_bytes", O_RDONLY);
+	usage.fd = fs_open(g->c, dir, file, O_RDONLY);
 	if (usage.fd < 0)
-		return usage.fd;
+		return dir_error(&d, usage.fd, "open", file, NULL, reterr);
 	r = events_add_counter(g, fn, &w->counter);
 	if (r < 0)
-		return r;
+		return dir_error(&d, r, "watch", file, NULL, reterr);
 	snprintf(text, sizeof(text), "%d %d %" PRIu64, w->counter, usage.fd, high);
-	r = fs_write_at(g->c, dir, "cgroup.event_control", text);
+	r = dir_write(&d, "cgroup.event_control", text, reterr);
 	if (r < 0)
 		v1_disarm(g, w);
 	return r;
 }
 
-static bool v1_crossed(struct cgfs_group *g, const struct threshold_wire *w)
+static int v1_crossed(struct cgfs_group *g, const struct threshold_wire *w)
 {
 	(void)g;
 	return events_read_counter(w->counter) > 0;
@@ -81,88 +89,106 @@ static const struct threshold_ops v1 = { v1_usage, v1_arm, v1_crossed, v1_fired,
 
 /* -- v2 ------------------------------------------------------------------------------------ */
 
-static int v2_usage(struct cgfs_group *g, uint64_t *ret)
+static int v2_usage(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
-	return usage_of(g, "memory.current", ret);
-}
-
-static struct cgfs_dir v2_dir(struct cgfs_group *g)
-{
-	return (struct cgfs_dir){ g, g->c->place[CGFS_MEMORY].hierarchy, NULL };
+	return usage_of(g, "memory.current", ret, reterr);
 }
 
 /* How often the group itself, not one below it, went over its memory.high. */
-static uint64_t v2_count(struct cgfs_group *g)
+static int v2_count(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
-	struct cgfs_dir d = v2_dir(g);
+	struct cgfs_dir d = memory_dir(g);
 	struct cgfs_line line;
 	const char *text;
 	char buf[512];
 	size_t len;
-	ssize_t n = dir_read(&d, "memory.events.local", buf, sizeof(buf), NULL);
+	ssize_t n = dir_read(&d, "memory.events.local", buf, sizeof(buf), reterr);
 
+	if (n < 0)
+		return (int)n;
 	text = buf;
-	len = n > 0 ? (size_t)n : 0;
+	len = (size_t)n;
+	*ret = 0;
 	while (cgfs_parse_line(&text, &len, &line) > 0) {
 		if (line.key_len == 4 && strncmp(line.key, "high", 4) == 0)
-			return line.value;
+			*ret = line.value;
 	}
 	return 0;
 }
 
-static bool v2_crossed(struct cgfs_group *g, const struct threshold_wire *w)
+static int v2_crossed(struct cgfs_group *g, const struct threshold_wire *w)
 {
-	return w->armed && v2_count(g) > w->count;
+	uint64_t count;
+	int r;
+
+	if (!w->armed)
+		return 0;
+	r = v2_count(g, &count, NULL);
+	return r < 0 ? r : count > w->count;
 }
 
-/* Puts back what memory.high was, unless somebody has set it meanwhile. */
+static int v2_high(struct cgfs_group *g, char *buf, size_t len, uint64_t *ret,
+		   struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = memory_dir(g);
+	ssize_t n = dir_read(&d, "memory.high", buf, len, reterr);
+	int r;
+
+	if (n < 0)
+		return (int)n;
+	r = cgfs_parse_u64(buf, (size_t)n, ret);
+	return r < 0 ? dir_error(&d, r, "parse", "memory.high", buf, reterr) : 0;
+}
+
+/* Puts back what memory.high was, unless somebody has set it meanwhile.  Tried twice, because
+ * nothing is worse than a limit that nobody asked for. */
 static void v2_restore(struct cgfs_group *g, struct threshold_wire *w)
 {
-	struct cgfs_dir d = v2_dir(g);
-	char now[32];
+	struct cgfs_dir d = memory_dir(g);
 	uint64_t high;
-	ssize_t n;
+	char now[32];
 
 	if (!w->armed)
 		return;
 	w->armed = false;
-	n = dir_read(&d, "memory.high", now, sizeof(now), NULL);
-	if (n > 0 && cgfs_parse_u64(now, (size_t)n, &high) == 0 && high == w->set)
+	if (v2_high(g, now, sizeof(now), &high, NULL) == 0 && high != w->set)
+		return;
+	if (dir_write(&d, "memory.high", w->before, NULL) < 0)
 		(void)!dir_write(&d, "memory.high", w->before, NULL);
 }
 
 static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
-		  void (*fn)(struct cgfs_group *g))
+		  void (*fn)(struct cgfs_group *g), struct cgfs_err *reterr)
 {
-	struct cgfs_dir d = v2_dir(g);
+	struct cgfs_dir d = memory_dir(g);
 	uint64_t before;
 	char now[32];
-	ssize_t n;
 	int r;
 
-	n = dir_read(&d, "memory.high", w->before, sizeof(w->before), NULL);
-	if (n < 0)
-		return (int)n;
-	r = cgfs_parse_u64(w->before, (size_t)n, &before);
+	r = v2_high(g, w->before, sizeof(w->before), &before, reterr);
 	if (r < 0)
 		return r;
 	w->before[strcspn(w->before, "\n")] = '\0';
 	if (before <= high)
-		return -EBUSY;
+		return cgfs_err_set(reterr, -EBUSY, NULL, NULL, w->before,
+				    "it has a memory.high at or below the threshold");
 	w->fn = fn;
 	if (w->wd < 0) {
 		r = events_watch(g, "memory.events", fn, &w->wd);
 		if (r < 0)
-			return r;
+			return dir_error(&d, r, "watch", "memory.events", NULL, reterr);
 	}
-	w->count = v2_count(g);
-	r = dir_write_limit(&d, "memory.high", high, "max", NULL);
+	r = v2_count(g, &w->count, reterr);
+	if (r == 0)
+		r = dir_write_limit(&d, "memory.high", high, "max", reterr);
 	if (r < 0)
 		return r;
-	/* The kernel rounds to pages: what it says is what to compare with later. */
-	n = dir_read(&d, "memory.high", now, sizeof(now), NULL);
-	r = n < 0 ? (int)n : cgfs_parse_u64(now, (size_t)n, &w->set);
+	w->set = high;
 	w->armed = true;
+	/* The kernel rounds to pages: what it says is what to compare with later. */
+	r = v2_high(g, now, sizeof(now), &w->set, reterr);
+	if (r < 0)
+		v2_restore(g, w);
 	return r;
 }
 

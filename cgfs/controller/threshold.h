@@ -18,12 +18,13 @@ struct threshold_wire {
 };
 
 struct threshold_ops {
-	int (*usage)(struct cgfs_group *g, uint64_t *ret);
+	int (*usage)(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr);
 	/* From now on @fn is called when usage may have gone over @high. */
 	int (*arm)(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
-		   void (*fn)(struct cgfs_group *g));
-	/* In @fn: has it, since it was armed?  Usage may be lower again by now. */
-	bool (*crossed)(struct cgfs_group *g, const struct threshold_wire *w);
+		   void (*fn)(struct cgfs_group *g), struct cgfs_err *reterr);
+	/* In @fn: has it, since it was armed?  Usage may be lower again by now.  1, 0, or a
+	 * negative errno. */
+	int (*crossed)(struct cgfs_group *g, const struct threshold_wire *w);
 	/* It has fired; the kernel's state goes back to what it was. */
 	void (*fired)(struct cgfs_group *g, struct threshold_wire *w);
 	void (*disarm)(struct cgfs_group *g, struct threshold_wire *w);

@@ -1,238 +1,52 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_fault.c - the fault sweep.  For each operation, each kind of call at the door, each
- * errno of a list: the first such call fails, then on a fresh host the second, and so on until
- * the operation gets by without meeting the fault.  After each: the error says what and where,
- * nothing is left half-done, and the host can be cleaned up.
+ * test_fault.c - the fault sweep of a group's life: made, opened, listed, removed; and the table
+ * of all sweeps, which must have every function of the library.
  *
  * On the fake hosts only (main.c): nobody can tell a kernel to fail.
  */
-#include "world.h"
+#include "fault.h"
 
 #include <stdlib.h>
 
-static const int errnos[] = { -EIO, -ENOMEM, -EACCES, -ENOENT, -EBUSY, -EMFILE, -EINTR };
+/* -- make and open ----------------------------------------------------------------------------- */
 
-struct scene {
-	struct world *w; /* one fresh host */
-	struct cgfs *c;
-	struct cgfs_group *pod, *ctr;
-	pid_t pid;
-};
-
-struct operation {
-	const char *name;
-	void (*prepare)(struct scene *s);
-	int (*run)(struct scene *s, struct cgfs_err *err);
-	/* What must hold after run() returned @r. */
-	void (*judge)(struct scene *s, int r);
-	/* Kinds of call for which ENOENT is an answer and no fault: no such file on this kernel,
-	 * no such directory any more. */
-	unsigned int absence;
-};
-
-static struct cgfs_resources limits(struct world *w, uint64_t scale)
+static int made(struct scene *s, int r, struct cgfs_group **g)
 {
-	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-
-	if (world_version(w, CGFS_MEMORY) != CGFS_NONE) {
-		res.set |= CGFS_SET_MEMORY_MAX;
-		res.memory_max_bytes = scale * 64 * MIB;
-	}
-	res.set |= CGFS_SET_PIDS_MAX | CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_QUOTA;
-	res.pids_max = 100 * scale;
-	res.cpu_weight = 100 * scale;
-	res.cpu_quota_us = 50000 * scale;
-	return res;
-}
-
-/* -- the operations -------------------------------------------------------------------------------
- */
-
-static void with_container(struct scene *s)
-{
-	struct cgfs_resources of_pod = limits(s->w, 4), of_ctr = limits(s->w, 1);
-
-	s->pod = world_pod(s->w, s->c, "web", &of_pod);
-	s->ctr = world_container(s->w, s->pod, s->c, "c1", &of_ctr);
-	s->pid = world_spawn_in(s->w, s->ctr);
+	if (r < 0)
+		CHECK(*g == NULL);
+	else
+		world_track(s->w, *g);
+	return r;
 }
 
 static int run_create(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_resources res = limits(s->w, 1);
-	int r = cgfs_pod_create(s->c, "web", &res, &s->pod, err);
+	struct cgfs_resources res = fault_limits(s, 1);
 
-	if (r == 0)
-		world_track(s->w, s->pod);
-	else
-		CHECK(s->pod == NULL);
-	return r;
+	return made(s, cgfs_pod_create(s->c, "web", &res, &s->pod, err), &s->pod);
 }
 
-static void check_limits(struct scene *s, struct cgfs_group *g, uint64_t scale)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%u", (unsigned int)(100 * scale));
-	CHECK_STR(world_cat(s->w, CGFS_PIDS, g, "pids.max"), text);
-	if (world_version(s->w, CGFS_MEMORY) != CGFS_NONE)
-		CHECK_INT(world_cat_number(s->w, CGFS_MEMORY, g,
-					   world_v2(s->w, CGFS_MEMORY) ? "memory.max"
-								       : "memory.limit_in_bytes"),
-			  64 * MIB * scale);
-	if (world_v2(s->w, CGFS_CPU)) {
-		CHECK_INT(world_cat_number(s->w, CGFS_CPU, g, "cpu.weight"), 100 * scale);
-	} else {
-		CHECK_INT(world_cat_number(s->w, CGFS_CPU, g, "cpu.shares"),
-			  cgfs_shares_from_weight(100 * scale));
-		CHECK_INT(world_cat_number(s->w, CGFS_CPU, g, "cpu.cfs_quota_us"), 50000 * scale);
-	}
-}
-
-static void judge_create(struct scene *s, int r)
-{
-	if (r == 0) {
-		world_check_groups(s->w, 1);
-		check_limits(s, s->pod, 1);
-		return;
-	}
-	CHECK_INT(fake_directories(world_fake(s->w)), 0);
-}
-
-static void with_pod(struct scene *s)
-{
-	s->pod = world_pod(s->w, s->c, "web", NULL);
-}
+static const struct cgfs_device_rule two_rules[] = {
+	{ CGFS_DEVICE_CHAR, 1, 3, CGFS_ACCESS_ALL, true },
+	{ CGFS_DEVICE_CHAR, 1, 5, CGFS_ACCESS_READ, true },
+};
 
 static int run_container(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_resources res = limits(s->w, 1);
-	int r = cgfs_container_create(s->c, s->pod, "c1", &res, &s->ctr, err);
+	struct cgfs_resources res = fault_limits(s, 1);
 
-	if (r == 0)
-		world_track(s->w, s->ctr);
-	else
-		CHECK(s->ctr == NULL);
-	return r;
-}
-
-static void judge_container(struct scene *s, int r)
-{
-	world_check_groups(s->w, r == 0 ? 2 : 1);
-	if (r < 0) /* and the pod is as good as before */
-		s->ctr = world_container(s->w, s->pod, s->c, "c1", NULL);
-	else
-		check_limits(s, s->ctr, 1);
-	world_check_member(s->w, world_spawn_in(s->w, s->ctr), s->ctr);
-}
-
-static int run_set(struct scene *s, struct cgfs_err *err)
-{
-	struct cgfs_resources res = limits(s->w, 2);
-
-	return cgfs_group_set(s->ctr, &res, err);
-}
-
-static void judge_set(struct scene *s, int r)
-{
-	check_limits(s, s->ctr, r == 0 ? 2 : 1);
-	check_limits(s, s->pod, 4);
-}
-
-static void with_two_containers(struct scene *s)
-{
-	with_container(s);
-	world_container(s->w, s->pod, s->c, "from", NULL);
-	s->pid = world_spawn_in(s->w, s->w->groups[s->w->n_groups - 1]);
-}
-
-static int run_add_pid(struct scene *s, struct cgfs_err *err)
-{
-	return cgfs_group_add_pid(s->ctr, s->pid, err);
-}
-
-/* In one of the two, and in the same one everywhere. */
-static void judge_add_pid(struct scene *s, int r)
-{
-	world_check_member(s->w, s->pid, r == 0 ? s->ctr : s->w->groups[s->w->n_groups - 1]);
-}
-
-static int run_stats(struct scene *s, struct cgfs_err *err)
-{
-	struct cgfs_stats stats;
-
-	return cgfs_group_stats(s->ctr, CGFS_READ_ALL, &stats, err);
-}
-
-static void judge_stats(struct scene *s, int r)
-{
-	(void)r;
-	/* A fault is no lasting blindness. */
-	CHECK_INT(world_stat(s->ctr, CGFS_STAT_PIDS_CURRENT), 1);
-	CHECK_INT(world_stat(s->ctr, CGFS_STAT_PIDS_MAX), 100);
-	CHECK_INT(world_stat(s->ctr, CGFS_STAT_CPU_WEIGHT), 100);
-	if (world_version(s->w, CGFS_MEMORY) != CGFS_NONE)
-		CHECK_INT(world_stat(s->ctr, CGFS_STAT_MEMORY_MAX), 64 * MIB);
-}
-
-static int run_freeze(struct scene *s, struct cgfs_err *err)
-{
-	return cgfs_group_freeze(s->ctr, 1000, err);
-}
-
-static void judge_freeze(struct scene *s, int r)
-{
-	CHECK_MSG(s->w->ops->runs(s->w, s->pid) == (r < 0), "freeze said %d, the process %s", r,
-		  r < 0 ? "is frozen" : "runs");
-	OK(cgfs_group_thaw(s->ctr, &err));
-	CHECK(s->w->ops->runs(s->w, s->pid));
-}
-
-static void with_frozen_container(struct scene *s)
-{
-	with_container(s);
-	OK(cgfs_group_freeze(s->ctr, PATIENCE_MS, &err));
-}
-
-static int run_thaw(struct scene *s, struct cgfs_err *err)
-{
-	return cgfs_group_thaw(s->ctr, err);
-}
-
-static void judge_thaw(struct scene *s, int r)
-{
-	if (r < 0)
-		OK(cgfs_group_thaw(s->ctr, &err));
-	CHECK(s->w->ops->runs(s->w, s->pid));
-}
-
-static int run_kill(struct scene *s, struct cgfs_err *err)
-{
-	return cgfs_group_kill(s->ctr, err);
-}
-
-static void judge_kill(struct scene *s, int r)
-{
-	if (r < 0) {
-		/* Not half-frozen, and not immune. */
-		CHECK(!world_alive(s->w, s->pid) || s->w->ops->runs(s->w, s->pid));
-		OK(cgfs_group_kill(s->ctr, &err));
+	if (has(s, CGFS_DEVICES) || s->policy) {
+		res.set |= CGFS_SET_DEVICES;
+		res.devices = two_rules;
+		res.n_devices = 2;
 	}
-	CHECK(!world_alive(s->w, s->pid));
+	return made(s, cgfs_container_create(s->c, s->pod, "c1", &res, &s->ctr, err), &s->ctr);
 }
 
-static int run_destroy(struct scene *s, struct cgfs_err *err)
+static int run_standalone(struct scene *s, struct cgfs_err *err)
 {
-	return cgfs_group_destroy(s->pod, PATIENCE_MS, err);
-}
-
-static void judge_destroy(struct scene *s, int r)
-{
-	if (r < 0)
-		OK(cgfs_group_destroy(s->pod, PATIENCE_MS, &err));
-	world_check_groups(s->w, 0);
-	CHECK(!world_alive(s->w, s->pid));
+	return made(s, cgfs_container_create(s->c, NULL, "alone", NULL, &s->ctr, err), &s->ctr);
 }
 
 static void with_closed_pod(struct scene *s)
@@ -243,140 +57,289 @@ static void with_closed_pod(struct scene *s)
 	s->pod = s->ctr = NULL;
 }
 
-static int run_open(struct scene *s, struct cgfs_err *err)
+static int run_pod_open(struct scene *s, struct cgfs_err *err)
 {
-	int r = cgfs_pod_open(s->c, "web", &s->pod, err);
+	return made(s, cgfs_pod_open(s->c, "web", &s->pod, err), &s->pod);
+}
 
-	if (r == 0)
-		world_track(s->w, s->pod);
+static void with_closed_container(struct scene *s)
+{
+	with_container(s);
+	world_close_group(s->w, s->ctr);
+	s->ctr = NULL;
+}
+
+static int run_container_open(struct scene *s, struct cgfs_err *err)
+{
+	return made(s, cgfs_container_open(s->c, s->pod, "c1", &s->ctr, err), &s->ctr);
+}
+
+/* Another context on the same host, as after a restart. */
+static int run_context(struct scene *s, struct cgfs_err *err)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct cgfs *c = NULL;
+	int r;
+
+	opts.root = s->w->root;
+	opts.fs = fake_fs(world_fake(s->w));
+	opts.mounts = fake_mounts(world_fake(s->w));
+	opts.policy = fake_policy(world_fake(s->w), true);
+	r = cgfs_open(&opts, &c, err);
+	CHECK((c != NULL) == (r == 0));
+	cgfs_close(c);
 	return r;
 }
 
-static void judge_open(struct scene *s, int r)
+static int run_delegate(struct scene *s, struct cgfs_err *err)
 {
-	if (r < 0) {
-		CHECK(s->pod == NULL);
-		OK(run_open(s, &err));
+	return cgfs_group_delegate(s->ctr, 1000, 1000, err);
+}
+
+/* -- lists ------------------------------------------------------------------------------------- */
+
+static int note_id(void *arg, const char *id)
+{
+	fault_out(arg, "%s\n", id);
+	return 0;
+}
+
+static void with_some(struct scene *s)
+{
+	with_container(s);
+	s->other = world_pod(s->w, s->c, "db", NULL);
+	world_container(s->w, s->pod, s->c, "c2", NULL);
+}
+
+/* A context from before there was a root. */
+static void with_late(struct scene *s)
+{
+	struct cgfs *early = s->c;
+
+	s->c = world_context(s->w, WORLD_POLICY);
+	s->other = world_pod(s->w, s->c, "db", NULL);
+	s->pod = world_pod(s->w, s->c, "web", NULL);
+	s->c = early;
+}
+
+static int run_pod_list(struct scene *s, struct cgfs_err *err)
+{
+	return cgfs_pod_list(s->c, note_id, s, err);
+}
+
+static int run_container_list(struct scene *s, struct cgfs_err *err)
+{
+	return cgfs_container_list(s->pod, note_id, s, err);
+}
+
+/* -- the end ----------------------------------------------------------------------------------- */
+
+/* What the container's own processes made below it. */
+static void with_nested(struct scene *s)
+{
+	with_container(s);
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		const char *parent = cgfs_group_path(s->ctr);
+		char path[600];
+
+		snprintf(path, sizeof(path), "%s/deep", parent);
+		if (s->w->ops->exists(s->w, ctl, parent) && !s->w->ops->exists(s->w, ctl, path))
+			CHECK_INT(s->w->ops->mkdir(s->w, ctl, path), 0);
 	}
-	check_limits(s, s->pod, 4);
-	CHECK(world_alive(s->w, s->pid));
 }
 
-/* -- the sweep ------------------------------------------------------------------------------------
- */
-
-/* Kinds of call that have a file to name. */
-#define FILE_CALLS (FAKE_OPEN | FAKE_PREAD | FAKE_WRITE | FAKE_MKDIR | FAKE_RMDIR | FAKE_LIST)
-
-static const char *call_name(unsigned int call)
+static int run_destroy(struct scene *s, struct cgfs_err *err)
 {
-	static const char *const names[] = { "open", "pread", "write",	"mkdir", "rmdir",
-					     "list", "inode", "notify", "kill" };
+	int r = cgfs_group_destroy(s->pod, PATIENCE_MS, err);
 
-	return names[__builtin_ctz(call)];
+	if (r == 0)
+		CHECK(!world_alive(s->w, s->pid));
+	return r;
 }
 
-static void check_error(const struct operation *op, unsigned int call, unsigned int nth, int r,
-			const struct cgfs_err *err)
+static int run_remove(struct scene *s, struct cgfs_err *err)
 {
-	CHECK_MSG(err->code == r, "%s, %s %u: returned %d, but the error says %d", op->name,
-		  call_name(call), nth, r, err->code);
-	CHECK_MSG(err->text[0] && err->op[0], "%s, %s %u: no words for %d", op->name,
-		  call_name(call), nth, r);
-	if (call & FILE_CALLS)
-		CHECK_MSG(strchr(err->text, '/') && err->path[0], "%s, %s %u: \"%s\" names no file",
-			  op->name, call_name(call), nth, err->text);
-}
+	struct cgfs_event ev;
+	int r = cgfs_group_remove(s->pod, err);
 
-/* One fresh host, one fault.  False when the operation never met it. */
-static bool strike(struct world *outer, const struct operation *op, unsigned int call, int err,
-		   unsigned int nth)
-{
-	struct world w = { .kind = outer->kind,
-			   .ops = outer->ops,
-			   .root = outer->root,
-			   .report_fd = outer->report_fd };
-	struct scene s = { .w = &w };
-	struct cgfs_err e = { 0 };
-	bool struck;
-	int r;
-
-	/* When a check fails, this line says where the sweep was. */
-	printf("%s: call %u of %s fails with %s\n", op->name, nth, call_name(call), strerror(-err));
-	world_open(&w);
-	s.c = world_context(&w, WORLD_POLICY);
-	if (op->prepare)
-		op->prepare(&s);
-	fake_fail(world_fake(&w), call, nth, err);
-	r = op->run(&s, &e);
-	struck = fake_struck(world_fake(&w));
-	fake_fail(world_fake(&w), 0, 0, 0);
-	CHECK_MSG(r <= 0, "%s: %d", op->name, r);
-	CHECK_MSG(struck || r == 0, "%s without a fault: %d: %s", op->name, r, e.text);
-	if (r < 0)
-		check_error(op, call, nth, r, &e);
-	op->judge(&s, r);
-	world_close(&w);
-	return struck;
-}
-
-static void sweep(struct world *w, const struct operation *op)
-{
-	unsigned int points = 0, faults = 0;
-
-	for (unsigned int call = FAKE_OPEN; call <= FAKE_KILL; call <<= 1) {
-		for (size_t i = 0; i < sizeof(errnos) / sizeof(errnos[0]); i++) {
-			unsigned int nth = 1;
-
-			if (errnos[i] == -ENOENT && (call & op->absence))
-				continue;
-			/* What is said on the way is of interest for the last one only. */
-			while (strike(w, op, call, errnos[i], nth)) {
-				nth++;
-				fflush(stdout);
-				CHECK(nth < 1000);
-			}
-			faults += nth - 1;
-			if (i == 0)
-				points += nth - 1;
+	if (r < 0 && !(s->again && r == -EALREADY))
+		return r;
+	for (unsigned int i = 0; i < PATIENCE_MS; i++) {
+		r = cgfs_event_read(s->c, &ev, err);
+		if (r < 0)
+			return r;
+		if (r == 1 && ev.type == CGFS_EVENT_REMOVED) {
+			CHECK_INT(ev.error, 0);
+			return 0;
 		}
+		/* For want of memory, its place in the queue says so. */
+		if (r == 1 && ev.type == CGFS_EVENT_LOST)
+			return 0;
+		if (r == 0)
+			world_sleep_ms(1);
 	}
-	CHECK_MSG(points > 0, "%s met no fault at all", op->name);
-	world_note(w, "%s: %s: %u fault points, %u faults", w->kind->name, op->name, points,
-		   faults);
+	FAIL("no event said that it was removed");
 }
 
-#define SWEEP(fn, words, before, call, after, ignore)                                              \
-	static void fn(struct world *w)                                                            \
-	{                                                                                          \
-		static const struct operation op = { words, before, call, after, ignore };         \
-                                                                                                   \
-		sweep(w, &op);                                                                     \
-	}
+static void with_left(struct scene *s)
+{
+	with_some(s);
+	while (s->w->n_groups > 0)
+		world_close_group(s->w, s->w->groups[s->w->n_groups - 1]);
+	s->pod = s->ctr = s->other = NULL;
+}
+
+static bool keep_db(void *arg, const char *id)
+{
+	(void)arg;
+	return strcmp(id, "db") == 0;
+}
+
+/* "db" stays, and is in the state that is compared. */
+static int run_sweep(struct scene *s, struct cgfs_err *err)
+{
+	size_t n = 99;
+	int r = cgfs_sweep(s->c, keep_db, NULL, PATIENCE_MS, &n, err);
+
+	CHECK(n <= 1);
+	/* For the end of the test; it may meet the fault. */
+	while (r == 0 && !s->other)
+		made(s, cgfs_pod_open(s->c, "db", &s->other, NULL), &s->other);
+	return r;
+}
+
+static void with_root(struct scene *s)
+{
+	with_pod(s);
+	world_destroy(s->w, s->pod);
+	s->pod = NULL;
+}
+
+static int run_root_remove(struct scene *s, struct cgfs_err *err)
+{
+	return cgfs_root_remove(s->c, err);
+}
+
+static int run_probe(struct scene *s, struct cgfs_err *err)
+{
+	static struct cgfs_capabilities caps;
+	int r = cgfs_probe(s->c, &caps, err);
+
+	if (r == 0)
+		CHECK(caps.n > 10);
+	return r;
+}
 
 #define GONE (FAKE_OPEN | FAKE_PREAD | FAKE_RMDIR | FAKE_LIST)
 
-SWEEP(sweep_create, "create a pod", NULL, run_create, judge_create, 0)
-SWEEP(sweep_container, "create a container", with_pod, run_container, judge_container, 0)
-SWEEP(sweep_set, "set limits", with_container, run_set, judge_set, 0)
-SWEEP(sweep_add_pid, "add a process", with_two_containers, run_add_pid, judge_add_pid, 0)
-SWEEP(sweep_stats, "read stats", with_container, run_stats, judge_stats, FAKE_OPEN)
-SWEEP(sweep_freeze, "freeze", with_container, run_freeze, judge_freeze, 0)
-SWEEP(sweep_thaw, "thaw", with_frozen_container, run_thaw, judge_thaw, 0)
-SWEEP(sweep_kill, "kill", with_container, run_kill, judge_kill, GONE)
-SWEEP(sweep_destroy, "destroy", with_container, run_destroy, judge_destroy, GONE)
-SWEEP(sweep_open, "open a pod", with_closed_pod, run_open, judge_open, GONE)
+FAULT_OP(create_pod, "cgfs_pod_create cgfs_group_close", "create a pod", NULL, run_create, 0,
+	 FAKE_OPEN | FAKE_WRITE)
+FAULT_OP(create_container, "cgfs_container_create", "create a container", with_pod, run_container,
+	 0, FAKE_OPEN | FAKE_WRITE)
+FAULT_OP(create_standalone, "", "create a standalone container", NULL, run_standalone, 0, 0)
+FAULT_OP(delegate, "cgfs_group_delegate", "delegate", with_container, run_delegate, 0,
+	 FAKE_CHOWN | FAKE_OPEN)
+FAULT_OP(open_pod, "cgfs_pod_open", "open a pod", with_closed_pod, run_pod_open, 0, GONE)
+FAULT_OP(open_container, "cgfs_container_open", "open a container", with_closed_container,
+	 run_container_open, 0, GONE)
+FAULT_OP(open_context, "cgfs_open cgfs_close", "open a context", with_container, run_context, 0, 0)
+FAULT_OP(list_pods, "cgfs_pod_list", "list pods", with_some, run_pod_list, 0, GONE)
+FAULT_OP(list_late, "", "list another's pods", with_late, run_pod_list, 0, GONE)
+FAULT_OP(list_containers, "cgfs_container_list", "list containers", with_some, run_container_list,
+	 0, GONE)
+FAULT_OP(destroy, "cgfs_group_destroy cgfs_group_destroy_with", "destroy", with_nested, run_destroy,
+	 GOES_ON, GONE)
+FAULT_OP(remove_group, "cgfs_group_remove cgfs_group_remove_with", "remove", with_nested,
+	 run_remove, GOES_ON, GONE)
+FAULT_OP(sweep, "cgfs_sweep", "sweep", with_left, run_sweep, GOES_ON | TRUSTS_ABSENCE, GONE)
+FAULT_OP(root_remove, "cgfs_root_remove", "remove the root", with_root, run_root_remove,
+	 GOES_ON | BUSY_ANSWERS, GONE | FAKE_WRITE)
+FAULT_OP(probe, "cgfs_probe", "probe", with_pod, run_probe, GOES_ON | FINDS, GONE)
+
+const struct fault_op *const fault_life_ops[] = {
+	&create_pod_op,
+	&create_container_op,
+	&create_standalone_op,
+	&delegate_op,
+	&open_pod_op,
+	&open_container_op,
+	&open_context_op,
+	&list_pods_op,
+	&list_late_op,
+	&list_containers_op,
+	&destroy_op,
+	&remove_group_op,
+	&sweep_op,
+	&root_remove_op,
+	&probe_op,
+	NULL,
+};
+
+/* -- the table --------------------------------------------------------------------------------- */
+
+static const struct fault_op *const *const all_ops[] = { fault_life_ops, fault_limit_ops,
+							 fault_process_ops, fault_event_ops,
+							 fault_plain_ops };
+
+static bool names(const char *symbols, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = symbols; (p = strstr(p, name)); p += n) {
+		if ((p == symbols || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
+			return true;
+	}
+	return false;
+}
+
+static bool swept(const char *symbol)
+{
+	for (size_t i = 0; i < sizeof(all_ops) / sizeof(all_ops[0]); i++) {
+		for (const struct fault_op *const *op = all_ops[i]; *op; op++) {
+			if (names((*op)->symbol, symbol))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whoever adds a function to the library adds a sweep of it. */
+static void every_function(struct world *w)
+{
+	char line[256], name[128];
+	unsigned int n = 0;
+	FILE *f = fopen("cgfs/libcgfs.map", "re");
+
+	if (!f)
+		world_skip(w, "not run in the tree: no cgfs/libcgfs.map");
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " cgfs_%120[a-z0-9_];", name + 5) != 1)
+			continue;
+		memcpy(name, "cgfs_", 5);
+		CHECK_MSG(swept(name), "%s of cgfs/libcgfs.map has no fault sweep", name);
+		n++;
+	}
+	fclose(f);
+	CHECK_MSG(n > 50, "%u functions in cgfs/libcgfs.map", n);
+	world_note(w, "%u functions are swept", n);
+}
 
 const struct world_test fault_tests[] = {
-	{ "fault_create_pod", sweep_create },
-	{ "fault_create_container", sweep_container },
-	{ "fault_set", sweep_set },
-	{ "fault_add_pid", sweep_add_pid },
-	{ "fault_stats", sweep_stats },
-	{ "fault_freeze", sweep_freeze },
-	{ "fault_thaw", sweep_thaw },
-	{ "fault_kill", sweep_kill },
-	{ "fault_destroy", sweep_destroy },
-	{ "fault_open_pod", sweep_open },
+	{ "fault_create_pod", create_pod },
+	{ "fault_create_container", create_container },
+	{ "fault_create_standalone", create_standalone },
+	{ "fault_delegate", delegate },
+	{ "fault_open_pod", open_pod },
+	{ "fault_open_container", open_container },
+	{ "fault_open_context", open_context },
+	{ "fault_list_pods", list_pods },
+	{ "fault_list_late", list_late },
+	{ "fault_list_containers", list_containers },
+	{ "fault_destroy", destroy },
+	{ "fault_remove", remove_group },
+	{ "fault_sweep", sweep },
+	{ "fault_root_remove", root_remove },
+	{ "fault_probe", probe },
+	{ "fault_every_function", every_function },
 	{ NULL, NULL },
 };

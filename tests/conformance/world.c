@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+const char *world_where;
+
 void world_fail(const char *file, int line, const char *fmt, ...)
 {
 	const char *slash = strrchr(file, '/');
@@ -21,7 +23,7 @@ void world_fail(const char *file, int line, const char *fmt, ...)
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
-	printf("\n");
+	printf("%s%s\n", world_where ? " -- " : "", world_where ? world_where : "");
 	fflush(stdout);
 	_exit(1);
 }

@@ -133,7 +133,8 @@ struct world_test {
 /* Each file of tests has one table, ended by a NULL name. */
 extern const struct world_test layout_tests[], pod_tests[], root_tests[], memory_tests[],
 	cpu_tests[], limit_tests[], join_tests[], stats_tests[], freeze_tests[], kill_tests[],
-	remove_tests[], oom_tests[], device_tests[], adopt_tests[], fault_tests[];
+	remove_tests[], oom_tests[], device_tests[], adopt_tests[], fault_tests[],
+	fault_limit_tests[], fault_process_tests[], fault_event_tests[], fault_plain_tests[];
 /* In the spirit of the kernel's own tests for cgroups. */
 extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
 	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];
@@ -142,6 +143,8 @@ extern const struct world_test update_tests[], watch_memory_tests[], watch_tests
 extern const struct world_test delegate_tests[], resize_tests[], lists_tests[], reclaim_tests[],
 	descriptors_tests[];
 
+/* What a failure is said to be about, where one test does many things; may be NULL. */
+extern const char *world_where;
 /* Ends the test. */
 void world_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), noreturn));

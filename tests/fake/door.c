@@ -10,8 +10,7 @@
 
 /* -- faults ----------------------------------------------------------------------------------- */
 
-/* Counts the call; a negative errno when it is the one that has to fail. */
-static int enter(struct fake *f, enum fake_op op)
+int fake_enter(struct fake *f, enum fake_op op)
 {
 	struct fault *t = &f->fault;
 
@@ -22,7 +21,32 @@ static int enter(struct fake *f, enum fake_op op)
 	if (t->struck || !t->nth || t->calls != t->nth)
 		return 0;
 	t->struck = true;
+	t->path[0] = t->value[0] = '\0';
 	return t->err;
+}
+
+static struct open_file *slot(const struct fake *f, int fd);
+
+/* The same, and notes for which file: @name (may be NULL) from @fd on. */
+static int enter(struct fake *f, enum fake_op op, int fd, const char *name)
+{
+	const struct open_file *o;
+	char dir[2048] = "";
+	int r = fake_enter(f, op);
+
+	if (r == 0)
+		return 0;
+	o = slot(f, fd);
+	if (o)
+		fake_node_path(o->node, dir, sizeof(dir));
+	if (name && *name == '/')
+		snprintf(f->fault.path, sizeof(f->fault.path), "%s", name);
+	else if (o)
+		snprintf(f->fault.path, sizeof(f->fault.path), "%s%s%s%s%s%s", o->node->h->path,
+			 dir[1] ? dir : "", o->type ? "/" : "", o->type ? o->type->name : "",
+			 name && strcmp(name, ".") != 0 ? "/" : "",
+			 name && strcmp(name, ".") != 0 ? name : "");
+	return r;
 }
 
 /* -- descriptors: slot in bits 0-19, generation above, so that numbers do not come again soon - */
@@ -175,7 +199,7 @@ static int door_open(void *ctx, int dirfd, const char *name, int flags)
 	const struct ctl_file *type;
 	char last[NAME_MAX + 1];
 	struct node *n, *dir;
-	int ctl, pid, r = enter(f, FAKE_OPEN);
+	int ctl, pid, r = enter(f, FAKE_OPEN, dirfd, name);
 
 	if (r < 0)
 		return r;
@@ -213,7 +237,7 @@ static int door_mkdir(void *ctx, int dirfd, const char *name, mode_t mode)
 	struct fake *f = ctx;
 	char last[NAME_MAX + 1];
 	struct node *n;
-	int r = enter(f, FAKE_MKDIR);
+	int r = enter(f, FAKE_MKDIR, dirfd, name);
 
 	(void)mode;
 	if (r == 0)
@@ -230,7 +254,7 @@ static int door_rmdir(void *ctx, int dirfd, const char *name)
 	struct fake *f = ctx;
 	char last[NAME_MAX + 1];
 	struct node *n, *dir;
-	int ctl, r = enter(f, FAKE_RMDIR);
+	int ctl, r = enter(f, FAKE_RMDIR, dirfd, name);
 
 	if (r == 0)
 		r = walk(f, dirfd, name, &n, last);
@@ -263,7 +287,7 @@ static ssize_t door_pread(void *ctx, int fd, void *buf, size_t len, off_t offset
 	struct fake *f = ctx;
 	char *text = NULL;
 	size_t size = 0;
-	ssize_t r = enter(f, FAKE_PREAD);
+	ssize_t r = enter(f, FAKE_PREAD, fd, NULL);
 	struct open_file *o = slot(f, fd);
 	FILE *out;
 
@@ -284,6 +308,9 @@ static ssize_t door_pread(void *ctx, int fd, void *buf, size_t len, off_t offset
 	r = o->type->read(o, out);
 	if (fclose(out) != 0)
 		abort();
+	/* Lists of many records come by the page. */
+	if (o->type->read == fake_list_pids && len > FAKE_PAGE - 1)
+		len = FAKE_PAGE - 1;
 	if (r >= 0) {
 		size = (size_t)offset < size ? size - (size_t)offset : 0;
 		r = (ssize_t)(size < len ? size : len);
@@ -297,14 +324,17 @@ static ssize_t door_pread(void *ctx, int fd, void *buf, size_t len, off_t offset
 static ssize_t door_write(void *ctx, int fd, const void *buf, size_t len)
 {
 	struct fake *f = ctx;
-	ssize_t r = enter(f, FAKE_WRITE);
+	ssize_t r = enter(f, FAKE_WRITE, fd, NULL);
 	struct open_file *o = slot(f, fd);
 	const struct ctl_file *type;
 	struct node *n;
 	char *text;
 
-	if (r < 0)
+	if (r < 0) {
+		snprintf(f->fault.value, sizeof(f->fault.value), "%.*s", (int)len,
+			 (const char *)buf);
 		return r;
+	}
 	if (!o || (o->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	r = check(o);
@@ -331,7 +361,7 @@ static ssize_t door_write(void *ctx, int fd, const void *buf, size_t len)
 static int door_list(void *ctx, int dirfd, int (*fn)(void *arg, const char *name), void *arg)
 {
 	struct fake *f = ctx;
-	int r = enter(f, FAKE_LIST);
+	int r = enter(f, FAKE_LIST, dirfd, NULL);
 	struct open_file *o = slot(f, dirfd);
 	size_t n = 0, i = 0;
 	char **names;
@@ -362,7 +392,7 @@ static int door_list(void *ctx, int dirfd, int (*fn)(void *arg, const char *name
 static int door_inode(void *ctx, int fd, uint64_t *ret_inode)
 {
 	struct fake *f = ctx;
-	int r = enter(f, FAKE_INODE);
+	int r = enter(f, FAKE_INODE, fd, NULL);
 	const struct open_file *o = slot(f, fd);
 
 	if (r < 0)
@@ -380,7 +410,7 @@ static int door_inode(void *ctx, int fd, uint64_t *ret_inode)
 
 static int door_notify_open(void *ctx)
 {
-	int r = enter(ctx, FAKE_NOTIFY);
+	int r = fake_enter(ctx, FAKE_NOTIFY);
 
 	return r < 0 ? r : fake_notify_open(ctx);
 }
@@ -391,7 +421,7 @@ static int door_notify_add(void *ctx, int nfd, int dirfd, const char *name)
 	const struct ctl_file *type;
 	char last[NAME_MAX + 1];
 	struct node *n;
-	int ctl, r = enter(f, FAKE_NOTIFY);
+	int ctl, r = enter(f, FAKE_NOTIFY, dirfd, name);
 
 	if (r == 0)
 		r = walk(f, dirfd, name, &n, last);
@@ -403,14 +433,13 @@ static int door_notify_add(void *ctx, int nfd, int dirfd, const char *name)
 
 static int door_notify_remove(void *ctx, int nfd, int wd)
 {
-	int r = enter(ctx, FAKE_NOTIFY);
-
-	return r < 0 ? r : fake_notify_remove(ctx, nfd, wd);
+	/* Fails for a wrong number only. */
+	return fake_notify_remove(ctx, nfd, wd);
 }
 
 static int door_kill(void *ctx, pid_t pid, int sig)
 {
-	int r = enter(ctx, FAKE_KILL);
+	int r = fake_enter(ctx, FAKE_KILL);
 
 	return r < 0 ? r : fake_signal(ctx, pid, sig);
 }
@@ -422,7 +451,7 @@ static int locate(struct fake *f, enum fake_op op, int dirfd, const char *name, 
 		  char last[NAME_MAX + 1])
 {
 	struct node *child;
-	int r = enter(f, op);
+	int r = enter(f, op, dirfd, name);
 
 	if (r == 0)
 		r = walk(f, dirfd, name, ret, last);

@@ -106,12 +106,29 @@ enum fake_op {
 	FAKE_OWNER = 1 << 9,
 	FAKE_CHOWN = 1 << 10,
 	FAKE_MAY_WRITE = 1 << 11,
-	FAKE_ANY = (1 << 12) - 1,
+	FAKE_ANY = (1 << 12) - 1, /* of the door */
+	/* Of the device policy. */
+	FAKE_POLICY_ADD = 1 << 12,
+	FAKE_POLICY_SET_RULES = 1 << 13,
+	FAKE_POLICY_REMOVE = 1 << 14,
+	FAKE_POLICY_COUNTERS = 1 << 15,
+	FAKE_POLICY_EVENT_FD = 1 << 16,
+	FAKE_POLICY_EVENT_READ = 1 << 17,
+	FAKE_POLICY_PROBE = 1 << 18,
+	FAKE_POLICY_SWEEP = 1 << 19,
 };
 void fake_fail(struct fake *f, unsigned int ops, unsigned int nth, int err);
 /* Calls of these operations (of all, when @ops is 0) since then; did the fault strike?  Closing
  * cannot fail and is not counted. */
 unsigned int fake_calls(const struct fake *f);
 bool fake_struck(const struct fake *f);
+/* The file or directory of the call that failed ("/sys/fs/cgroup/pods/web/pids.max"), and what was
+ * to be written; "" where there is none. */
+const char *fake_struck_path(const struct fake *f);
+const char *fake_struck_value(const struct fake *f);
+
+/* All that a host holds and that somebody can change: directories, who is in them, control files,
+ * watches, and the policy's lists, as text; release with free(3). */
+char *fake_dump(struct fake *f);
 
 #endif

@@ -270,3 +270,13 @@ bool fake_struck(const struct fake *f)
 {
 	return f->fault.struck;
 }
+
+const char *fake_struck_path(const struct fake *f)
+{
+	return f->fault.path;
+}
+
+const char *fake_struck_value(const struct fake *f)
+{
+	return f->fault.value;
+}

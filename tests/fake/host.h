@@ -199,6 +199,7 @@ struct fault {
 	unsigned int ops, nth, calls;
 	int err;
 	bool struck;
+	char path[4096], value[64]; /* of the call that failed */
 };
 
 struct policy;
@@ -238,6 +239,8 @@ void fake_node_disown(struct node *n); /* it is freed */
 
 /* door.c */
 extern const struct cgfs_fs_ops fake_fs_ops;
+/* Counts a call; a negative errno when it is the one that has to fail. */
+int fake_enter(struct fake *f, enum fake_op op);
 const struct open_file *fake_open_file(const struct fake *f, int fd); /* NULL: none of ours */
 
 /* tree.c */
@@ -346,5 +349,6 @@ bool fake_policy_allows(struct fake *f, const struct process *p, enum cgfs_devic
 			int32_t major, int32_t minor, uint32_t access);
 void fake_policy_oom(struct fake *f, const struct process *p);
 void fake_policy_free(struct fake *f);
+void fake_policy_dump(const struct fake *f, FILE *out);
 
 #endif

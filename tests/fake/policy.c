@@ -71,7 +71,10 @@ static int policy_add(void *ctx, const struct cgfs_policy_group *group,
 	struct policy *p = f->policy;
 	const struct open_file *o = fake_open_file(f, group->cgroup_fd);
 	struct group *g = find(p, group->cgroup_id);
+	int r = fake_enter(f, FAKE_POLICY_ADD);
 
+	if (r < 0)
+		return refuse(reterr, r, "add to the device policy");
 	if (!o || o->type || o->node->h->version != CGFS_V2)
 		return refuse(reterr, -EBADF, "add to the device policy");
 	if (o->node->id != group->cgroup_id || o->node->removed)
@@ -97,9 +100,12 @@ static int policy_set_rules(void *ctx, const struct cgfs_policy_group *group,
 {
 	struct fake *f = ctx;
 	struct group *g = find(f->policy, group->cgroup_id);
+	int r = fake_enter(f, FAKE_POLICY_SET_RULES);
 
-	if (!g)
-		return refuse(reterr, -ENOENT, "replace device rules");
+	if (r == 0 && !g)
+		r = -ENOENT;
+	if (r < 0)
+		return refuse(reterr, r, "replace device rules");
 	take_rules(g, rules, rules ? n : 0);
 	return 0;
 }
@@ -108,8 +114,10 @@ static int policy_remove(void *ctx, const struct cgfs_policy_group *group, struc
 {
 	struct fake *f = ctx;
 	struct group **link = &f->policy->groups, *g;
+	int r = fake_enter(f, FAKE_POLICY_REMOVE);
 
-	(void)reterr;
+	if (r < 0)
+		return refuse(reterr, r, "remove from the device policy");
 	while (*link && (*link)->id != group->cgroup_id)
 		link = &(*link)->next;
 	g = *link;
@@ -135,7 +143,10 @@ static int policy_sweep(void *ctx, int cgroup2_fd, struct cgfs_err *reterr)
 	struct fake *f = ctx;
 	const struct open_file *o = fake_open_file(f, cgroup2_fd);
 	struct group **link = &f->policy->groups, *g;
+	int r = fake_enter(f, FAKE_POLICY_SWEEP);
 
+	if (r < 0)
+		return refuse(reterr, r, "sweep the device policy");
 	if (!o || o->type || o->node->h->version != CGFS_V2)
 		return refuse(reterr, -EBADF, "sweep the device policy");
 	while ((g = *link)) {
@@ -154,7 +165,10 @@ static int policy_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_cou
 {
 	struct fake *f = ctx;
 	const struct group *g = find(f->policy, cgroup_id);
+	int r = fake_enter(f, FAKE_POLICY_COUNTERS);
 
+	if (r < 0)
+		return r;
 	if (!g)
 		return -ENOENT;
 	*ret = g->counters;
@@ -166,8 +180,9 @@ static int policy_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_cou
 static int policy_event_fd(void *ctx)
 {
 	struct fake *f = ctx;
+	int r = fake_enter(f, FAKE_POLICY_EVENT_FD);
 
-	return f->policy->fd;
+	return r < 0 ? r : f->policy->fd;
 }
 
 static int policy_event_read(void *ctx, struct cgfs_event *ret_event, struct cgfs_err *reterr)
@@ -176,7 +191,10 @@ static int policy_event_read(void *ctx, struct cgfs_event *ret_event, struct cgf
 	struct policy *p = f->policy;
 	struct queued *q = p->first;
 	uint64_t count;
+	int r = fake_enter(f, FAKE_POLICY_EVENT_READ);
 
+	if (r < 0)
+		return refuse(reterr, r, "read an event of the policy");
 	if (!q)
 		return 0;
 	*ret_event = q->event;
@@ -244,8 +262,10 @@ static bool policy_reports_oom(void *ctx)
 static int policy_probe(void *ctx, struct cgfs_capabilities *caps, struct cgfs_err *reterr)
 {
 	struct fake *f = ctx;
+	int r = fake_enter(f, FAKE_POLICY_PROBE);
 
-	(void)reterr;
+	if (r < 0)
+		return refuse(reterr, r, "probe the device policy");
 	cgfs_capability_add(caps, "policy.device", true, "the fake's evaluator", "");
 	cgfs_capability_add(caps, "policy.oom", f->policy->oom,
 			    f->policy->oom ? "the fake's OOM killer" : "switched off", "");
@@ -338,6 +358,21 @@ const struct cgfs_policy *fake_policy(struct fake *f, bool oom)
 	}
 	f->policy->oom = oom;
 	return &f->policy->api;
+}
+
+void fake_policy_dump(const struct fake *f, FILE *out)
+{
+	for (const struct group *g = f->policy ? f->policy->groups : NULL; g; g = g->next) {
+		fprintf(out, "policy %s/%s%s:", g->pod, g->container,
+			g->own_list ? "" : " (pod's)");
+		for (size_t i = 0; i < g->n; i++) {
+			char text[48];
+
+			cgfs_device_format(&g->rules[i], text, sizeof(text));
+			fprintf(out, " %s;", text);
+		}
+		fprintf(out, "\n");
+	}
 }
 
 void fake_policy_free(struct fake *f)

@@ -494,7 +494,6 @@ static void every_operation_can_fail(void **state)
 	FAILS(FAKE_INODE, fs->ops->inode(fs->ctx, dir, &id));
 	FAILS(FAKE_NOTIFY, fs->ops->notify_open(fs->ctx));
 	FAILS(FAKE_NOTIFY, watch(nfd, ROOT "cgroup.procs"));
-	FAILS(FAKE_NOTIFY, fs->ops->notify_remove(fs->ctx, nfd, 1));
 	FAILS(FAKE_KILL, fs->ops->kill(fs->ctx, fake_spawn(f), SIGKILL));
 	/* And leaves everything as it was. */
 	assert_int_equal(fake_directories(f), 0);
