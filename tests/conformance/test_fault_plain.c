@@ -135,7 +135,39 @@ FAULT_OP(plain,
 const struct fault_op *const fault_plain_ops[] = { &from_oci_op, &json_op, &discover_op, &plain_op,
 						   NULL };
 
+/* Made, changed, adopted and removed a thousand times: descriptors are as many as before. */
+static void thousand_pods(struct world *w)
+{
+	struct scene s = { .w = w, .c = world_context(w, WORLD_POLICY) };
+	size_t files = 0, fds = 0;
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		struct cgfs_resources res = fault_limits(&s, 2);
+
+		with_container(&s);
+		OK(cgfs_group_set(s.ctr, &res, &err));
+		w->n_pids = 0;
+		world_close_group(w, s.ctr);
+		world_close_group(w, s.pod);
+		OK(cgfs_pod_open(s.c, "web", &s.pod, &err));
+		OK(cgfs_container_open(s.c, s.pod, "c1", &s.ctr, &err));
+		OK(cgfs_group_destroy(s.pod, PATIENCE_MS, &err));
+		cgfs_group_close(s.ctr);
+		cgfs_group_close(s.pod);
+		if (i == 0) {
+			files = fake_open_files(world_fake(w));
+			fds = world_fds();
+		}
+		CHECK_INT(fake_open_files(world_fake(w)), files);
+		CHECK_INT(world_fds(), fds);
+	}
+}
+
 const struct world_test fault_plain_tests[] = {
-	{ "fault_from_oci", from_oci }, { "fault_json", json }, { "fault_discover", discover },
-	{ "fault_plain", plain },	{ NULL, NULL },
+	{ "fault_thousand_pods", thousand_pods },
+	{ "fault_from_oci", from_oci },
+	{ "fault_json", json },
+	{ "fault_discover", discover },
+	{ "fault_plain", plain },
+	{ NULL, NULL },
 };
