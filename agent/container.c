@@ -286,9 +286,8 @@ static uint32_t make_cgroups(struct container *c, const json_t *spec, const stru
 	if (hr == HR_OK && (r = state_save_container(c, err)) < 0)
 		hr = protocol_hresult_from_errno(r);
 	if (hr == HR_OK) {
-		/* A sandbox's resources are its pod's, not once more its own. */
-		r = cgfs_container_create(c->a->cgfs, c->pod ? c->pod->group : NULL, c->id,
-					  c->sandbox ? NULL : res, &c->group, err);
+		r = cgfs_container_create(c->a->cgfs, c->pod ? c->pod->group : NULL, c->id, res,
+					  &c->group, err);
 		hr = protocol_hresult_from_errno(r);
 	}
 	cgfs_resources_free(res);

@@ -80,9 +80,13 @@ int cgfs_discover(struct cgfs_mounts *ret_mounts, struct cgfs_err *reterr)
 	int r;
 
 	r = cgroup_init();
+	/* Its words are errno's, which may be of something else: "Success" when a mount is hidden.
+	 */
 	if (r && r != ECGROUPNOTMOUNTED)
-		return cgfs_err_set(reterr, -EIO, "cgroup_init", NULL, NULL, "%s",
-				    cgroup_strerror(r));
+		return cgfs_err_set(reterr, -EIO, "discover cgroup hierarchies", NULL, NULL,
+				    "libcgroup cannot read one that /proc/self/mountinfo lists; is "
+				    "something mounted over it? (%d: %s)",
+				    r, cgroup_strerror(r));
 
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
 		const char *names[] = { ctl_name(ctl, CGFS_V1), ctl_name(ctl, CGFS_V2) };

@@ -263,7 +263,7 @@ static int take_away(struct args *a, const char *root, const char *id, json_t **
 		r = direct_tidy(a, &d, reterr);
 	else if (r == -ENOENT)
 		/* Somebody's rmdir was first; its pins may be the last. */
-		(void)!direct_tidy(a, &d, NULL);
+		(void)!direct_forget_gone(a, &d, NULL);
 	direct_close(&d);
 	if (r == 0) {
 		*ret = json_pack("{s:[s]}", "removed", a->argv[0]);

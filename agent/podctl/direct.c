@@ -185,6 +185,20 @@ int direct_tidy_pins(const struct args *a, struct direct *d, struct cgfs_err *re
 	return agents_place(a) ? 0 : policy_tidy(d, reterr);
 }
 
+static bool keep(void *arg, const char *id)
+{
+	(void)arg;
+	(void)id;
+	return true;
+}
+
+int direct_forget_gone(const struct args *a, struct direct *d, struct cgfs_err *reterr)
+{
+	int r = cgfs_sweep(d->c, keep, NULL, 0, NULL, reterr);
+
+	return r < 0 ? r : direct_tidy_pins(a, d, reterr);
+}
+
 int direct_tidy(const struct args *a, struct direct *d, struct cgfs_err *reterr)
 {
 	int r;

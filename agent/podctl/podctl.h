@@ -208,6 +208,9 @@ void direct_unlock(struct direct *d);
 int direct_lock(struct direct *d, struct cgfs_err *reterr);
 /* After a removal: the pods root and the pins go when nobody uses them any more. */
 int direct_tidy(const struct args *a, struct direct *d, struct cgfs_err *reterr);
+/* Takes groups that somebody else has removed out of the policy, and then the pins, if they were
+ * the last.  Removes no directory. */
+int direct_forget_gone(const struct args *a, struct direct *d, struct cgfs_err *reterr);
 /* The pins alone. */
 int direct_tidy_pins(const struct args *a, struct direct *d, struct cgfs_err *reterr);
 /* The agent to talk to, "unix:PATH"; NULL: none, work directly. */

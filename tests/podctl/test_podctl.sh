@@ -353,6 +353,19 @@ t_apply_tidies_up_after_rmdir() {
 	clean
 }
 
+t_apply_remove_of_nothing_removes_nothing() {
+	as_root
+	local path
+	expect 0 a - "$root/y" < <(echo '{}')
+	path=$(jq -r '.hierarchies[0].path' "$tmp/out")
+	expect 0 a --remove "$root/y"
+	mkdir "${path%/y}"
+	expect 1 a --remove "$root/x"; says "there is none"
+	[ -d "${path%/y}" ] || wrong "the parent is gone"
+	rmdir "${path%/y}"
+	clean
+}
+
 t_apply_refuses_whole() {
 	as_root
 	echo '{"pids":{"limit":7},"memory":{"limit":-5}}' > "$tmp/r.json"
