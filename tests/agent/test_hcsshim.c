@@ -220,6 +220,13 @@ static void limit_of_128_mib_is_read_back(void **state)
 	world_start(w, "c");
 	assert_true(world_figure(w, "c", "memory/usage/limit") == 128 * MIB);
 	assert_true(world_figure(w, "c", "memory/hierarchical_memory_limit") == 128 * MIB);
+	/* A sandbox's limit is its pod's, and is read back from its container. */
+	world_do(
+		w, MSG_CREATE,
+		world_create_body(w, "sb2",
+				  world_spec(w, "sb2", "sb2", NULL,
+					     json_pack("{s:{s:i}}", "memory", "limit", 96 * MIB))));
+	assert_true(world_figure(w, "sb2", "memory/usage/limit") == 96 * MIB);
 }
 
 /* --- 4: where processes are ------------------------------------------------------------------- */
