@@ -163,7 +163,7 @@ static void tell(const struct cgfs_dir *d, const char *file, const char *value, 
 	const struct asked *a = &c->asked;
 	struct cgfs_written w = {
 		.controller = a->ctl,
-		.version = c->place[a->ctl].version,
+		.version = c->hierarchy[d->hierarchy].mount->version,
 		.file = file,
 		.value = value,
 		.entry = a->entry,

@@ -229,6 +229,11 @@ static int apply_members(struct cgfs_group *g, const struct cgfs_resources *res,
 	return 0;
 }
 
+static int write_hierarchy(const struct cgfs *c, const struct unified_write *w)
+{
+	return w->ctl == CGFS_CONTROLLER_COUNT ? c->unified : c->place[w->ctl].hierarchy;
+}
+
 static int apply_unified(struct cgfs_group *g, const struct cgfs_resources *res, struct journal *j,
 			 struct cgfs_err *reterr)
 {
@@ -242,13 +247,13 @@ static int apply_unified(struct cgfs_group *g, const struct cgfs_resources *res,
 	if (r == 0)
 		r = apply_members(g, &u.res, &u, j, reterr);
 	for (size_t i = 0; r == 0 && i < u.n_write; i++) {
-		d.hierarchy = c->place[u.write[i].ctl].hierarchy;
+		d.hierarchy = write_hierarchy(c, &u.write[i]);
 		asked_begin(c, u.write[i].ctl, CGFS_SET_UNIFIED, u.write[i].entry);
 		r = write_unified(&d, &u.write[i], reterr);
 		asked_end(c);
 	}
 	for (size_t i = 0; r == 0 && i < u.n_write; i++) {
-		d.hierarchy = c->place[u.write[i].ctl].hierarchy;
+		d.hierarchy = write_hierarchy(c, &u.write[i]);
 		r = ctl_confirm(&d, u.write[i].file, u.write[i].value, reterr);
 	}
 	unified_plan_free(&u);

@@ -44,6 +44,14 @@ static bool is_by_line(const char *file)
 	       has_prefix(file, "dmem");
 }
 
+/* Of the files that every cgroup has, those that bound a tree; the others move, kill, freeze or
+ * change its shape, which is no resource and would come before there is a process. */
+static bool is_tree_limit(const char *file)
+{
+	return streq(file, "cgroup.max.depth") || streq(file, "cgroup.max.descendants") ||
+	       streq(file, "cgroup.pressure");
+}
+
 static int check_file(const char *file, const char *what, struct cgfs_err *reterr)
 {
 	if (!*file)
@@ -58,6 +66,8 @@ static int check_file(const char *file, const char *what, struct cgfs_err *reter
 	if (!strchr(file, '.') || file[strlen(file) - 1] == '.' || strlen(file) > CGFS_ID_MAX)
 		return cgfs_err_set(reterr, -EINVAL, what, NULL, file,
 				    "it is not of the form CONTROLLER.NAME");
+	if (is_tree_limit(file))
+		return 0;
 	if (has_prefix(file, "cgroup"))
 		return cgfs_err_set(reterr, -EINVAL, what, NULL, file,
 				    "it is about the tree and its processes, and is no resource");

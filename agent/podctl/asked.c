@@ -183,9 +183,11 @@ void asked_written(void *user, const struct cgfs_written *w)
 		return;
 	}
 	a->refused[0] = '\0';
-	doc = json_pack("{s:s, s:i, s:s, s:s, s:s}", "controller",
-			cgfs_controller_name(w->controller), "version", (int)w->version, "file",
-			w->file, "path", w->path, "written", w->value);
+	doc = json_pack(
+		"{s:s, s:i, s:s, s:s, s:s}", "controller",
+		w->controller == CGFS_CONTROLLER_COUNT ? "cgroup"
+						       : cgfs_controller_name(w->controller),
+		"version", (int)w->version, "file", w->file, "path", w->path, "written", w->value);
 
 	if (doc && !device && json_object_set_new(doc, "asked", behind(a->json, w)) < 0)
 		a->failed = true;

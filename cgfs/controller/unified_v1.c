@@ -463,6 +463,20 @@ static int take(const struct cgfs *c, struct unified_plan *p, const struct entry
 	return place->version == CGFS_V1 ? convert(p, e, reterr) : same(p, e, reterr);
 }
 
+/* cgroup.max.depth and its like belong to no controller: to the tree, where it holds the host's
+ * controllers.  Beside v1's it would bind nothing that they see. */
+static int take_tree(const struct cgfs *c, struct unified_plan *p, struct entry *e,
+		     struct cgfs_err *reterr)
+{
+	enum cgfs_layout layout = cgfs_layout(c);
+
+	if (layout != CGFS_LAYOUT_V2 && layout != CGFS_LAYOUT_MIXED)
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", NULL, e->u->file,
+				    "cgroup v1 has nothing like it");
+	e->ctl = CGFS_CONTROLLER_COUNT;
+	return add_write(p, e, e->u->file, e->u->value, reterr);
+}
+
 /* Never half of it: an idle group loses its weight without a word, on either version. */
 static int check_idle(const struct cgfs_resources *res, struct cgfs_err *reterr)
 {
@@ -505,6 +519,10 @@ int unified_plan(const struct cgfs *c, const struct cgfs_resources *res, struct 
 			if ((swap == 1) != (streq(e.u->file, "memory.swap.max") &&
 					    c->place[CGFS_MEMORY].version == CGFS_V1))
 				continue;
+			if (strncmp(e.u->file, "cgroup.", strlen("cgroup.")) == 0) {
+				r = take_tree(c, ret, &e, reterr);
+				continue;
+			}
 			if (ctl < 0)
 				return cgfs_err_set(reterr, -ENODEV, "set unified", NULL, e.u->file,
 						    "no such controller");

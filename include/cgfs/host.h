@@ -71,7 +71,7 @@ struct cgfs;
 
 /* One control file that a create or a set wrote: what became of a limit. */
 struct cgfs_written {
-	enum cgfs_controller controller;
+	enum cgfs_controller controller; /* CGFS_CONTROLLER_COUNT: a file of the cgroup2 tree */
 	enum cgfs_version_id version;
 	const char *path;  /* "/sys/fs/cgroup/memory/pods/web/memory.limit_in_bytes" */
 	const char *file;  /* its last part */

@@ -132,6 +132,26 @@ static void unified_writes_cgroup2_files(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_PIDS, pod, "pids.max"), "7");
 }
 
+/* They belong to the tree, and to no controller. */
+static void unified_limits_the_tree(struct world *w)
+{
+	static const struct cgfs_unified depth = { "cgroup.max.depth", "2" };
+	static const struct cgfs_unified kill = { "cgroup.kill", "1" };
+	struct cgfs_resources res = unified(&depth, 1), never = unified(&kill, 1);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	enum cgfs_layout layout = cgfs_layout(c);
+
+	CHECK_HAS(REFUSED(cgfs_group_set(pod, &never, &err), -EINVAL), "cgroup.kill");
+	if (layout != CGFS_LAYOUT_V2 && layout != CGFS_LAYOUT_MIXED) {
+		CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -EOPNOTSUPP),
+			  "cgroup.max.depth");
+		return;
+	}
+	OK(cgfs_group_set(pod, &res, &err));
+	CHECK_STR(world_cat(w, CGFS_CONTROLLER_COUNT, pod, "cgroup.max.depth"), "2");
+}
+
 static void unified_that_the_kernel_refuses_leaves_nothing(struct world *w)
 {
 	static const struct cgfs_unified list[] = { { "memory.low", "4096" },
@@ -163,6 +183,7 @@ const struct world_test limit_tests[] = {
 	{ "limit_cpuset_round_trip", cpuset_round_trip },
 	{ "limit_unified_refuses_the_unknown", unified_refuses_what_it_does_not_know },
 	{ "limit_unified_writes_cgroup2_files", unified_writes_cgroup2_files },
+	{ "limit_unified_limits_the_tree", unified_limits_the_tree },
 	{ "limit_unified_refused_by_the_kernel", unified_that_the_kernel_refuses_leaves_nothing },
 	{ NULL, NULL },
 };

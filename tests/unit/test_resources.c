@@ -211,10 +211,10 @@ static void unified_files_of_controllers_are_taken(void **state)
 
 static void unified_names_that_are_no_resource_are_refused(void **state)
 {
-	static const char *const core[] = { "cgroup.procs",	"cgroup.threads",
-					    "cgroup.kill",	"cgroup.type",
-					    "cgroup.freeze",	"cgroup.subtree_control",
-					    "cgroup.max.depth", "cgroup.pressure" };
+	static const char *const core[] = { "cgroup.procs",  "cgroup.threads",
+					    "cgroup.kill",   "cgroup.type",
+					    "cgroup.freeze", "cgroup.subtree_control",
+					    "cgroup.stat",   "cgroup.events" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(core); i++)
