@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static double clock_us(clockid_t clock)
@@ -21,6 +22,17 @@ static double clock_us(clockid_t clock)
 double measure_now_us(void)
 {
 	return clock_us(CLOCK_MONOTONIC);
+}
+
+/* Of this process and of its children that were waited for. */
+static double processor_us(void)
+{
+	struct rusage of;
+
+	getrusage(RUSAGE_CHILDREN, &of);
+	return clock_us(CLOCK_PROCESS_CPUTIME_ID) +
+	       (double)(of.ru_utime.tv_sec + of.ru_stime.tv_sec) * 1e6 +
+	       (double)(of.ru_utime.tv_usec + of.ru_stime.tv_usec);
 }
 
 static int compare(const void *a, const void *b)
@@ -66,12 +78,12 @@ int measure(struct variant *v, size_t n, unsigned int rounds)
 
 	for (unsigned int round = 0; r == 0 && round < rounds; round++) {
 		for (size_t i = 0; r == 0 && i < n; i++) {
-			double cpu_start = clock_us(CLOCK_PROCESS_CPUTIME_ID);
+			double cpu_start = processor_us();
 			double start = measure_now_us();
 
 			r = v[i].run(v[i].arg);
 			us[i * rounds + round] = measure_now_us() - start;
-			cpu[i * rounds + round] = clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu_start;
+			cpu[i * rounds + round] = processor_us() - cpu_start;
 			if (interrupted)
 				r = -EINTR;
 			else if (r < 0)
@@ -92,7 +104,7 @@ void measure_print(const char *title, const struct variant *v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		printf("  %-52s %10.1f us  %6.2f x", v[i].name, v[i].median_us,
 		       v[i].median_us / v[0].median_us);
-		if (v[0].cpu_us > 0)
+		if (v[0].cpu_us > 0 && v[i].cpu_us > 0)
 			printf("   cpu %8.1f us  %6.2f x", v[i].cpu_us, v[i].cpu_us / v[0].cpu_us);
 		putchar('\n');
 	}

@@ -18,8 +18,9 @@ struct variant {
 	/* One round of the work; 0, or a negative errno that ends the row. */
 	int (*run)(void *arg);
 	void *arg;
-	/* Filled by measure(): microseconds a round, by the clock and of this process's own time on
-	 * a processor.  The latter says what the work costs where others want the processor too. */
+	/* Filled by measure(): microseconds a round, by the clock and of this process's time on a
+	 * processor, with that of children it waited for.  The latter says what the work costs
+	 * where others want the processor too. */
 	double median_us, cpu_us;
 };
 
@@ -31,7 +32,7 @@ void measure_catch_signals(void);
 bool measure_interrupted(void);
 
 /* "title", then a line for each variant: microseconds and ratio to the first, and the same for
- * processor time unless cpu_us of the first is 0. */
+ * processor time unless cpu_us of the first or of that line is 0. */
 void measure_print(const char *title, const struct variant *v, size_t n);
 
 double measure_now_us(void);
