@@ -24,8 +24,7 @@ double measure_now_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
-/* Of this process and of its children that were waited for. */
-static double processor_us(void)
+double measure_cpu_us(void)
 {
 	struct rusage of;
 
@@ -78,12 +77,12 @@ int measure(struct variant *v, size_t n, unsigned int rounds)
 
 	for (unsigned int round = 0; r == 0 && round < rounds; round++) {
 		for (size_t i = 0; r == 0 && i < n; i++) {
-			double cpu_start = processor_us();
+			double cpu_start = measure_cpu_us();
 			double start = measure_now_us();
 
 			r = v[i].run(v[i].arg);
 			us[i * rounds + round] = measure_now_us() - start;
-			cpu[i * rounds + round] = processor_us() - cpu_start;
+			cpu[i * rounds + round] = measure_cpu_us() - cpu_start;
 			if (interrupted)
 				r = -EINTR;
 			else if (r < 0)

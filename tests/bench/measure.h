@@ -36,6 +36,8 @@ bool measure_interrupted(void);
 void measure_print(const char *title, const struct variant *v, size_t n);
 
 double measure_now_us(void);
+/* Of this process and of its children that were waited for. */
+double measure_cpu_us(void);
 double measure_median(double *values, size_t n);
 
 #endif
