@@ -333,6 +333,8 @@ child_external(const struct external *e, const int fds[3], int report)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
+	/* Also what the agent was started with and knows nothing of. */
+	(void)!close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (*e->cwd && chdir(e->cwd) < 0) {
 		code = errno;
 	} else {

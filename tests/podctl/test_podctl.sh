@@ -154,6 +154,15 @@ t_run_passes_streams_and_arguments() {
 	clean
 }
 
+t_run_passes_no_other_descriptor() {
+	as_root
+	exec 9< "$0"
+	out=$(d run --pod t -- sh -c 'ls /proc/$$/fd' 9< "$0" | tr '\n' ' ')
+	exec 9<&-
+	[ "$out" = '0 1 2 ' ] || wrong "open in the container: $out"
+	clean
+}
+
 t_run_passes_signals_on() {
 	as_root
 	"$podctl" run --root "$root" --pin-dir "$pins" --pod t -- sh -c 'trap "exit 9" USR1; echo up; while :; do sleep 0.05; done' \
@@ -275,7 +284,7 @@ t_runs_in_one_pod_take_it_along() {
 	d run --pod t --name a -- cat < "$tmp/in1" > /dev/null & local first=$!
 	exec 7> "$tmp/in1"
 	until d ls --json | grep -q '"id": "a"'; do sleep 0.02; done
-	d run --pod t --name b -- cat < "$tmp/in2" > /dev/null & local second=$!
+	d run --pod t --name b -- cat < "$tmp/in2" > /dev/null 7>&- & local second=$!
 	exec 8> "$tmp/in2"
 	until d ls --json | grep -q '"id": "b"'; do sleep 0.02; done
 	exec 7>&-
