@@ -13,8 +13,15 @@ case $CGFS_TEST_KERNEL:$CGFS_TEST_LAYOUT-$CGFS_TEST_VARIANT in
 6.1.*:v1-|6.1.*:v2-|7.2*:v2-) ;;
 *) echo '1..0 # SKIP the long storm is for 6.1 v1, 6.1 v2 and 7.2 v2'; exit 0 ;;
 esac
-# The kernel's words about each kill, on a serial line, take longer than the kill.
+# The kernel's words about each kill, on a serial line, take longer than the kill.  Its complaints
+# still have to come to the console, where `collect` looks for them.
 dmesg -n 2
+while :; do cat /dev/kmsg; done 2> /dev/null |
+	awk '/WARNING: |BUG: |Oops|refcount_t: |rcu: INFO: / {
+		sub(/^[^;]*;/, "[storm] ")
+		print > "/dev/console"
+		fflush("/dev/console")
+	}' &
 echo 0 > /proc/sys/vm/oom_dump_tasks
 read -r n < /storm
 export CGFS_TEST_STORM="$n" CGFS_TEST_HANG=1400
