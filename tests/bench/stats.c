@@ -54,14 +54,18 @@ static int find_files(struct stats *s)
 		if (len < 0 || !of_container(s, path) || stat(path, &st) < 0 ||
 		    !S_ISREG(st.st_mode))
 			continue;
-		s->file[s->n].path = strdup(path);
-		s->file[s->n].fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (s->file[s->n++].fd < 0)
-			break;
+		s->file[s->n].fd = -1;
+		s->file[s->n++].path = strdup(path);
 	}
 	if (!dir)
 		return -errno;
 	closedir(dir);
+	/* Not before: they would be found as well. */
+	for (size_t i = 0; i < s->n; i++) {
+		s->file[i].fd = open(s->file[i].path, O_RDONLY | O_CLOEXEC);
+		if (s->file[i].fd < 0)
+			return -errno;
+	}
 	return s->n ? 0 : -ENOENT;
 }
 
