@@ -80,16 +80,17 @@ static void cover(const struct entry *e, size_t n, enum cgfs_policy_kind kind, i
 		last_of_both(last, found->last);
 }
 
+/* @columns: is there a *:MINOR in the list?  Rarely, and a look-up of it is a third of the work. */
 static void emit(const struct cgfs_device_rule *rules, const struct entry *e, size_t n, size_t i,
-		 struct cgfs_bpf_list *list)
+		 bool columns, struct cgfs_bpf_list *list)
 {
 	const struct cgfs_bpf_pattern *p = &e[i].p;
-	uint32_t last[3] = { 0 };
+	uint32_t last[3] = { e[i].last[0], e[i].last[1], e[i].last[2] };
 
-	/* Its own pattern is one of these four. */
-	cover(e, n, p->kind, p->major, p->minor, last);
-	cover(e, n, p->kind, p->major, CGFS_POLICY_ANY, last);
-	cover(e, n, p->kind, CGFS_POLICY_ANY, p->minor, last);
+	if (p->minor != CGFS_POLICY_ANY)
+		cover(e, n, p->kind, p->major, CGFS_POLICY_ANY, last);
+	if (p->major != CGFS_POLICY_ANY && columns)
+		cover(e, n, p->kind, CGFS_POLICY_ANY, p->minor, last);
 	cover(e, n, p->kind, CGFS_POLICY_ANY, CGFS_POLICY_ANY, last);
 
 	list->keys[i] = (struct cgfs_rule_key){
@@ -113,6 +114,7 @@ int cgfs_bpf_compile(const struct cgfs_device_rule *rules, size_t n, struct cgfs
 	struct cgfs_bpf_list list = { 0 };
 	auto_free struct entry *e = NULL;
 	size_t n_entries = 0;
+	bool columns = false;
 	int r;
 
 	if (n > CGFS_DEVICE_RULES_MAX)
@@ -133,6 +135,7 @@ int cgfs_bpf_compile(const struct cgfs_device_rule *rules, size_t n, struct cgfs
 		return cgfs_err_set(reterr, -ENOMEM, "device rules", NULL, NULL, NULL);
 	}
 	for (size_t i = 0; i < n; i++) {
+		columns |= rules[i].major == CGFS_DEVICE_ANY && rules[i].minor != CGFS_DEVICE_ANY;
 		if (rules[i].type != CGFS_DEVICE_CHAR)
 			n_entries = entry_add(e, n_entries, CGFS_BLOCK, &rules[i], i + 1);
 		if (rules[i].type != CGFS_DEVICE_BLOCK)
@@ -140,7 +143,7 @@ int cgfs_bpf_compile(const struct cgfs_device_rule *rules, size_t n, struct cgfs
 	}
 	list.n = entries_merge(e, n_entries);
 	for (size_t i = 0; i < list.n; i++)
-		emit(rules, e, list.n, i, &list);
+		emit(rules, e, list.n, i, columns, &list);
 
 	*ret = list;
 	return 0;

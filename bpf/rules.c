@@ -264,14 +264,23 @@ int cgfs_bpf_rules_remember(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t gen
 			    const struct cgfs_bpf_list *list)
 {
 	struct cgfs_bpf_known *k = cgfs_bpf_known_get(b, cgroup_id);
+	size_t room = 1;
 
 	if (!k)
 		return -ENOMEM;
 	forget_patterns(k);
+	while (room < list->n)
+		room *= 2; /* at once what append() comes to */
+	k->patterns = malloc(room * sizeof(*k->patterns));
+	if (!k->patterns)
+		return -ENOMEM;
 	k->generation = generation;
-	for (size_t i = 0; i < list->n; i++)
-		if (append(k, &list->keys[i]) < 0)
-			return -ENOMEM;
+	for (; k->n_patterns < list->n; k->n_patterns++)
+		k->patterns[k->n_patterns] = (struct cgfs_bpf_pattern){
+			.kind = list->keys[k->n_patterns].kind,
+			.major = list->keys[k->n_patterns].major,
+			.minor = list->keys[k->n_patterns].minor,
+		};
 	return 0;
 }
 
