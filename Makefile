@@ -118,7 +118,7 @@ conf_prog   := $(if $(conf_src),$(O)/tests/conformance)
 oci_prog    := $(if $(oci_src),$(O)/tests/oci)
 scen_prog   := $(if $(scen_src),$(O)/tests/scenario-fake)
 bench_prog  := $(patsubst tests/bench/%.c,$(O)/bench/%,$(call programs,$(bench_src)))
-fuzz_prog   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
+fuzz_prog   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(filter tests/fuzz/fuzz_%,$(fuzz_src)))
 
 test_progs  := $(unit_prog) $(conf_prog) $(tbpf_prog) $(tagent_prog) $(tpodctl_prog) \
 	       $(oci_prog)
@@ -271,10 +271,16 @@ $(scen_prog) $(bench_prog):
 	$(call say,LD,$@)
 	$(Q)$(link) -o $@ $(filter %.o %.a,$^) $(bpf_libs) $(lib_libs)
 
-$(fuzz_prog): $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(libagent) $(libfake) $(libcgfs)
+# These run the agent; what of it reaches for processes and directories goes to tests/fuzz/host.c.
+fuzz_agent := $(O)/fuzz/fuzz_bridge $(O)/fuzz/fuzz_state
+comma := ,
+$(fuzz_agent): wrap = $(addprefix -Wl$(comma)--wrap=,fork kill syscall mkdir rmdir unlink)
+$(fuzz_agent): $(O)/obj/tests/fuzz/host.o
+$(fuzz_prog): $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(libagent) $(libpodctl) $(libfake) $(libcgfs)
+$(fuzz_prog):
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(link) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(lib_libs)
+	$(Q)$(link) $(wrap) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(lib_libs)
 
 -include $(all_obj:.o=.d) $(patsubst bpf/%.c,$(O)/bpf/%.d,$(bpf_prog))
 

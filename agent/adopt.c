@@ -5,23 +5,31 @@
  * of it; what has ended meanwhile has ended.  Pods without such a file are foreign.c's.
  */
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "../cgfs/internal.h"
 #include "agent.h"
 #include "json.h"
+#include "oci.h"
+
+static json_t *unreadable(struct agent *a, const char *path, const char *why)
+{
+	log_write(&a->log, LOG_ERROR, "cannot read what the last agent wrote", "file", path,
+		  "error", why, NULL);
+	return NULL;
+}
 
 /* NULL with the reason logged. */
 static json_t *load(struct agent *a, const char *path)
 {
-	char text[16384], why[JSON_WHY_MAX];
-	int n = files_read(path, text, sizeof(text));
-	json_t *j = n < 0 ? NULL : json_parse_object(text, (size_t)n, why);
+	auto_free char *text = NULL;
+	char why[JSON_WHY_MAX];
+	size_t len;
+	int r = files_load(path, &text, &len);
+	json_t *j = r < 0 ? NULL : json_parse_object(text, len, why);
 
-	if (!j)
-		log_write(&a->log, LOG_ERROR, "cannot read what the last agent wrote", "file", path,
-			  "error", n < 0 ? strerror(-n) : why, NULL);
-	return j;
+	return j ? j : unreadable(a, path, r < 0 ? strerror(-r) : why);
 }
 
 static const char *text_of(const json_t *j, const char *name)
@@ -34,6 +42,13 @@ static const char *text_of(const json_t *j, const char *name)
 static json_int_t number_of(const json_t *j, const char *name)
 {
 	return json_integer_value(json_object_get(j, name));
+}
+
+static pid_t pid_of(const json_t *j)
+{
+	json_int_t pid = number_of(j, "Pid");
+
+	return pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
 static bool is_true(const json_t *j, const char *name)
@@ -100,7 +115,7 @@ static void adopt_execs(struct container *c, const json_t *list)
 
 	json_array_foreach((json_t *)list, i, v)
 	{
-		struct process *p = process_new(c->a, c, (pid_t)number_of(v, "Pid"));
+		struct process *p = process_new(c->a, c, pid_of(v));
 
 		if (!p)
 			return;
@@ -131,7 +146,7 @@ static void adopt_init(struct container *c, const json_t *j)
 {
 	const json_t *init = json_object_get(j, "Init");
 
-	c->init = process_new(c->a, c, (pid_t)number_of(init, "Pid"));
+	c->init = process_new(c->a, c, pid_of(init));
 	if (!c->init)
 		return;
 	c->init->started = (uint64_t)number_of(init, "Start");
@@ -148,6 +163,17 @@ static void adopt_init(struct container *c, const json_t *j)
 		container_init_exited(c);
 		state_update(c);
 	}
+}
+
+/* Is it what state.c writes?  What is not is left alone: numbers would be taken for states, and
+ * directories for the agent's own. */
+static bool is_sound(const json_t *j)
+{
+	json_int_t state = number_of(j, "State"), type = number_of(j, "ExitType");
+
+	return state >= CONTAINER_CREATING && state <= CONTAINER_TERMINATED &&
+	       type >= EXIT_UNEXPECTED && type <= EXIT_FORCED &&
+	       oci_bundle_ok(text_of(j, "Bundle"));
 }
 
 /* Everything but the kernel's part. */
@@ -170,7 +196,12 @@ static struct container *make_container(struct agent *a, const char *id, const j
 	if (pod)
 		pod_join(pod, c);
 	json_array_foreach(json_object_get(j, "MadeDirs"), i, v)
-		files_note_dir(a, json_string_value(v));
+	{
+		const char *dir = json_string_value(v);
+
+		if (dir && files_leads_to(dir, c->bundle))
+			files_note_dir(a, dir);
+	}
 	return c;
 }
 
@@ -214,6 +245,10 @@ static void adopt_container(struct agent *a, const char *id)
 		return;
 	}
 	j = load(a, path);
+	if (j && !is_sound(j)) {
+		json_decref(j);
+		j = unreadable(a, path, "it makes no sense");
+	}
 	c = j ? make_container(a, id, j) : NULL;
 	/* A pod that is gone took its containers' groups along. */
 	if (c && (c->pod || !*text_of(j, "Pod")))

@@ -283,6 +283,10 @@ void reply_all(struct reply **list, int error, const char *message);
 int files_write(const char *path, const char *text);
 /* At most @len - 1 bytes; NUL-terminated.  The number of bytes, or a negative errno. */
 int files_read(const char *path, char *buf, size_t len);
+/* A whole regular file, NUL-terminated; release with free().  0, or a negative errno. */
+int files_load(const char *path, char **ret_text, size_t *ret_len);
+/* Is @dir the same as @path, or above it? */
+bool files_leads_to(const char *dir, const char *path);
 /* mkdir -p, 0700; the directories that did not exist are noted in a->dirs. */
 int files_make_dirs(struct agent *a, const char *path);
 void files_note_dir(struct agent *a, const char *path);

@@ -11,6 +11,8 @@
 #include "../cgfs/internal.h"
 #include "agent.h"
 
+#define FILES_LOAD_MAX (8 * 1024 * 1024)
+
 struct made_dir {
 	struct table_node node;
 	char path[];
@@ -48,6 +50,40 @@ int files_read(const char *path, char *buf, size_t len)
 		return -errno;
 	buf[n] = '\0';
 	return (int)n;
+}
+
+int files_load(const char *path, char **ret_text, size_t *ret_len)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	auto_free char *text = NULL;
+	size_t len = 0, size;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size > FILES_LOAD_MAX)
+		return S_ISREG(st.st_mode) ? -EFBIG : -EINVAL;
+	size = (size_t)st.st_size;
+	text = malloc(size + 1);
+	if (!text)
+		return -ENOMEM;
+	while (len < size && (n = read(fd, text + len, size - len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	text[len] = '\0';
+	*ret_text = take_ptr(text);
+	*ret_len = len;
+	return 0;
+}
+
+bool files_leads_to(const char *dir, const char *path)
+{
+	size_t len = strlen(dir);
+
+	return len > 0 && strncmp(dir, path, len) == 0 && (!path[len] || path[len] == '/');
 }
 
 void files_note_dir(struct agent *a, const char *path)

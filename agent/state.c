@@ -29,7 +29,8 @@ static void note_own_dirs(struct agent *a)
 	text[n > 0 ? n : 0] = '\0';
 	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
-		files_note_dir(a, line);
+		if (files_leads_to(line, a->opt->state_dir))
+			files_note_dir(a, line);
 	}
 }
 

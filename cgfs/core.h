@@ -159,8 +159,8 @@ ssize_t dir_read(const struct cgfs_dir *d, const char *file, char *buf, size_t l
 		 struct cgfs_err *reterr);
 /* Is the directory still there?  Tells a file that the kernel lacks from a group that is gone. */
 bool dir_alive(const struct cgfs_dir *d);
-/* Is there such a file, to write to? */
-bool dir_has(const struct cgfs_dir *d, const char *file);
+/* Is there such a file, to write to?  1, 0, or a negative errno. */
+int dir_has(const struct cgfs_dir *d, const char *file);
 int dir_error(const struct cgfs_dir *d, int code, const char *op, const char *file,
 	      const char *value, struct cgfs_err *reterr);
 /* Same as dir_read through a descriptor that stays open; -ENOENT when there is no such file

@@ -6,6 +6,7 @@
  */
 #include "controller/table.h"
 #include "core.h"
+#include "proc.h"
 
 #include <libcgroup.h>
 #include <linux/magic.h>
@@ -38,17 +39,17 @@ static struct cgfs_mount *add(struct cgfs_mounts *m, const char *path)
 /* The first cgroup2 mount of mountinfo: libcgroup lists a tree only if it has controllers. */
 static int find_unified(struct cgfs_mounts *m)
 {
-	char line[4096], path[256], type[32];
+	char path[sizeof(m->mount[0].path)], type[32];
 	FILE *f = fopen("/proc/self/mountinfo", "re");
+	auto_free char *line = NULL;
+	size_t size = 0;
 
 	if (!f)
 		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		const char *dash = strstr(line, " - ");
-
-		/* 36 35 98:0 /root /mount/point options - type source options */
-		if (dash && sscanf(dash, " - %31s", type) == 1 && streq(type, "cgroup2") &&
-		    sscanf(line, "%*s %*s %*s %*s %255s", path) == 1 && add(m, path))
+	/* Lines have no bound: an overlay names all its layers. */
+	while (getline(&line, &size, f) > 0) {
+		if (cgfs_proc_mount(line, path, sizeof(path), type, sizeof(type)) == 0 &&
+		    streq(type, "cgroup2") && add(m, path))
 			break;
 	}
 	fclose(f);

@@ -231,9 +231,11 @@ bool dir_alive(const struct cgfs_dir *d)
 	return r != -ENOENT && r != -ENODEV;
 }
 
-bool dir_has(const struct cgfs_dir *d, const char *file)
+int dir_has(const struct cgfs_dir *d, const char *file)
 {
-	return try_open(d, file, O_WRONLY) == 0;
+	int r = try_open(d, file, O_WRONLY);
+
+	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
 }
 
 ssize_t dir_read(const struct cgfs_dir *d, const char *file, char *buf, size_t len,

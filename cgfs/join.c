@@ -5,6 +5,7 @@
  */
 #include "controller/table.h"
 #include "core.h"
+#include "proc.h"
 
 #include <stdio.h>
 
@@ -13,36 +14,17 @@ static const char *list_file(const struct cgfs *c, int hierarchy, bool thread)
 	return !thread ? "cgroup.procs" : hierarchy == c->unified ? "cgroup.threads" : "tasks";
 }
 
-/* Finds in the text of /proc/PID/cgroup where the process is in one hierarchy: "/", "/a/b". */
-static const char *find_origin(const struct cgfs *c, int hierarchy, char *text, char *buf,
-			       size_t len)
-{
-	const struct hierarchy *h = &c->hierarchy[hierarchy];
-
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const char *names = strchr(line, ':'),
-			   *path = names ? strchr(names + 1, ':') : NULL;
-
-		if (!path)
-			return NULL;
-		if (hierarchy == c->unified ? strncmp(line, "0::", 3) != 0
-					    : !ctl_in_list(h->controllers, names + 1, path))
-			continue;
-		snprintf(buf, len, ".%.*s", (int)strcspn(path + 1, "\n"), path + 1);
-		return buf;
-	}
-	return NULL;
-}
-
 /* A hierarchy refused: back to where it was in those that had taken it already. */
-static void move_back(struct cgfs *c, int failed, const char *pid, bool thread, char *origins)
+static void move_back(struct cgfs *c, int failed, const char *pid, bool thread, const char *origins)
 {
-	char dir[4096], file[4096 + 16];
+	char dir[4096], file[4096 + 32];
 
 	for (int i = 0; i < failed; i++) {
-		if (!find_origin(c, i, origins, dir, sizeof(dir)))
+		uint32_t controllers = i == c->unified ? 0 : c->hierarchy[i].controllers;
+
+		if (cgfs_proc_cgroup(origins, controllers, dir, sizeof(dir)) < 0)
 			continue;
-		snprintf(file, sizeof(file), "%s/%s", dir, list_file(c, i, thread));
+		snprintf(file, sizeof(file), ".%s/%s", dir, list_file(c, i, thread));
 		(void)!fs_write_at(c, c->hierarchy[i].mount_fd, file, pid);
 	}
 }

@@ -26,13 +26,11 @@ struct pid_list {
 
 static int pids_append(struct pid_list *l, const char *text)
 {
-	char *end;
+	size_t len = strlen(text);
+	pid_t pid = 0;
+	int r;
 
-	for (const char *p = text; *p; p = end + (*end == '\n')) {
-		long pid = strtol(p, &end, 10);
-
-		if (end == p)
-			return -EIO;
+	while ((r = cgfs_parse_pid(&text, &len, &pid)) == 1) {
 		if (l->n == l->size) {
 			size_t size = l->size ? l->size * 2 : 64;
 			pid_t *bigger = realloc(l->pid, size * sizeof(*bigger));
@@ -42,9 +40,9 @@ static int pids_append(struct pid_list *l, const char *text)
 			l->pid = bigger;
 			l->size = size;
 		}
-		l->pid[l->n++] = (pid_t)pid;
+		l->pid[l->n++] = pid;
 	}
-	return 0;
+	return r < 0 ? -EIO : 0;
 }
 
 /* The list can be long, and the kernel gives a page of it at a time: read it to its end. */
@@ -308,13 +306,16 @@ static int signal_all(struct cgfs_group *g, int hierarchy, size_t *ret_n, struct
 	int r;
 
 	r = pids_in(g, hierarchy, &l, reterr);
-	for (size_t i = 0; r == 0 && i < l.n; i++) {
-		r = g->c->fs->ops->kill(g->c->fs->ctx, l.pid[i], SIGKILL);
-		if (r == -ESRCH)
-			r = 0;
-		if (r < 0)
-			dir_error(&(struct cgfs_dir){ g, hierarchy, NULL }, r, "kill", NULL, NULL,
-				  reterr);
+	if (r < 0)
+		l.n = 0;
+	/* One that cannot be signalled saves no other. */
+	for (size_t i = 0; i < l.n; i++) {
+		/* 0 is one of another pid namespace; to kill(2) it would be ourselves. */
+		int one = l.pid[i] ? g->c->fs->ops->kill(g->c->fs->ctx, l.pid[i], SIGKILL) : -EPERM;
+
+		if (one < 0 && one != -ESRCH && r == 0)
+			r = dir_error(&(struct cgfs_dir){ g, hierarchy, NULL }, one, "kill", NULL,
+				      NULL, reterr);
 	}
 	*ret_n = l.n;
 	free(l.pid);

@@ -348,9 +348,11 @@ static int check_opts(struct cgfs_group *g, const struct cgfs_remove_opts *opts,
 {
 	if (opts && opts->sz != sizeof(*opts))
 		return cgfs_err_set(reterr, -EINVAL, "remove", NULL, g->rel, "opts->sz is not set");
-	if (opts && opts->reclaim && g->state == GROUP_LIVE && !ctl_can_reclaim(g))
-		return cgfs_err_set(reterr, -EOPNOTSUPP, "remove", NULL, g->rel,
-				    "this kernel cannot be told to reclaim memory");
+	if (opts && opts->reclaim && g->state == GROUP_LIVE) {
+		int r = ctl_can_reclaim(g, reterr);
+
+		return r < 0 ? cgfs_err_context(reterr, r, "remove \"%.80s\"", g->rel) : 0;
+	}
 	return 0;
 }
 

@@ -113,8 +113,8 @@ static int attempt(struct cgfs_group *g, bool unified, pid_t *ret_pid, int *ret_
 	if (pid == 0) {
 		close(pipefd[0]);
 		r = enter(g, unified, err);
-		(void)!write(pipefd[1], err, r < 0 ? sizeof(*err) : 1);
-		if (r < 0)
+		/* Whom nobody heard of does not run: the parent takes it for dead, and waits. */
+		if (write(pipefd[1], err, r < 0 ? sizeof(*err) : 1) < 0 || r < 0)
 			_exit(126);
 		close(pipefd[1]);
 		*ret_pid = 0;

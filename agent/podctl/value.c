@@ -123,8 +123,9 @@ static int decimal(const char *what, const char *text, uint64_t scale, const cha
 	}
 	if (*p)
 		return refuse(reterr, what, text, example);
-	if (__builtin_add_overflow(whole, part, ret) || *ret > INT64_MAX)
+	if (__builtin_add_overflow(whole, part, &whole) || whole > INT64_MAX)
 		return refuse(reterr, what, text, "too large");
+	*ret = whole;
 	return 0;
 }
 

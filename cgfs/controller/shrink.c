@@ -166,8 +166,10 @@ static int reclaim(const struct cgfs_dir *d, uint64_t bytes, uint64_t *current,
 	int r;
 
 	if (d->g->c->place[CGFS_MEMORY].version == CGFS_V2) {
-		if (!dir_has(d, "memory.reclaim"))
-			return dir_error(d, -EOPNOTSUPP, "write", "memory.reclaim", NULL, reterr);
+		r = dir_has(d, "memory.reclaim");
+		if (r <= 0)
+			return dir_error(d, r ? r : -EOPNOTSUPP, "write", "memory.reclaim", NULL,
+					 reterr);
 		return reclaim_to(d, goal, current, reterr);
 	}
 	if (bytes != CGFS_MAX)
@@ -201,11 +203,17 @@ int cgfs_group_reclaim(struct cgfs_group *g, uint64_t bytes, uint64_t *ret_bytes
 	return 0;
 }
 
-bool ctl_can_reclaim(struct cgfs_group *g)
+int ctl_can_reclaim(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	const struct place *p = &g->c->place[CGFS_MEMORY];
 	struct cgfs_dir d = { g, p->hierarchy, NULL };
+	const char *file = p->version == CGFS_V2 ? "memory.reclaim" : "memory.force_empty";
+	int r = p->version == CGFS_NONE ? 1 : dir_has(&d, file);
 
-	return p->version == CGFS_NONE ||
-	       dir_has(&d, p->version == CGFS_V2 ? "memory.reclaim" : "memory.force_empty");
+	/* A group that is gone has nothing to be reclaimed. */
+	if (r > 0 || (r == 0 && !dir_alive(&d)))
+		return 0;
+	return r < 0 ? dir_error(&d, r, "open", file, NULL, reterr)
+		     : cgfs_err_set(reterr, -EOPNOTSUPP, NULL, g->path, NULL,
+				    "this kernel cannot be told to reclaim memory");
 }

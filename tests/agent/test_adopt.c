@@ -383,6 +383,102 @@ static void second_agent_on_the_same_state_is_refused(void **state)
 	assert_listed(w, "c", "c", "created");
 }
 
+/* --- what the last agent wrote -------------------------------------------------------------- */
+
+/* A bundle of 180 directories, which are the agent's to remove: 260 KB of names. */
+static void state_of_any_size_is_read(void **state)
+{
+	struct world *w = *state;
+	json_t *body = world_create_body(w, "deep", world_spec(w, "deep", NULL, NULL, NULL));
+	json_t *config =
+		json_loads(json_string_value(json_object_get(body, "ContainerConfig")), 0, NULL);
+	auto_free char *text = NULL;
+	char bundle[3000], first[160];
+	size_t n;
+
+	n = (size_t)snprintf(bundle, sizeof(bundle), "%s/bundles/deep", w->dir);
+	snprintf(first, sizeof(first), "%s/bundles/deep", w->dir);
+	for (int i = 0; i < 180; i++)
+		n += (size_t)snprintf(bundle + n, sizeof(bundle) - n, "/0123456789abcd");
+	json_object_set_new(config, "OciBundlePath", json_string(bundle));
+	text = json_dumps(config, 0);
+	json_decref(config);
+	json_object_set_new(body, "ContainerConfig", json_string(text));
+	world_do(w, MSG_CREATE, body);
+	assert_int_equal(access(bundle, F_OK), 0);
+	restart(w);
+
+	assert_listed(w, "deep", "deep", "created");
+	world_delete(w, "deep");
+	assert_int_equal(access(first, F_OK), -1);
+}
+
+/* Damaged, it costs what it is about and nothing else: no directory, no other container. */
+static void state_that_makes_no_sense_is_left_alone(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"{",
+		"[]",
+		"{\"State\":1}",
+		"{\"State\":77,\"Bundle\":\"/a/b\"}",
+		"{\"State\":1,\"ExitType\":-1,\"Bundle\":\"/a/b\"}",
+		"{\"State\":1,\"Bundle\":\"/a/../b\",\"MadeDirs\":[\"/a\"]}",
+	};
+	struct world *w = *state;
+	char path[160], kept[160], bystander[160];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/state/containers/c/state.json", w->dir);
+	snprintf(kept, sizeof(kept), "%s/kept", w->dir);
+	snprintf(bystander, sizeof(bystander), "%s/empty", w->dir);
+	assert_int_equal(mkdir(bystander, 0700), 0);
+	world_create(w, "c", NULL, NULL);
+	world_create(w, "d", NULL, NULL);
+	kill_agent(w);
+	assert_int_equal(rename(path, kept), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		assert_int_equal(files_write(path, texts[i]), 0);
+		next_agent(w);
+		world_refuse(w, MSG_START, of("c"), HR_SYSTEM_NOT_FOUND);
+		assert_listed(w, "d", "d", "created");
+		kill_agent(w);
+		assert_int_equal(stat(path, &st), 0);
+	}
+	/* A pipe that nobody writes to does not keep it from beginning. */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	next_agent(w);
+	kill_agent(w);
+
+	assert_int_equal(rename(kept, path), 0);
+	next_agent(w);
+	assert_listed(w, "c", "c", "created");
+	assert_int_equal(rmdir(bystander), 0);
+}
+
+/* Only what is above the state directory is the agent's to remove. */
+static void lock_file_names_no_other_directory(void **state)
+{
+	struct world *w = *state;
+	char path[160], bystander[160], text[256];
+
+	snprintf(path, sizeof(path), "%s/state/lock", w->dir);
+	snprintf(bystander, sizeof(bystander), "%s/empty", w->dir);
+	snprintf(text, sizeof(text), "%s\n%s/state\n", bystander, w->dir);
+	assert_int_equal(mkdir(bystander, 0700), 0);
+	kill_agent(w);
+	assert_int_equal(files_write(path, text), 0);
+	next_agent(w);
+	/* It deletes all on its way out. */
+	client_close(w->c);
+	w->c = NULL;
+	kill(w->agent, SIGTERM);
+	assert_int_equal(waitpid(w->agent, NULL, 0), w->agent);
+	assert_int_equal(rmdir(bystander), 0);
+	next_agent(w);
+}
+
 #define TEST(fn) TAP_TEST(fn, .setup = world_kernel, .teardown = world_stop)
 
 static const struct tap_test tests[] = {
@@ -396,6 +492,9 @@ static const struct tap_test tests[] = {
 	TEST(bare_pod_stays_a_pod),
 	TEST(killed_at_any_moment_leaks_nothing),
 	TEST(second_agent_on_the_same_state_is_refused),
+	TEST(state_of_any_size_is_read),
+	TEST(state_that_makes_no_sense_is_left_alone),
+	TEST(lock_file_names_no_other_directory),
 };
 
 TAP_MAIN(tests)

@@ -157,10 +157,27 @@ static int run_destroy(struct scene *s, struct cgfs_err *err)
 	return r;
 }
 
-static int run_remove(struct scene *s, struct cgfs_err *err)
+static struct cgfs_remove_opts reclaiming(void)
+{
+	struct cgfs_remove_opts opts = CGFS_REMOVE_OPTS_INIT;
+
+	opts.reclaim = true;
+	return opts;
+}
+
+static int run_destroy_reclaiming(struct scene *s, struct cgfs_err *err)
+{
+	struct cgfs_remove_opts opts = reclaiming();
+	int r = cgfs_group_destroy_with(s->pod, &opts, PATIENCE_MS, err);
+
+	if (r == 0)
+		CHECK(!world_alive(s->w, s->pid));
+	return r;
+}
+
+static int await_removal(struct scene *s, int r, struct cgfs_err *err)
 {
 	struct cgfs_event ev;
-	int r = cgfs_group_remove(s->pod, err);
 
 	if (r < 0 && !(s->again && r == -EALREADY))
 		return r;
@@ -179,6 +196,18 @@ static int run_remove(struct scene *s, struct cgfs_err *err)
 			world_sleep_ms(1);
 	}
 	FAIL("no event said that it was removed");
+}
+
+static int run_remove(struct scene *s, struct cgfs_err *err)
+{
+	return await_removal(s, cgfs_group_remove(s->pod, err), err);
+}
+
+static int run_remove_reclaiming(struct scene *s, struct cgfs_err *err)
+{
+	struct cgfs_remove_opts opts = reclaiming();
+
+	return await_removal(s, cgfs_group_remove_with(s->pod, &opts, err), err);
 }
 
 static void with_left(struct scene *s)
@@ -247,10 +276,12 @@ FAULT_OP(list_pods, "cgfs_pod_list", "list pods", with_some, run_pod_list, 0, GO
 FAULT_OP(list_late, "", "list another's pods", with_late, run_pod_list, 0, GONE)
 FAULT_OP(list_containers, "cgfs_container_list", "list containers", with_some, run_container_list,
 	 0, GONE)
-FAULT_OP(destroy, "cgfs_group_destroy cgfs_group_destroy_with", "destroy", with_nested, run_destroy,
-	 GOES_ON, GONE)
-FAULT_OP(remove_group, "cgfs_group_remove cgfs_group_remove_with", "remove", with_nested,
-	 run_remove, GOES_ON, GONE)
+FAULT_OP(destroy, "cgfs_group_destroy", "destroy", with_nested, run_destroy, GOES_ON, GONE)
+FAULT_OP(destroy_reclaiming, "cgfs_group_destroy_with", "reclaim and destroy", with_nested,
+	 run_destroy_reclaiming, GOES_ON | NEEDS_MEMORY | TRUSTS_ABSENCE, GONE)
+FAULT_OP(remove_group, "cgfs_group_remove", "remove", with_nested, run_remove, GOES_ON, GONE)
+FAULT_OP(remove_reclaiming, "cgfs_group_remove_with", "reclaim and remove", with_nested,
+	 run_remove_reclaiming, GOES_ON | NEEDS_MEMORY | TRUSTS_ABSENCE, GONE)
 FAULT_OP(sweep, "cgfs_sweep", "sweep", with_left, run_sweep, GOES_ON | TRUSTS_ABSENCE, GONE)
 FAULT_OP(root_remove, "cgfs_root_remove", "remove the root", with_root, run_root_remove,
 	 GOES_ON | BUSY_ANSWERS, GONE | FAKE_WRITE)
@@ -268,7 +299,9 @@ const struct fault_op *const fault_life_ops[] = {
 	&list_late_op,
 	&list_containers_op,
 	&destroy_op,
+	&destroy_reclaiming_op,
 	&remove_group_op,
+	&remove_reclaiming_op,
 	&sweep_op,
 	&root_remove_op,
 	&probe_op,
@@ -336,7 +369,9 @@ const struct world_test fault_tests[] = {
 	{ "fault_list_late", list_late },
 	{ "fault_list_containers", list_containers },
 	{ "fault_destroy", destroy },
+	{ "fault_destroy_reclaiming", destroy_reclaiming },
 	{ "fault_remove", remove_group },
+	{ "fault_remove_reclaiming", remove_reclaiming },
 	{ "fault_sweep", sweep },
 	{ "fault_root_remove", root_remove },
 	{ "fault_probe", probe },

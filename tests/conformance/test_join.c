@@ -274,6 +274,30 @@ static void refused_thread(struct world *w)
 	world_check_member(w, pid, a);
 }
 
+/* The kernel gives a page of it at a time. */
+static void long_list(struct world *w)
+{
+	enum { MANY = 1300 };
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	pid_t want[MANY], *pids = NULL;
+	size_t n = 0;
+
+	if (!world_fake(w))
+		world_skip(w, "too many processes for a test on a kernel");
+	for (size_t i = 0; i < MANY; i++) {
+		want[i] = fake_spawn(world_fake(w));
+		OK(cgfs_group_add_pid(ctr, want[i], &err));
+	}
+	OK(cgfs_group_pids(pod, &pids, &n, &err));
+	CHECK_INT(n, MANY);
+	/* In the order in which they came, each once. */
+	for (size_t i = 0; i < MANY; i++)
+		CHECK_INT(pids[i], want[i]);
+	free(pids);
+}
+
 const struct world_test join_tests[] = {
 	{ "join_add_pid_joins_every_hierarchy", add_pid_joins_every_hierarchy },
 	{ "join_children_stay_in_the_container", children_stay_in_the_container },
@@ -281,6 +305,7 @@ const struct world_test join_tests[] = {
 	{ "join_missing_process_is_esrch", missing_process_is_esrch },
 	{ "join_refused_is_taken_back", refused_join_is_taken_back },
 	{ "join_pids_lists_the_group_and_below", pids_lists_the_group_and_below },
+	{ "join_pids_lists_more_than_a_page", long_list },
 	{ "join_all_threads_move", all_threads_move },
 	{ "join_thread_single", single_thread },
 	{ "join_thread_one_of_several", one_of_several },

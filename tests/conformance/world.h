@@ -134,7 +134,8 @@ struct world_test {
 extern const struct world_test layout_tests[], pod_tests[], root_tests[], memory_tests[],
 	cpu_tests[], limit_tests[], join_tests[], stats_tests[], freeze_tests[], kill_tests[],
 	remove_tests[], oom_tests[], device_tests[], adopt_tests[], fault_tests[],
-	fault_limit_tests[], fault_process_tests[], fault_event_tests[], fault_plain_tests[];
+	fault_limit_tests[], fault_process_tests[], fault_event_tests[], fault_plain_tests[],
+	fault_live_tests[];
 /* In the spirit of the kernel's own tests for cgroups. */
 extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
 	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];

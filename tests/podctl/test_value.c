@@ -145,6 +145,9 @@ static void count_and_seconds(void **state)
 	assert_int_equal(value_seconds("--timeout", "0.25", &n, &err), 0);
 	assert_int_equal(n, 250);
 	assert_int_equal(value_seconds("--timeout", "soon", &n, &err), -EINVAL);
+	/* What is refused sets nothing. */
+	assert_int_equal(value_seconds("--timeout", "9223372036854776", &n, &err), -EINVAL);
+	assert_int_equal(n, 250);
 }
 
 static void figures_have_units(void **state)
