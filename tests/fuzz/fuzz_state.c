@@ -70,11 +70,13 @@ static bool is_bundles(const char *path, const struct text *t)
 
 static void ask(int fd, uint32_t type, const char *body)
 {
-	struct frame_header h = { type, (uint32_t)(FRAME_HEADER_SIZE + strlen(body)), 1 };
+	size_t len = strlen(body);
+	struct frame_header h = { type, (uint32_t)(FRAME_HEADER_SIZE + len), 1 };
 	uint8_t frame[256];
 
 	frame_encode(&h, frame);
-	memcpy(frame + FRAME_HEADER_SIZE, body, strlen(body));
+	for (size_t i = 0; i < len; i++)
+		frame[FRAME_HEADER_SIZE + i] = (uint8_t)body[i];
 	if (send(fd, frame, h.size, 0) != (ssize_t)h.size)
 		abort();
 }
