@@ -92,7 +92,9 @@ static char *cgroup2_path(const struct agent *a)
 static int open_cgfs(struct agent *a, const struct cgfs_mounts *mounts, struct cgfs_err *err)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+#if CGFS_WITH_BPF
 	auto_free char *cgroup2 = NULL;
+#endif
 	int r = open_bpf(a, err);
 
 	if (r < 0)
