@@ -434,6 +434,10 @@ static int rows(struct bench *b)
 	d.program = d.comparisons = -1;
 	if (!b->c_bpf)
 		return 0; /* said already */
+	if (bench_unified(b) < 0) {
+		printf("\ndevices: no cgroup2 tree\n");
+		return 0;
+	}
 	r = set_up(&d);
 	if (r == 0)
 		r = by_clock(&d);
