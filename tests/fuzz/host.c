@@ -403,7 +403,11 @@ void host_file(const char *name, const void *data, size_t len)
 bool host_gone(const char *name)
 {
 	char path[sizeof(state_dir) + 300];
+	bool gone;
 
 	snprintf(path, sizeof(path), "%s/%s", state_dir, name);
-	return __real_unlink(path) < 0 && errno == ENOENT;
+	gone = __real_unlink(path) < 0 && errno == ENOENT;
+	*strrchr(path, '/') = '\0';
+	(void)!__real_rmdir(path);
+	return gone;
 }

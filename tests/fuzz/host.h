@@ -26,7 +26,7 @@ void host_close(struct host *h);
 
 /* A file in the state directory, with its directories. */
 void host_file(const char *name, const void *data, size_t len);
-/* Was it gone?  It is now. */
+/* Was it gone?  It is now, with its directory if that is empty. */
 bool host_gone(const char *name);
 
 /* How many directories outside there are that the agent made. */
