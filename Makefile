@@ -336,18 +336,18 @@ root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
 checks  := headers abi docs mapping kernels bpf tree install guide
 scripts := $(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh tests/guest/selftest)
 # Tests of the kernel side need root, all of them; elsewhere a test that needs it says so.
-plain   := $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(scripts) $(conf_prog) $(oci_prog)
-as_root := $(if $(root),$(tbpf_prog) $(call sources,tests/bpf/test_*.sh))
+plain   := $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(scripts)
+as_root := $(if $(root),$(tbpf_prog) $(call sources,tests/bpf/test_*.sh) \
+	   '$(conf_prog) live/*' '$(oci_prog) live/*')
 # The same once more with sanitizers, as far as no kernel is involved.  Without -Werror: the
 # sanitizers make gcc see overflows that are not there.
 san_prog := $(patsubst $(O)/%,$(O)/san/%,$(unit_prog) $(tagent_prog) $(tpodctl_prog))
-san_conf := $(patsubst $(O)/%,$(O)/san/%,$(conf_prog) $(oci_prog))
-on_fakes  = $(foreach p,$(1),'$(p) $(fakes)')
-fakes    := !live/*
+# on_fakes FOLDER[,GLOB]: the suites on all fakes, side by side.
+on_fakes  = $(foreach l,v1 hybrid mixed v2,'&$(1)/tests/conformance fake-$(l)/* $(2)') \
+	    '&$(1)/tests/oci !live/*'
 # 6.12 sweeps every errno in three varieties, which takes ten times as long under sanitizers; 6.1
 # and 7.2 visit the same places.
-on_san    = $(foreach p,$(1),'$(p) $(fakes) !fake-*-6.12/fault_*')
-live     := --world live
+on_san    = $(call on_fakes,$(O)/san,!fake-*-6.12/fault_*)
 # The agent's figures are for a machine, not for an emulated one.
 bench_guest = $(filter-out %/agent,$(bench_prog))
 # What runs in a guest, and for how long at most; /bin has the programs, /tests the tests.
@@ -370,23 +370,23 @@ check-built: all tests
 	$(if $(root),,@echo 'not root: skipping what needs the kernel: tests/bpf, live conformance,' \
 		'containers')
 	@tests/run -o $(O)/tests/result $(checks:%=tests/check-%.sh) $(plain) $(as_root) \
-		$(san_prog) $(call on_san,$(san_conf)) \
+		$(call on_fakes,$(O)) $(san_prog) $(on_san) \
 		'tests/guest/matrix --tap --quick $(guest_prog)'
 
 fakes: $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(conf_prog) $(oci_prog)
 
 ## check-fakes: only the tests that need no kernel
 check-fakes: all fakes
-	@tests/run $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(call on_fakes,$(conf_prog) $(oci_prog))
+	@tests/run $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(call on_fakes,$(O))
 
 ## check-root: only the tests on this machine's kernel (root)
 check-root: all tests
-	@tests/run $(tagent_prog) $(as_root) '$(conf_prog) $(live)' '$(oci_prog) live/*'
+	@tests/run $(tagent_prog) $(as_root)
 
 ## check-san: the tests that need no kernel, with address and undefined-behaviour sanitizer
 check-san:
 	$(again) O=$(O)/san SAN=1 WERROR=0 CFLAGS='-O1 -g' fakes
-	@tests/run $(san_prog) $(call on_san,$(san_conf))
+	@tests/run $(san_prog) $(on_san)
 
 ## check-headers: each public header compiles alone, as C11 and as C++
 ## check-abi: headers, version script and library agree
