@@ -10,7 +10,7 @@
 /* One file to write after all members, one write for each line of @value. */
 struct unified_write {
 	enum cgfs_controller ctl; /* CGFS_CONTROLLER_COUNT: the cgroup2 tree itself */
-	size_t entry; /* of the caller's list */
+	size_t entry;		  /* of the caller's list */
 	char file[64];
 	char *value;
 };

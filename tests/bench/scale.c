@@ -126,7 +126,9 @@ static int series(struct bench *b, struct cgfs_group **pod, rlim_t fds, size_t f
 	limit.rlim_cur = fds < limit.rlim_max ? fds : limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	opts.root = b->root;
+#if CGFS_WITH_BPF
 	opts.policy = b->bpf ? cgfs_bpf_policy(b->bpf) : NULL;
+#endif
 	r = cgfs_open(&opts, &c, &err);
 	if (r < 0)
 		return bench_fail(r, &err);
