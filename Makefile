@@ -408,7 +408,7 @@ check-guest:
 	$(again) check-guest-built
 check-guest-built: all tests
 	@echo $(STORM) > $(O)/storm
-	@tests/guest/matrix --seconds 2400 $(guest_flags) $(guest_prog) $(guest_oci) $(guest_storm)
+	@tests/guest/matrix --seconds 1200 $(guest_flags) $(guest_prog) $(guest_oci) $(guest_storm)
 
 ## guest-shell: a shell in a guest (K=7.2 L=v2), tests in /tests, agent and podctl on the path
 guest-shell: all tests
