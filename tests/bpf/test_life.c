@@ -129,6 +129,17 @@ static void removed_groups_leave_nothing(void **state)
 	assert_true(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
 }
 
+/* A pod with a container, and another pod, each with a list. */
+static void two_pods(struct world *w, struct group **pod, struct group **ctr, struct group **other)
+{
+	*pod = world_pod(w, "web");
+	*ctr = world_container(w, *pod, "c1");
+	*other = world_pod(w, "other");
+	world_add(w, *pod, "c 1:3 rw");
+	world_add(w, *ctr, "c 1:5 rw");
+	world_add(w, *other, "c 1:3 rw");
+}
+
 static void pods_whose_cgroup_is_gone_are_cleared_away(void **state)
 {
 	struct world *w = *state;
@@ -137,12 +148,7 @@ static void pods_whose_cgroup_is_gone_are_cleared_away(void **state)
 
 	world_open(w, false);
 	snprintf(links, sizeof(links), "%s/links", w->pin);
-	pod = world_pod(w, "web");
-	ctr = world_container(w, pod, "c1");
-	other = world_pod(w, "other");
-	world_add(w, pod, "c 1:3 rw");
-	world_add(w, ctr, "c 1:5 rw");
-	world_add(w, other, "c 1:3 rw");
+	two_pods(w, &pod, &ctr, &other);
 	world_close(w);
 	assert_int_equal(rmdir(ctr->path), 0);
 	assert_int_equal(rmdir(pod->path), 0);
@@ -171,12 +177,7 @@ static void sweep_knows_at_once_whose_cgroup_is_gone(void **state)
 
 	world_open(w, false);
 	snprintf(links, sizeof(links), "%s/links", w->pin);
-	pod = world_pod(w, "web");
-	ctr = world_container(w, pod, "c1");
-	other = world_pod(w, "other");
-	world_add(w, pod, "c 1:3 rw");
-	world_add(w, ctr, "c 1:5 rw");
-	world_add(w, other, "c 1:3 rw");
+	two_pods(w, &pod, &ctr, &other);
 	assert_int_equal(rmdir(ctr->path), 0);
 	assert_int_equal(w->policy->ops->sweep(w->policy->ctx, other->g.cgroup_fd, &w->err), 0);
 	assert_int_equal(entries(links), 2);
