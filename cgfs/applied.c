@@ -2,6 +2,8 @@
 /*
  * applied.c - limits as they are in force.  Names no control file.
  */
+#include "controller/table.h"
+#include "convert.h"
 #include "core.h"
 
 static const struct {
@@ -17,6 +19,10 @@ static const struct {
 	  CGFS_STAT_MEMORY_LOW },
 	{ CGFS_SET_MEMORY_SWAP, offsetof(struct cgfs_applied, memory_swap_bytes),
 	  CGFS_STAT_MEMORY_SWAP_MAX },
+	{ CGFS_SET_MEMORY_MIN, offsetof(struct cgfs_applied, memory_min_bytes),
+	  CGFS_STAT_MEMORY_MIN },
+	{ CGFS_SET_MEMORY_ZSWAP_MAX, offsetof(struct cgfs_applied, memory_zswap_max_bytes),
+	  CGFS_STAT_MEMORY_ZSWAP_MAX },
 	{ CGFS_SET_CPU_WEIGHT, offsetof(struct cgfs_applied, cpu_weight), CGFS_STAT_CPU_WEIGHT },
 	{ CGFS_SET_CPU_QUOTA, offsetof(struct cgfs_applied, cpu_quota_us), CGFS_STAT_CPU_QUOTA },
 	{ CGFS_SET_CPU_PERIOD, offsetof(struct cgfs_applied, cpu_period_us), CGFS_STAT_CPU_PERIOD },
@@ -24,7 +30,8 @@ static const struct {
 };
 
 #define MEMORY_BITS                                                                                \
-	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAP)
+	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAP | \
+	 CGFS_SET_MEMORY_MIN | CGFS_SET_MEMORY_ZSWAP_MAX)
 #define CPU_BITS (CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD)
 
 /* Figures have swap alone; limits have both together. */
@@ -35,6 +42,77 @@ static void add_memory_to_swap(struct cgfs_applied *a, const struct cgfs_stats *
 	if (!(a->set & CGFS_SET_MEMORY_SWAP) || a->memory_swap_bytes == CGFS_MAX)
 		return;
 	a->memory_swap_bytes = max == CGFS_MAX ? CGFS_MAX : a->memory_swap_bytes + max;
+}
+
+/* The value behind a key, or the only one there is. */
+static int value_of(const struct ctl_limit *l, const char *text, size_t len, uint64_t *ret)
+{
+	struct cgfs_line line;
+
+	if (!l->key)
+		return cgfs_parse_v1_limit(text, len, ret);
+	while (cgfs_parse_line(&text, &len, &line) > 0) {
+		if (line.key_len == strlen(l->key) &&
+		    strncmp(line.key, l->key, line.key_len) == 0) {
+			*ret = line.value;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static void put(struct cgfs_applied *a, const struct ctl_limit *l, uint64_t value)
+{
+	char *to = (char *)a + l->member;
+	uint32_t number = (uint32_t)value;
+	bool on = value != 0;
+
+	if (l->type == LIMIT_IOCOST)
+		value = cgfs_weight_of_io(value);
+	if (l->type == LIMIT_BOOL)
+		memcpy(to, &on, sizeof(on));
+	else if (l->type == LIMIT_U32)
+		memcpy(to, &number, sizeof(number));
+	else
+		memcpy(to, &value, sizeof(value));
+	a->set |= l->bit;
+}
+
+/* A file that this kernel does not have leaves its limit unknown. */
+static int read_limit(const struct cgfs_dir *d, const struct ctl_limit *l, struct cgfs_applied *a,
+		      struct cgfs_err *reterr)
+{
+	uint64_t value = 0;
+	char text[256];
+	ssize_t n = dir_read(d, l->file, text, sizeof(text), NULL);
+	int r;
+
+	if (n == -EOPNOTSUPP || (n == -ENOENT && dir_alive(d)))
+		return 0;
+	if (n < 0)
+		return dir_error(d, n == -ENOENT ? -ENODEV : (int)n, "read", l->file, NULL, reterr);
+	r = value_of(l, text, (size_t)n, &value);
+	if (r < 0)
+		return dir_error(d, r, "parse", l->file, text, reterr);
+	put(a, l, value);
+	return 0;
+}
+
+static int read_more(struct cgfs_group *g, uint64_t set, struct cgfs_applied *a,
+		     struct cgfs_err *reterr)
+{
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+		const struct place *p = &g->c->place[ctl];
+		struct cgfs_dir d = { g, p->hierarchy, NULL };
+
+		for (const struct ctl_limit *l = p->ops ? p->ops->limits : NULL; l && l->bit; l++) {
+			int r = set & l->bit & ~a->set ? read_limit(&d, l, a, reterr) : 0;
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
 }
 
 int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
@@ -60,6 +138,9 @@ int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
 	add_memory_to_swap(&a, &s);
 	if (a.set & CGFS_SET_MEMORY_MAX)
 		a.memory_in_use_bytes = s.value[CGFS_STAT_MEMORY_CURRENT];
+	r = read_more(g, set, &a, reterr);
+	if (r < 0)
+		return r;
 	*ret = a;
 	return 0;
 }

@@ -161,3 +161,18 @@ uint64_t cgfs_io_weight(uint64_t weight)
 		return 1 + (weight - 10) * 99 / 90;
 	return weight < 1000 ? 100 + (weight - 100) * 11 : 10000;
 }
+
+uint64_t cgfs_weight_of_io(uint64_t io)
+{
+	uint64_t low = 10, high = 1000;
+
+	while (low < high) {
+		uint64_t middle = (low + high + 1) / 2;
+
+		if (cgfs_io_weight(middle) > io)
+			high = middle - 1;
+		else
+			low = middle;
+	}
+	return low;
+}

@@ -16,6 +16,9 @@
  */
 uint64_t cgfs_io_weight(uint64_t weight);
 
+/* The way back: the largest weight whose io.weight is not above @io; 10..1000. */
+uint64_t cgfs_weight_of_io(uint64_t io);
+
 /* The shares that the scheduler keeps for a cpu.weight: 100 -> 1024. */
 uint64_t cgfs_shares_of_scheduler(uint64_t weight);
 

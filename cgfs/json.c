@@ -6,6 +6,7 @@
  * Written by hand: a JSON library's integers end at 2^63 and its strings must be UTF-8, while
  * counters have 64 bits and a process may call itself anything.
  */
+#include "json.h"
 #include "internal.h"
 
 #include <cgfs/event.h>
@@ -95,6 +96,31 @@ static void put_string(FILE *f, const char *text)
 		s += n ? n : 1;
 	}
 	putc('"', f);
+}
+
+void cgfs_json_number(FILE *f, bool *first, const char *key, uint64_t value)
+{
+	fprintf(f, "%s\"%s\":", *first ? "" : ",", key);
+	if (value == CGFS_MAX)
+		fputs("\"max\"", f);
+	else
+		fprintf(f, "%" PRIu64, value);
+	*first = false;
+}
+
+void cgfs_json_text(FILE *f, bool *first, const char *key, const char *text)
+{
+	if (!text)
+		return;
+	fprintf(f, "%s\"%s\":", *first ? "" : ",", key);
+	put_string(f, text);
+	*first = false;
+}
+
+void cgfs_json_name(FILE *f, const char *key, const char *text)
+{
+	fprintf(f, "{\"%s\":", key);
+	put_string(f, text);
 }
 
 /* What is not known is null, which is neither 0 nor "". */

@@ -35,6 +35,7 @@ static const struct cgfs_resource_names names = {
 	.cpu_rt_period = "cpu.realtimePeriod",
 	.cpuset_partition = "cpu.partition",
 	.memory_swappiness = "memory.swappiness",
+	.memory_kernel = "memory.kernel",
 	.memory_kernel_tcp = "memory.kernelTCP",
 	.memory_zswap_max = "memory.zswap",
 	.io_weight = "blockIO.weight",

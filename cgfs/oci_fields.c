@@ -146,18 +146,6 @@ static int take_check_before_update(struct oci *o, const struct field *f, const 
 	return cgfs_oci_boolean(o, value, &v);
 }
 
-static int take_kernel(struct oci *o, const struct field *f, const json_t *value)
-{
-	int64_t v = 0;
-	int r;
-
-	(void)f;
-	r = cgfs_oci_integer(o, value, &v);
-	return r < 0 || v == 0 || v == -1
-		       ? r
-		       : unsupported(o, value, "it has no effect since Linux 5.16");
-}
-
 static int take_leaf_weight(struct oci *o, const struct field *f, const json_t *value)
 {
 	int64_t v = 0;
@@ -264,7 +252,7 @@ static const struct field memory_fields[] = {
 	{ "limit", take_limit, MEMBER(memory_max_bytes), CGFS_SET_MEMORY_MAX, NULL },
 	{ "reservation", take_limit, MEMBER(memory_low_bytes), CGFS_SET_MEMORY_LOW, NULL },
 	{ "swap", take_limit, MEMBER(memory_swap_bytes), CGFS_SET_MEMORY_SWAP, NULL },
-	{ "kernel", .take = take_kernel },
+	{ "kernel", take_limit, MEMBER(memory_kernel_bytes), CGFS_SET_MEMORY_KERNEL, NULL },
 	{ "kernelTCP", take_limit, MEMBER(memory_kernel_tcp_bytes), CGFS_SET_MEMORY_KERNEL_TCP,
 	  NULL },
 	{ "swappiness", take_number, MEMBER(memory_swappiness), CGFS_SET_MEMORY_SWAPPINESS, NULL },

@@ -33,10 +33,12 @@ static const struct {
 	{ CGFS_SET_CPU_RT_PERIOD, "cpu.realtimePeriod" },
 	{ CGFS_SET_CPUSET_PARTITION, "cpuset.partition" },
 	{ CGFS_SET_MEMORY_SWAPPINESS, "memory.swappiness" },
+	{ CGFS_SET_MEMORY_KERNEL, "memory.kernel" },
 	{ CGFS_SET_MEMORY_KERNEL_TCP, "memory.kernelTCP" },
 	{ CGFS_SET_MEMORY_OOM_GROUP, "memory.oom.group" },
 	{ CGFS_SET_MEMORY_OOM_DISABLE, "memory.disableOOMKiller" },
 	{ CGFS_SET_MEMORY_ZSWAP_MAX, "memory.zswap.max" },
+	{ CGFS_SET_ZSWAP_WRITEBACK, "memory.zswap.writeback" },
 	{ CGFS_SET_IO_WEIGHT, "blockIO.weight" },
 	{ CGFS_SET_IO_DEVICES, "blockIO devices" },
 	{ CGFS_SET_HUGETLB, "hugepageLimits" },
@@ -79,6 +81,7 @@ static const struct cgfs_resource_names unified_names = {
 	.cpu_rt_period = "cpu.realtimePeriod",
 	.cpuset_partition = "cpuset.cpus.partition",
 	.memory_swappiness = "memory.swappiness",
+	.memory_kernel = "memory.kernel",
 	.memory_kernel_tcp = "memory.kernelTCP",
 	.memory_zswap_max = "memory.zswap.max",
 	.io_weight = "io.weight",
@@ -99,7 +102,8 @@ static uint64_t handled(enum cgfs_controller ctl, enum cgfs_version_id version)
 /* What a version without the limit does anyway. */
 static uint64_t already_so(const struct cgfs_resources *res)
 {
-	return res->memory_kernel_tcp_bytes == CGFS_MAX ? CGFS_SET_MEMORY_KERNEL_TCP : 0;
+	return (res->memory_kernel_bytes == CGFS_MAX ? CGFS_SET_MEMORY_KERNEL : 0) |
+	       (res->memory_kernel_tcp_bytes == CGFS_MAX ? CGFS_SET_MEMORY_KERNEL_TCP : 0);
 }
 
 bool devices_enforced(const struct cgfs *c)
@@ -121,6 +125,9 @@ static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
 		uint64_t want = res->set & (handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2));
 		enum cgfs_version_id version = c->place[ctl].version;
+
+		if (!(want & ~already_so(res)))
+			continue;
 
 		if (want && version == CGFS_NONE && (c->denied & (1u << ctl)))
 			return cgfs_err_set(reterr, -EACCES, "set", member_name(want), NULL,

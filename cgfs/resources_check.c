@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #define PERMISSIONS (CGFS_SET_ALLOW_OOM_KILL | CGFS_SET_NEAREST)
-#define KNOWN_BITS  ((uint64_t)((CGFS_SET_NET_PRIO << 1) - 1) | PERMISSIONS)
+#define KNOWN_BITS  ((uint64_t)((CGFS_SET_ZSWAP_WRITEBACK << 1) - 1) | PERMISSIONS)
 
 /* No caller's struct is larger, whatever its version: a larger size is an uninitialized one. */
 #define SZ_MAX 4096
@@ -50,6 +50,7 @@ static const struct cgfs_resource_names own_names = {
 	.cpu_rt_period = "cpu_rt_period_us",
 	.cpuset_partition = "cpuset_partition",
 	.memory_swappiness = "memory_swappiness",
+	.memory_kernel = "memory_kernel_bytes",
 	.memory_kernel_tcp = "memory_kernel_tcp_bytes",
 	.memory_zswap_max = "memory_zswap_max_bytes",
 	.io_weight = "io_weight",
@@ -95,6 +96,7 @@ static int check_memory(const struct cgfs_resources *res, const struct cgfs_reso
 		{ CGFS_SET_MEMORY_LOW, res->memory_low_bytes, names->memory_low },
 		{ CGFS_SET_MEMORY_HIGH, res->memory_high_bytes, names->memory_high },
 		{ CGFS_SET_MEMORY_MIN, res->memory_min_bytes, names->memory_min },
+		{ CGFS_SET_MEMORY_KERNEL, res->memory_kernel_bytes, names->memory_kernel },
 		{ CGFS_SET_MEMORY_KERNEL_TCP, res->memory_kernel_tcp_bytes,
 		  names->memory_kernel_tcp },
 		{ CGFS_SET_MEMORY_ZSWAP_MAX, res->memory_zswap_max_bytes, names->memory_zswap_max },

@@ -19,7 +19,7 @@ struct cgfs_resource_names {
 	const char *cpu_weight, *cpu_shares, *cpu_quota, *cpu_period;
 	const char *cpu_burst, *cpu_idle, *cpu_rt_runtime, *cpu_rt_period;
 	const char *cpuset_cpus, *cpuset_mems, *cpuset_partition, *pids_max, *devices, *unified;
-	const char *memory_swappiness, *memory_kernel_tcp, *memory_zswap_max;
+	const char *memory_swappiness, *memory_kernel, *memory_kernel_tcp, *memory_zswap_max;
 	const char *io_weight, *io_devices, *hugetlb, *rdma, *misc, *net_prio;
 };
 

@@ -32,10 +32,12 @@ static const struct {
 	{ "memory.high", CGFS_SET_MEMORY_HIGH },
 	{ "memory.min", CGFS_SET_MEMORY_MIN },
 	{ "memory.swappiness", CGFS_SET_MEMORY_SWAPPINESS },
+	{ "memory.kmem.limit_in_bytes", CGFS_SET_MEMORY_KERNEL },
 	{ "memory.kmem.tcp.limit_in_bytes", CGFS_SET_MEMORY_KERNEL_TCP },
 	{ "memory.oom_control", CGFS_SET_MEMORY_OOM_DISABLE },
 	{ "memory.oom.group", CGFS_SET_MEMORY_OOM_GROUP },
 	{ "memory.zswap.max", CGFS_SET_MEMORY_ZSWAP_MAX },
+	{ "memory.zswap.writeback", CGFS_SET_ZSWAP_WRITEBACK },
 };
 
 uint64_t ctl_members(enum cgfs_controller ctl, enum cgfs_version_id version, const char *file,

@@ -194,6 +194,14 @@ static const struct keyed_file cpu_keyed[] = {
 	{ NULL, 0, 0 },
 };
 
+static const struct ctl_limit v1_more[] = {
+	CTL_LIMIT(CPU_BURST, "cpu.cfs_burst_us", NULL, cpu_burst_us, U64),
+	CTL_LIMIT(CPU_IDLE, "cpu.idle", NULL, cpu_idle, BOOL),
+	CTL_LIMIT(CPU_RT_RUNTIME, "cpu.rt_runtime_us", NULL, cpu_rt_runtime_us, U64),
+	CTL_LIMIT(CPU_RT_PERIOD, "cpu.rt_period_us", NULL, cpu_rt_period_us, U64),
+	{ .bit = 0 },
+};
+
 const struct ctl_ops ctl_cpu_v1 = {
 	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS | RT_BITS,
 	.reads = CGFS_READ_CPU,
@@ -201,6 +209,7 @@ const struct ctl_ops ctl_cpu_v1 = {
 	.apply = v1_apply,
 	.stats = v1_stats,
 	.keyed = cpu_keyed,
+	.limits = v1_more,
 };
 
 /* cpuacct only counts, in nanoseconds. */
@@ -317,6 +326,12 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 	return r < 0 ? r : v2_stat_max(d, s, reterr);
 }
 
+static const struct ctl_limit v2_more[] = {
+	CTL_LIMIT(CPU_BURST, "cpu.max.burst", NULL, cpu_burst_us, U64),
+	CTL_LIMIT(CPU_IDLE, "cpu.idle", NULL, cpu_idle, BOOL),
+	{ .bit = 0 },
+};
+
 const struct ctl_ops ctl_cpu_v2 = {
 	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS,
 	.reads = CGFS_READ_CPU,
@@ -324,4 +339,5 @@ const struct ctl_ops ctl_cpu_v2 = {
 	.apply = v2_apply,
 	.stats = v2_stats,
 	.keyed = cpu_keyed,
+	.limits = v2_more,
 };

@@ -96,12 +96,19 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r;
 }
 
+static const struct ctl_limit v1_weight[] = {
+	CTL_LIMIT(IO_WEIGHT, "blkio.bfq.weight", NULL, io_weight, U64),
+	CTL_LIMIT(IO_WEIGHT, "blkio.weight", NULL, io_weight, U64),
+	{ .bit = 0 },
+};
+
 const struct ctl_ops ctl_io_v1 = {
 	.handles = CGFS_SET_IO_WEIGHT | CGFS_SET_IO_DEVICES,
 	.reads = CGFS_READ_IO,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
 	.stats = io_stats_v1,
+	.limits = v1_weight,
 };
 
 /* -- v2 ------------------------------------------------------------------------------------ */
@@ -168,10 +175,17 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r;
 }
 
+static const struct ctl_limit v2_weight[] = {
+	CTL_LIMIT(IO_WEIGHT, "io.bfq.weight", "default", io_weight, U64),
+	CTL_LIMIT(IO_WEIGHT, "io.weight", "default", io_weight, IOCOST),
+	{ .bit = 0 },
+};
+
 const struct ctl_ops ctl_io_v2 = {
 	.handles = CGFS_SET_IO_WEIGHT | CGFS_SET_IO_DEVICES,
 	.reads = CGFS_READ_IO,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,
 	.stats = io_stats_v2,
+	.limits = v2_weight,
 };

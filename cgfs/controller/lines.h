@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lines.h - control files with a line for each device or resource, gathered from several files into
- * one list (rdma.c, misc.c).
+ * one list (rdma.c, misc.c, net.c, io_limits.c).
  */
 #ifndef CGFS_CONTROLLER_LINES_H
 #define CGFS_CONTROLLER_LINES_H

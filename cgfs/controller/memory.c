@@ -59,6 +59,31 @@ static int v1_limits(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r < 0 ? r : v1_limit(d, res, reterr);
 }
 
+/* Linux 5.16 and later take any number for it, or none, and do nothing: what the file says then
+ * counts. */
+static int v1_kernel(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		     struct cgfs_err *reterr)
+{
+	const char *file = "memory.kmem.limit_in_bytes";
+	uint64_t want = res->memory_kernel_bytes, now = CGFS_MAX;
+	int r = dir_write_limit(d, file, want, "-1", reterr);
+	char text[32], path[512];
+	ssize_t n;
+
+	if (want == CGFS_MAX)
+		return r == -ENOENT || r == -EOPNOTSUPP ? 0 : r;
+	if (r == 0) {
+		n = dir_read(d, file, text, sizeof(text), reterr);
+		r = n < 0 ? (int)n : cgfs_parse_v1_limit(text, (size_t)n, &now);
+	}
+	if (r == -EOPNOTSUPP || (r == 0 && now == CGFS_MAX)) {
+		group_file_path(d->g, d->hierarchy, file, path, sizeof(path));
+		r = cgfs_err_set(reterr, -EOPNOTSUPP, "set memory.kernel", path, NULL,
+				 "this kernel does not limit it; none does since Linux 5.16");
+	}
+	return r;
+}
+
 static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
@@ -71,6 +96,8 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 				    reterr);
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_SWAPPINESS))
 		r = dir_write_limit(d, "memory.swappiness", res->memory_swappiness, "", reterr);
+	if (r == 0 && (res->set & CGFS_SET_MEMORY_KERNEL))
+		r = v1_kernel(d, res, reterr);
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_KERNEL_TCP))
 		r = dir_write_limit(d, "memory.kmem.tcp.limit_in_bytes",
 				    res->memory_kernel_tcp_bytes, "-1", reterr);
@@ -185,20 +212,57 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 	return r;
 }
 
+/*
+ * Before Linux 5.11 a group whose memory.use_hierarchy is 0 does not count what is below it: a
+ * pod's limit would bind nobody.  A new group has its parent's; systemd switches it on at the top,
+ * a guest without systemd does not.  It can be changed only while there is nothing below.
+ */
+static int v1_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours, const char *dir,
+			   struct cgfs_err *reterr)
+{
+	const char *file = "memory.use_hierarchy";
+	char path[512], flag[8];
+	ssize_t n = fs_read_at(c, dir_fd, file, flag, sizeof(flag));
+	int r = 0;
+
+	(void)parent_fd;
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	if (n < 0)
+		return n == -ENOENT ? 0 : cgfs_err_set(reterr, (int)n, "read", path, NULL, NULL);
+	if (flag[0] != '0')
+		return 0;
+	if (!ours)
+		return 1; /* somebody's: what we make in it is switched on by itself */
+	r = fs_write_at(c, dir_fd, file, "1");
+	return r < 0 ? cgfs_err_set(reterr, r, "write", path, "1", NULL) : 0;
+}
+
 static const struct keyed_file v1_keyed[] = {
 	{ "memory.stat", KEPT_MEMORY_STAT, CGFS_READ_MEMORY_STAT },
 	{ "memory.oom_control", KEPT_MEMORY_EVENTS, CGFS_READ_MEMORY },
 	{ NULL, 0, 0 },
 };
 
+static const struct ctl_limit v1_more[] = {
+	CTL_LIMIT(MEMORY_SWAPPINESS, "memory.swappiness", NULL, memory_swappiness, U64),
+	CTL_LIMIT(MEMORY_KERNEL, "memory.kmem.limit_in_bytes", NULL, memory_kernel_bytes, U64),
+	CTL_LIMIT(MEMORY_KERNEL_TCP, "memory.kmem.tcp.limit_in_bytes", NULL,
+		  memory_kernel_tcp_bytes, U64),
+	CTL_LIMIT(MEMORY_OOM_DISABLE, "memory.oom_control", "oom_kill_disable", memory_oom_disable,
+		  BOOL),
+	{ .bit = 0 },
+};
+
 const struct ctl_ops ctl_memory_v1 = {
 	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAPPINESS |
-		   CGFS_SET_MEMORY_KERNEL_TCP | CGFS_SET_MEMORY_OOM_DISABLE,
+		   CGFS_SET_MEMORY_KERNEL | CGFS_SET_MEMORY_KERNEL_TCP |
+		   CGFS_SET_MEMORY_OOM_DISABLE,
 	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT,
-	.prepare_root = ctl_no_prepare_root,
+	.prepare_root = v1_prepare_root,
 	.apply = v1_apply,
 	.stats = v1_stats,
 	.keyed = v1_keyed,
+	.limits = v1_more,
 };
 
 /* -- v2 ------------------------------------------------------------------------------------ */
@@ -235,6 +299,9 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 				    reterr);
 	if (r == 0 && (res->set & CGFS_SET_MEMORY_OOM_GROUP))
 		r = dir_write(d, "memory.oom.group", res->memory_oom_group ? "1" : "0", reterr);
+	if (r == 0 && (res->set & CGFS_SET_ZSWAP_WRITEBACK))
+		r = dir_write(d, "memory.zswap.writeback", res->memory_zswap_writeback ? "1" : "0",
+			      reterr);
 	return r;
 }
 
@@ -343,12 +410,19 @@ static const struct keyed_file v2_keyed[] = {
 	{ NULL, 0, 0 },
 };
 
+static const struct ctl_limit v2_more[] = {
+	CTL_LIMIT(MEMORY_OOM_GROUP, "memory.oom.group", NULL, memory_oom_group, BOOL),
+	CTL_LIMIT(ZSWAP_WRITEBACK, "memory.zswap.writeback", NULL, memory_zswap_writeback, BOOL),
+	{ .bit = 0 },
+};
+
 const struct ctl_ops ctl_memory_v2 = {
 	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_MIN |
-		   CGFS_SET_MEMORY_ZSWAP_MAX | CGFS_SET_MEMORY_OOM_GROUP,
+		   CGFS_SET_MEMORY_ZSWAP_MAX | CGFS_SET_ZSWAP_WRITEBACK | CGFS_SET_MEMORY_OOM_GROUP,
 	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT,
 	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,
 	.stats = v2_stats,
 	.keyed = v2_keyed,
+	.limits = v2_more,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pressure.c - figures of cgroup2 itself: PSI, and the cgroups below.  Their files need no
- * controller, so they are to be had on every layout that has a cgroup2 tree.
+ * pressure.c - figures of cgroup2 itself: PSI, the cgroups below, whether it is frozen.  Their
+ * files need no controller, so they are to be had on every layout that has a cgroup2 tree.
  *
  * Kernel: Documentation/accounting/psi.rst; cgroup-v2.rst "cgroup.stat"
  */
@@ -71,12 +71,21 @@ int descendants_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_er
 		{ "nr_descendants", CGFS_STAT_DESCENDANTS },
 		{ "nr_dying_descendants", CGFS_STAT_DYING_DESCENDANTS },
 	};
+	static const struct cgfs_key events[] = { { "frozen", CGFS_STAT_FROZEN } };
 	struct cgfs_dir d = { g, g->c->unified, NULL };
+	bool v1_frozen = s->value[CGFS_STAT_FROZEN];
+	int r;
 
 	if (g->c->unified < 0)
 		return 0;
-	return ctl_stat_keyed(&d, KEPT_CGROUP_STAT, "cgroup.stat", keys, ARRAY_SIZE(keys), s,
-			      reterr);
+	r = ctl_stat_keyed(&d, KEPT_CGROUP_STAT, "cgroup.stat", keys, ARRAY_SIZE(keys), s, reterr);
+	if (r == 0)
+		r = ctl_stat_keyed(&d, KEPT_CGROUP_EVENTS, "cgroup.events", events,
+				   ARRAY_SIZE(events), s, reterr);
+	/* Either freezer stops them. */
+	if (v1_frozen)
+		ctl_stat_set(s, CGFS_STAT_FROZEN, 1);
+	return r;
 }
 
 const struct keyed_file tree_keyed[] = {

@@ -35,16 +35,18 @@ static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return 0;
 }
 
-/* "hca_handle=2 hca_object=max" */
-static void parse(char *rest, uint64_t *handles, uint64_t *objects)
+/* "hca_handle=2 hca_object=max"; in rdma.events "hca_handle.max=5 hca_handle.alloc_fail=3 ...". */
+static void parse(char *rest, const char *more, uint64_t *handles, uint64_t *objects)
 {
-	char *save = NULL;
+	char handle[32], object[32], *save = NULL;
+	int len = snprintf(handle, sizeof(handle), "hca_handle%s=", more);
 
+	snprintf(object, sizeof(object), "hca_object%s=", more);
 	for (char *word = strtok_r(rest, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-		if (strncmp(word, "hca_handle=", 11) == 0)
-			*handles = entries_number(word + 11);
-		else if (strncmp(word, "hca_object=", 11) == 0)
-			*objects = entries_number(word + 11);
+		if (strncmp(word, handle, (size_t)len) == 0)
+			*handles = entries_number(word + len);
+		else if (strncmp(word, object, (size_t)len) == 0)
+			*objects = entries_number(word + len);
 	}
 }
 
@@ -52,14 +54,30 @@ static void current_line(void *entry, char *rest)
 {
 	struct cgfs_rdma_stat *s = entry;
 
-	parse(rest, &s->hca_handles, &s->hca_objects);
+	parse(rest, "", &s->hca_handles, &s->hca_objects);
 }
 
 static void max_line(void *entry, char *rest)
 {
 	struct cgfs_rdma_stat *s = entry;
 
-	parse(rest, &s->hca_handles_max, &s->hca_objects_max);
+	parse(rest, "", &s->hca_handles_max, &s->hca_objects_max);
+}
+
+static void peak_line(void *entry, char *rest)
+{
+	struct cgfs_rdma_stat *s = entry;
+
+	parse(rest, "", &s->hca_handles_peak, &s->hca_objects_peak);
+	s->available |= CGFS_RDMA_PEAK;
+}
+
+static void events_line(void *entry, char *rest)
+{
+	struct cgfs_rdma_stat *s = entry;
+
+	parse(rest, ".max", &s->hca_handles_failed, &s->hca_objects_failed);
+	s->available |= CGFS_RDMA_FAILED;
 }
 
 int cgfs_group_rdma(struct cgfs_group *g, struct cgfs_rdma_stat **ret_rdma, size_t *ret_n,
@@ -72,10 +90,14 @@ int cgfs_group_rdma(struct cgfs_group *g, struct cgfs_rdma_stat **ret_rdma, size
 	if (d.hierarchy < 0)
 		return cgfs_err_set(reterr, -ENODEV, "read RDMA devices", NULL, g->rel,
 				    "the rdma controller is not on this host");
-	/* Both files name every device. */
+	/* The first two name every device. */
 	r = entries_read(&d, "rdma.current", &e, current_line, reterr);
 	if (r == 0)
 		r = entries_read(&d, "rdma.max", &e, max_line, reterr);
+	if (r == 0)
+		r = entries_read(&d, "rdma.peak", &e, peak_line, reterr);
+	if (r == 0)
+		r = entries_read(&d, "rdma.events", &e, events_line, reterr);
 	if (r < 0) {
 		free(e.at);
 		return cgfs_err_context(reterr, r, "read RDMA devices of \"%.80s\"", g->rel);

@@ -17,7 +17,7 @@ static const struct {
 	[CGFS_IO] = { "blkio", "io", &ctl_io_v1, &ctl_io_v2 },
 	/* Its v1 files are written by devices_apply(), together with the device policy. */
 	[CGFS_DEVICES] = { "devices", NULL, NULL, NULL },
-	[CGFS_FREEZER] = { "freezer", NULL, NULL, NULL },
+	[CGFS_FREEZER] = { "freezer", NULL, &ctl_freezer_v1, NULL },
 	[CGFS_HUGETLB] = { "hugetlb", "hugetlb", &ctl_hugetlb_v1, &ctl_hugetlb_v2 },
 	[CGFS_RDMA] = { "rdma", "rdma", &ctl_rdma_v1, &ctl_rdma_v2 },
 	[CGFS_MISC] = { "misc", "misc", &ctl_misc_v1, &ctl_misc_v2 },

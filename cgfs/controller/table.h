@@ -49,6 +49,8 @@ enum kept {
 	KEPT_MEMORY_PRESSURE,
 	KEPT_IO_PRESSURE,
 	KEPT_CGROUP_STAT,
+	KEPT_CGROUP_EVENTS,
+	KEPT_FREEZER_STATE,
 	KEPT_COUNT
 };
 
@@ -58,7 +60,21 @@ struct keyed_file {
 	uint32_t what; /* CGFS_READ_* */
 };
 
-/* Every slot but the last is mandatory; the ctl_no_* functions below stand for "nothing to do". */
+/* A limit that stands in a file of its own, as it is read back into struct cgfs_applied. */
+struct ctl_limit {
+	uint64_t bit;	  /* CGFS_SET_* */
+	const char *file; /* of several for one limit the first that exists */
+	const char *key;  /* of a file of "key value" lines; NULL: the value alone */
+	size_t member;
+	enum ctl_limit_type { LIMIT_U64, LIMIT_U32, LIMIT_BOOL, LIMIT_IOCOST } type;
+};
+#define CTL_LIMIT(bit, file, key, member, type)                                                    \
+	{                                                                                          \
+		CGFS_SET_##bit, file, key, offsetof(struct cgfs_applied, member), LIMIT_##type     \
+	}
+
+/* Every slot but the last two is mandatory; the ctl_no_* functions below stand for "nothing to do".
+ */
 struct ctl_ops {
 	uint64_t handles; /* CGFS_SET_* bits that apply() understands */
 	uint32_t reads;	  /* CGFS_READ_* bits for which stats() has something */
@@ -73,6 +89,8 @@ struct ctl_ops {
 		     struct cgfs_err *reterr);
 	/* Files of "key value" lines, ended by one without a name; NULL: it has none. */
 	const struct keyed_file *keyed;
+	/* Limits that are no figures, ended by one without a bit; NULL: it has none. */
+	const struct ctl_limit *limits;
 };
 
 int ctl_no_prepare_root(struct cgfs *c, int parent_fd, int dir_fd, bool ours, const char *dir,
@@ -139,5 +157,6 @@ extern const struct ctl_ops ctl_hugetlb_v1, ctl_hugetlb_v2;
 extern const struct ctl_ops ctl_rdma_v1, ctl_rdma_v2;
 extern const struct ctl_ops ctl_misc_v1, ctl_misc_v2;
 extern const struct ctl_ops ctl_net_cls_v1, ctl_net_prio_v1;
+extern const struct ctl_ops ctl_freezer_v1;
 
 #endif

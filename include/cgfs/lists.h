@@ -81,11 +81,19 @@ CGFS_API CGFS_CHECK int cgfs_group_hugetlb(struct cgfs_group *g,
 					   struct cgfs_hugetlb_stat **ret_huge, size_t *ret_n,
 					   struct cgfs_err *reterr);
 
-/* RDMA resources of one device; the same files on v1 and v2. */
+/* RDMA resources of one device; the same files on v1 and v2.  @available: CGFS_RDMA_ bits; what is
+ * in use and its limit are always known. */
+#define CGFS_RDMA_PEAK	 (1u << 0) /* since 7.2 */
+#define CGFS_RDMA_FAILED (1u << 1) /* since 7.2 */
+
 struct cgfs_rdma_stat {
 	char device[64];
 	uint64_t hca_handles, hca_objects;	   /* in use */
 	uint64_t hca_handles_max, hca_objects_max; /* CGFS_MAX: no limit */
+	unsigned int available;
+	uint64_t hca_handles_peak, hca_objects_peak;
+	uint64_t hca_handles_failed, hca_objects_failed; /* how often a limit was hit, here or below
+							  */
 };
 
 /**
@@ -95,7 +103,7 @@ struct cgfs_rdma_stat {
  * @ret_n:   out
  * @reterr:  may be NULL
  *
- * rdma.current and rdma.max, one entry a device of either.
+ * rdma.current, rdma.max, rdma.peak and rdma.events, one entry a device of any.
  *
  * Errors:  -ENODEV  no rdma controller on this host, or the group is gone
  *          -ENOMEM, or the kernel's about the file in reterr->path
@@ -173,8 +181,10 @@ CGFS_API CGFS_CHECK int cgfs_group_native(struct cgfs_group *g, unsigned int wha
  * @reterr:   may be NULL
  *
  * What cgfs_stats_json() makes of the figures, with, as far as they are asked for and to be had,
- * "io_devices", "hugetlb", "rdma", "misc" (arrays) and "native" (an object of files, each an object
- * of keys) beside them.  What is not available is not there; "no limit" is the string "max".
+ * "io_devices", "hugetlb", "rdma", "misc" (arrays), "cpuset", "limits" (objects) and "native" (an
+ * object of files, each an object of keys) beside them.  The keys of "limits" are the members of
+ * struct cgfs_resources, io_devices and net_prio included.  What is not available is not there; "no
+ * limit" is the string "max".
  *
  * Errors:  -ENODEV  the group is gone
  *          -ENOMEM, or the kernel's about the file in reterr->path

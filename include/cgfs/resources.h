@@ -44,6 +44,8 @@ extern "C" {
 #define CGFS_SET_MISC		    (1ull << 28)
 #define CGFS_SET_NET_CLASSID	    (1ull << 29)
 #define CGFS_SET_NET_PRIO	    (1ull << 30)
+#define CGFS_SET_MEMORY_KERNEL	    (1ull << 31)
+#define CGFS_SET_ZSWAP_WRITEBACK    (1ull << 32)
 
 /* Not a member but a permission, for updates: memory_max_bytes may go below what is in use even
  * if the kernel has to kill for it.  Without it such an update is -EBUSY and changes nothing. */
@@ -141,6 +143,8 @@ struct cgfs_resources {
 	uint32_t net_classid;		      /* v1 only */
 	const struct cgfs_net_prio *net_prio; /* v1 only */
 	size_t n_net_prio;
+	uint64_t memory_kernel_bytes; /* v1 only, and before Linux 5.16 */
+	bool memory_zswap_writeback;  /* from zswap to the swap device; v2 only, since 6.8 */
 };
 
 #define CGFS_RESOURCES_INIT                                                                        \

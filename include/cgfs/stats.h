@@ -30,6 +30,8 @@ struct cgfs_group;
  *   memory.events_local.*  the same for this group alone, without its descendants
  *   io.*               all devices together; cgfs_group_io() has them one by one
  *   pressure.*         PSI, from the cgroup2 tree on every layout; averages in 0.01 percent
+ *   cgroup.frozen      1 when all of its processes are stopped, by its own or a higher freezer,
+ *                      v1's or cgroup2's
  *   device.*           counted by the device policy; not available without one
  */
 #define CGFS_STATS(X)                                                                              \
@@ -130,6 +132,7 @@ struct cgfs_group;
 	X(PRESSURE_IO_FULL, "pressure.io.full.total", "us")                                        \
 	X(DESCENDANTS, "cgroup.descendants", "count")                                              \
 	X(DYING_DESCENDANTS, "cgroup.dying_descendants", "count")                                  \
+	X(FROZEN, "cgroup.frozen", "0 or 1")                                                       \
 	X(DEVICE_ALLOWED, "device.allowed", "count")                                               \
 	X(DEVICE_DENIED, "device.denied", "count")                                                 \
 	X(OOM_KILLS, "oom_kills", "count")
@@ -150,12 +153,14 @@ struct cgfs_stats {
 #define CGFS_READ_POLICY      (1u << 4) /* counters of the device policy */
 #define CGFS_READ_IO	      (1u << 5)
 #define CGFS_READ_PRESSURE    (1u << 6)
-#define CGFS_READ_CGROUP      (1u << 7) /* cgroups below, dying ones included (cgroup2 tree) */
+#define CGFS_READ_CGROUP      (1u << 7) /* cgroups below, dying ones included; frozen or not */
 /* Lists, which struct cgfs_stats has no room for: cgfs_group_json() alone looks at these. */
 #define CGFS_READ_HUGETLB     (1u << 8)
 #define CGFS_READ_RDMA	      (1u << 9)
 #define CGFS_READ_MISC	      (1u << 10)
 #define CGFS_READ_NATIVE      (1u << 11) /* the kernel's own fields, see cgfs_group_native() */
+#define CGFS_READ_LIMITS      (1u << 12) /* all limits, see cgfs_group_limits() */
+#define CGFS_READ_CPUSET      (1u << 13)
 #define CGFS_READ_ALL	      (~0u)
 
 /**
@@ -241,7 +246,8 @@ CGFS_API CGFS_CHECK int cgfs_group_reset_peak(struct cgfs_group *g, struct cgfs_
  */
 CGFS_API CGFS_CHECK int cgfs_stats_json(const struct cgfs_stats *stats, char **ret_json);
 
-/* The json path and the unit ("bytes", "us", "count", "weight") of one figure. */
+/* The json path and the unit ("bytes", "us", "count", "weight", "0.01%", "0 or 1") of one figure.
+ */
 CGFS_API const char *cgfs_stat_name(enum cgfs_stat stat);
 CGFS_API const char *cgfs_stat_unit(enum cgfs_stat stat);
 

@@ -45,6 +45,16 @@ struct cgfs_applied {
 	uint64_t cpu_quota_us, cpu_period_us;
 	uint64_t pids_max;
 	uint64_t memory_in_use_bytes; /* now, when memory_max_bytes is known */
+	uint64_t memory_min_bytes;
+	uint64_t memory_zswap_max_bytes;
+	uint64_t memory_swappiness;
+	uint64_t memory_kernel_bytes, memory_kernel_tcp_bytes;
+	bool memory_oom_group, memory_oom_disable, memory_zswap_writeback;
+	bool cpu_idle;
+	uint64_t cpu_burst_us;
+	uint64_t cpu_rt_runtime_us, cpu_rt_period_us;
+	uint64_t io_weight; /* 10..1000; of iocost's weights between two the lower one */
+	uint32_t net_classid;
 };
 
 #define CGFS_APPLIED_INIT                                                                          \
@@ -83,6 +93,8 @@ CGFS_API CGFS_CHECK int cgfs_group_update(struct cgfs_group *g, const struct cgf
  * @reterr:      may be NULL
  *
  * After cgfs_pod_resize(), for the pod and each container, it is what cgfs_group_update() tells.
+ * Limits that are lists: cgfs_group_io_limits(), cgfs_group_net_prio(), cgfs_group_hugetlb(),
+ * cgfs_group_rdma(), cgfs_group_misc(); processors and nodes: cgfs_group_cpuset().
  *
  * Units:   as in struct cgfs_resources
  * Errors:  -EINVAL  @ret_applied->sz is not that of this library
@@ -93,6 +105,44 @@ CGFS_API CGFS_CHECK int cgfs_group_update(struct cgfs_group *g, const struct cgf
  */
 CGFS_API CGFS_CHECK int cgfs_group_limits(struct cgfs_group *g, struct cgfs_applied *ret_applied,
 					  struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_io_limits() - the limits of a group's block devices, as they are in force
+ * @g:       borrowed
+ * @ret_dev: out; release with free(3); NULL when there are none
+ * @ret_n:   out; one entry a device, with those limits in `set` that it has
+ * @reterr:  may be NULL
+ *
+ * v2 io.max, io.latency, io.bfq.weight or io.weight; v1 blkio.throttle.*_device,
+ * blkio.bfq.weight_device or blkio.weight_device.
+ *
+ * Units:   as in struct cgfs_io_device; a weight of iocost between two of its is the lower one
+ * Errors:  -ENODEV  no io controller on this host, or the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Context: opens files; nothing is kept
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_io_limits(struct cgfs_group *g, struct cgfs_io_device **ret_dev,
+					     size_t *ret_n, struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_net_prio() - the priority of each network interface for a group's traffic
+ * @g:        borrowed
+ * @ret_prio: out; release with free(3), names included; NULL when there is no interface
+ * @ret_n:    out; every interface of the network namespace, as net_prio.ifpriomap has them
+ * @reterr:   may be NULL
+ *
+ * Errors:  -ENODEV  no net_prio controller on this host (v1 only), or the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Context: opens files; nothing is kept
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_net_prio(struct cgfs_group *g, struct cgfs_net_prio **ret_prio,
+					    size_t *ret_n, struct cgfs_err *reterr);
 
 /**
  * cgfs_group_reclaim() - have the kernel take back memory of a group now

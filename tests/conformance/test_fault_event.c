@@ -71,8 +71,10 @@ LIST_OF(misc, cgfs_misc_stat, name)
 static int run_group_json(struct scene *s, struct cgfs_err *err)
 {
 	char *json = NULL;
-	int r = cgfs_group_json(s->ctr, CGFS_READ_CPU | CGFS_READ_PIDS | CGFS_READ_MEMORY, &json,
-				err);
+	int r = cgfs_group_json(s->ctr,
+				CGFS_READ_CPU | CGFS_READ_PIDS | CGFS_READ_MEMORY |
+					CGFS_READ_LIMITS | CGFS_READ_CPUSET,
+				&json, err);
 
 	CHECK((json != NULL) == (r == 0));
 	if (r == 0)

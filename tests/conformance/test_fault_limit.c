@@ -153,6 +153,32 @@ static int run_cpuset_flags(struct scene *s, struct cgfs_err *err)
 	return r == -EOPNOTSUPP && cgfs_place(s->c, CGFS_CPUSET).version == CGFS_V2 ? 0 : r;
 }
 
+static int run_io_limits(struct scene *s, struct cgfs_err *err)
+{
+	struct cgfs_io_device *dev = NULL;
+	size_t n = 0;
+	int r = cgfs_group_io_limits(s->ctr, &dev, &n, err);
+
+	CHECK(r == 0 || (!dev && !n));
+	for (size_t i = 0; i < n; i++)
+		fault_out(s, "%u:%u\n", dev[i].major, dev[i].minor);
+	free(dev);
+	return r;
+}
+
+static int run_net_prio(struct scene *s, struct cgfs_err *err)
+{
+	struct cgfs_net_prio *prio = NULL;
+	size_t n = 0;
+	int r = cgfs_group_net_prio(s->ctr, &prio, &n, err);
+
+	CHECK(r == 0 || (!prio && !n));
+	for (size_t i = 0; i < n; i++)
+		fault_out(s, "%s %u\n", prio[i].interface, prio[i].priority);
+	free(prio);
+	return r == -ENODEV && cgfs_place(s->c, CGFS_NET_PRIO).version == CGFS_NONE ? 0 : r;
+}
+
 FAULT_OP(set, "cgfs_group_set", "set limits", with_container, run_set, 0, FAKE_OPEN | FAKE_WRITE)
 FAULT_OP(update, "cgfs_group_update", "update limits", with_container, run_update, 0,
 	 FAKE_OPEN | FAKE_WRITE)
@@ -174,11 +200,16 @@ FAULT_OP(cpuset, "cgfs_group_cpuset", "read a cpuset", with_container, run_cpuse
 FAULT_OP(cpuset_flags, "cgfs_group_set_cpuset_flags", "set cpuset flags", with_container,
 	 run_cpuset_flags, NEEDS_CPUSET, FAKE_OPEN | FAKE_WRITE)
 
-const struct fault_op *const fault_limit_ops[] = { &update_op,	  &limits_op,  &set_op,
-						   &shrink_op,	  &unified_op, &container_rules_op,
-						   &pod_rules_op, &resize_op,  &root_set_op,
-						   &root_new_op,  &cpuset_op,  &cpuset_flags_op,
-						   NULL };
+FAULT_OP(io_limits, "cgfs_group_io_limits", "read io limits", with_container, run_io_limits,
+	 NEEDS_IO | FINDS, FAKE_OPEN | FAKE_PREAD)
+FAULT_OP(net_prio, "cgfs_group_net_prio", "read network priorities", with_container, run_net_prio,
+	 FINDS, FAKE_OPEN | FAKE_PREAD)
+
+const struct fault_op *const fault_limit_ops[] = { &update_op,	  &limits_op,	&set_op,
+						   &shrink_op,	  &unified_op,	&container_rules_op,
+						   &pod_rules_op, &resize_op,	&root_set_op,
+						   &root_new_op,  &cpuset_op,	&cpuset_flags_op,
+						   &io_limits_op, &net_prio_op, NULL };
 
 const struct world_test fault_limit_tests[] = {
 	{ "fault_set", set },
@@ -193,5 +224,7 @@ const struct world_test fault_limit_tests[] = {
 	{ "fault_root_new", root_new },
 	{ "fault_cpuset", cpuset },
 	{ "fault_cpuset_flags", cpuset_flags },
+	{ "fault_io_limits", io_limits },
+	{ "fault_net_prio", net_prio },
 	{ NULL, NULL },
 };

@@ -2,7 +2,7 @@
 /*
  * test_freeze.c - freeze, thaw, and a freeze that does not come about.
  */
-#include "world.h"
+#include "extra.h"
 
 static bool can_freeze(struct world *w)
 {
@@ -40,12 +40,14 @@ static void stops_all_and_thaw_resumes(struct world *w)
 	world_runs(w, a);
 	OK(cgfs_group_freeze(ctr, PATIENCE_MS, &err));
 	CHECK(files_say_complete(w, ctr));
+	CHECK_INT(world_stat(ctr, CGFS_STAT_FROZEN), 1);
 	CHECK(!w->ops->runs(w, a));
 	CHECK(!w->ops->runs(w, b));
 	CHECK(world_alive(w, a) && world_alive(w, b));
 	OK(cgfs_group_freeze(ctr, PATIENCE_MS, &err)); /* again: no harm */
 	OK(cgfs_group_thaw(ctr, &err));
 	CHECK(!files_say_frozen(w, ctr));
+	CHECK_INT(world_stat(ctr, CGFS_STAT_FROZEN), 0);
 	world_runs(w, a);
 	world_runs(w, b);
 }
@@ -54,7 +56,8 @@ static void pod_freezes_its_containers_alone(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
-	pid_t a = world_spawn_in(w, world_container(w, pod, c, "a", NULL));
+	struct cgfs_group *ctr = world_container(w, pod, c, "a", NULL);
+	pid_t a = world_spawn_in(w, ctr);
 	pid_t b = world_spawn_in(w, world_container(w, pod, c, "b", NULL));
 	pid_t other =
 		world_spawn_in(w, world_container(w, world_pod(w, c, "db", NULL), c, "c1", NULL));
@@ -63,6 +66,7 @@ static void pod_freezes_its_containers_alone(struct world *w)
 		world_skip(w, "no freezer in this layout");
 	OK(cgfs_group_freeze(pod, PATIENCE_MS, &err));
 	CHECK(!w->ops->runs(w, a) && !w->ops->runs(w, b));
+	CHECK_INT(world_stat(ctr, CGFS_STAT_FROZEN), 1);
 	world_runs(w, other);
 	OK(cgfs_group_thaw(pod, &err));
 	world_runs(w, a);
@@ -128,10 +132,27 @@ static void frozen_container_does_not_hold_its_pod(struct world *w)
 	world_check_groups(w, 0);
 }
 
+/* By v1's freezer, which somebody else wrote: beside a cgroup2 tree, too. */
+static void frozen_by_others_is_seen(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+
+	if (world_version(w, CGFS_FREEZER) != CGFS_V1)
+		world_skip(w, "no v1 freezer in this layout");
+	CHECK_INT(world_stat(ctr, CGFS_STAT_FROZEN), 0);
+	CHECK_INT(extra_put(w, CGFS_FREEZER, cgfs_group_path(pod), "freezer.state", "FROZEN"), 0);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_FROZEN), 1);
+	CHECK_INT(extra_put(w, CGFS_FREEZER, cgfs_group_path(pod), "freezer.state", "THAWED"), 0);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_FROZEN), 0);
+}
+
 const struct world_test freeze_tests[] = {
 	{ "freeze_stops_all_and_thaw_resumes", stops_all_and_thaw_resumes },
 	{ "freeze_pod_stops_its_containers_alone", pod_freezes_its_containers_alone },
 	{ "freeze_empty_and_thawed_groups_are_fine", empty_and_thawed_groups_are_fine },
+	{ "freeze_by_others_is_seen", frozen_by_others_is_seen },
 	{ "freeze_timeout_rolls_back", timeout_rolls_back },
 	{ "freeze_frozen_group_dies_of_kill", frozen_group_dies_of_kill },
 	{ "freeze_frozen_container_does_not_hold_its_pod", frozen_container_does_not_hold_its_pod },

@@ -179,6 +179,8 @@ static void hardware(struct world *w)
 	res.misc = &misc;
 	res.n_misc = 1;
 	OK(cgfs_group_set(ctr, &res, &err));
+	CHECK_INT(fake_use_hardware(f, CGFS_RDMA, cgfs_group_path(ctr), 9, 50), 0);
+	CHECK_INT(fake_use_hardware(f, CGFS_RDMA, cgfs_group_path(ctr), 11, 50), -EBUSY);
 	CHECK_INT(fake_use_hardware(f, CGFS_RDMA, cgfs_group_path(ctr), 3, 44), 0);
 	CHECK_INT(fake_use_hardware(f, CGFS_MISC, cgfs_group_path(ctr), 15, 0), 0);
 	CHECK_INT(fake_use_hardware(f, CGFS_MISC, cgfs_group_path(ctr), 21, 0), -EBUSY);
@@ -190,6 +192,15 @@ static void hardware(struct world *w)
 	CHECK_INT(r->hca_objects, 44);
 	CHECK_INT(r->hca_handles_max, 10);
 	CHECK(r->hca_objects_max == CGFS_MAX);
+	CHECK_INT(r->available, world_has_file(w, CGFS_RDMA, ctr, "rdma.peak")
+					? CGFS_RDMA_PEAK | CGFS_RDMA_FAILED
+					: 0);
+	if (r->available) {
+		CHECK_INT(r->hca_handles_peak, 9);
+		CHECK_INT(r->hca_objects_peak, 50);
+		CHECK_INT(r->hca_handles_failed, 1);
+		CHECK_INT(r->hca_objects_failed, 0);
+	}
 	free(r);
 	for (int i = 0; i < 2; i++) {
 		bool peak = world_has_file(w, CGFS_MISC, ctr, "misc.peak");
@@ -293,6 +304,30 @@ static json_t *parse(struct cgfs_group *g, unsigned int what)
 	return json;
 }
 
+/* By the names with which they are set. */
+static void check_limits(struct world *w, struct cgfs_group *g, const json_t *json)
+{
+	const json_t *limits = json_object_get(json, "limits");
+	const json_t *set = json_object_get(json, "cpuset");
+	const json_t *max = json_object_get(limits, "pids_max");
+
+	CHECK(json_is_object(limits));
+	if (world_version(w, CGFS_PIDS) != CGFS_NONE)
+		CHECK(json_is_string(max) && strcmp(json_string_value(max), "max") == 0);
+	CHECK_INT(json_is_boolean(json_object_get(limits, "cpu_idle")),
+		  world_has_file(w, CGFS_CPU, g, "cpu.idle"));
+	CHECK_INT(json_is_boolean(json_object_get(limits, "memory_oom_group")),
+		  world_v2(w, CGFS_MEMORY));
+	CHECK_INT(json_is_object(set), world_version(w, CGFS_CPUSET) != CGFS_NONE);
+	if (set)
+		CHECK_STR(json_string_value(json_object_get(set, "effective_cpus")),
+			  world_cat(w, CGFS_CPUSET, g,
+				    world_v2(w, CGFS_CPUSET) ? "cpuset.cpus.effective"
+							     : "cpuset.effective_cpus"));
+	if (world_version(w, CGFS_CPUSET) == CGFS_V1)
+		CHECK(json_is_array(json_object_get(set, "flags")));
+}
+
 static void json_of_a_group(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
@@ -313,6 +348,7 @@ static void json_of_a_group(struct world *w)
 		CHECK(json_is_integer(json_object_get(stat, v2 ? "pgrefill" : "total_rss")));
 	CHECK(json_is_object(json_object_get(json, "memory")) ==
 	      (world_version(w, CGFS_MEMORY) != CGFS_NONE));
+	check_limits(w, ctr, json);
 	json_decref(json);
 	/* The lists alone, and nothing. */
 	json = parse(ctr, CGFS_READ_HUGETLB);

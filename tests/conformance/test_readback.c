@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_readback.c - what a cpuset has, its flags on v1, and peaks that begin anew.
+ * test_readback.c - what a cpuset has, its flags on v1, peaks that begin anew, and every limit as
+ * it is in force.
  */
 #include "world.h"
 
@@ -158,11 +159,360 @@ static void peak_begins_anew(struct world *w)
 	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_PEAK) < 32 * MIB);
 }
 
+/* -- limits -------------------------------------------------------------------------------------
+ */
+
+#define ROW(bit, name, value, also)                                                                \
+	{                                                                                          \
+		CGFS_SET_##bit, #name, offsetof(struct cgfs_resources, name),                      \
+			offsetof(struct cgfs_applied, name),                                       \
+			sizeof(((struct cgfs_applied *)0)->name), value, also                      \
+	}
+
+/* Every limit that is one value: what was set, or that it is not known where it cannot be set. */
+static const struct limit_row {
+	uint64_t bit;
+	const char *name;
+	size_t to, from, size;
+	uint64_t value, also;
+} rows[] = {
+	ROW(MEMORY_MAX, memory_max_bytes, 64 * MIB, 0),
+	ROW(MEMORY_SWAP, memory_swap_bytes, 96 * MIB, CGFS_SET_MEMORY_MAX),
+	ROW(MEMORY_LOW, memory_low_bytes, 8 * MIB, 0),
+	ROW(MEMORY_HIGH, memory_high_bytes, 48 * MIB, 0),
+	ROW(MEMORY_MIN, memory_min_bytes, 4 * MIB, 0),
+	ROW(MEMORY_ZSWAP_MAX, memory_zswap_max_bytes, 16 * MIB, 0),
+	ROW(MEMORY_SWAPPINESS, memory_swappiness, 35, 0),
+	ROW(MEMORY_KERNEL, memory_kernel_bytes, 20 * MIB, 0),
+	ROW(ZSWAP_WRITEBACK, memory_zswap_writeback, 0, 0),
+	ROW(MEMORY_KERNEL_TCP, memory_kernel_tcp_bytes, 12 * MIB, 0),
+	ROW(MEMORY_OOM_GROUP, memory_oom_group, 1, 0),
+	ROW(MEMORY_OOM_DISABLE, memory_oom_disable, 1, 0),
+	ROW(CPU_WEIGHT, cpu_weight, 250, 0),
+	ROW(CPU_QUOTA, cpu_quota_us, 70000, 0),
+	ROW(CPU_PERIOD, cpu_period_us, 50000, 0),
+	ROW(CPU_BURST, cpu_burst_us, 30000, CGFS_SET_CPU_QUOTA),
+	ROW(CPU_IDLE, cpu_idle, 1, 0),
+	ROW(CPU_RT_RUNTIME, cpu_rt_runtime_us, 0, 0),
+	ROW(CPU_RT_PERIOD, cpu_rt_period_us, 400000, CGFS_SET_CPU_RT_RUNTIME),
+	ROW(PIDS_MAX, pids_max, 77, 0),
+	ROW(IO_WEIGHT, io_weight, 300, 0),
+	ROW(NET_CLASSID, net_classid, 0x10002, 0),
+};
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static struct cgfs_resources resources_of(const struct limit_row *row)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+
+	res.set = row->bit | row->also;
+	res.memory_max_bytes = 64 * MIB;
+	res.cpu_quota_us = 70000;
+	memcpy((char *)&res + row->to, &row->value, row->size);
+	return res;
+}
+
+static void check_row(const struct limit_row *row, const struct cgfs_applied *a)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, (const char *)a + row->from, row->size);
+	CHECK_MSG(a->set & row->bit, "%s is not known", row->name);
+	CHECK_MSG(value == row->value, "%s is %llu, not %llu", row->name, (unsigned long long)value,
+		  (unsigned long long)row->value);
+}
+
+static void check_every_limit(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_applied a = CGFS_APPLIED_INIT;
+	struct cgfs_group *pod;
+	uint64_t known = 0;
+
+	pod = world_pod(w, c, "web", NULL);
+	for (size_t i = 0; i < N_ROWS; i++) {
+		struct cgfs_resources res = resources_of(&rows[i]);
+		struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+		struct cgfs_err why = { 0 };
+		int r;
+
+		r = cgfs_group_set(ctr, &res, &why);
+		OK(cgfs_group_limits(ctr, &a, &err));
+		if (r == 0)
+			check_row(&rows[i], &a);
+		else
+			CHECK_MSG(r == -EOPNOTSUPP || r == -ENODEV, "%s: %d (%s)", rows[i].name, r,
+				  why.text);
+		/* The file of the kernel's memory outlived what it did. */
+		if (r < 0 && rows[i].bit != CGFS_SET_MEMORY_KERNEL)
+			CHECK_MSG(!(a.set & rows[i].bit), "%s is known", rows[i].name);
+		/* And the result of an update says the same. */
+		if (r == 0) {
+			OK(cgfs_group_update(ctr, &res, &a, &err));
+			check_row(&rows[i], &a);
+			CHECK_INT(a.set & ~res.set, 0);
+		}
+		known |= r == 0 ? rows[i].bit : 0;
+		world_destroy(w, ctr);
+	}
+	if (world_version(w, CGFS_CPU) != CGFS_NONE && world_version(w, CGFS_MEMORY) != CGFS_NONE)
+		CHECK(known & CGFS_SET_MEMORY_MAX && known & CGFS_SET_CPU_QUOTA);
+}
+
+static void every_limit(struct world *w)
+{
+	if (world_fake(w))
+		fake_add_disk(world_fake(w), FAKE_BFQ);
+	check_every_limit(w);
+}
+
+/* Before 5.11: the kernel's memory has a limit, and hierarchy is something to switch on. */
+static void old_memory(struct world *w)
+{
+	const char *file = "memory.use_hierarchy";
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *pod, *ctr;
+	struct cgfs *c;
+
+	if (!world_fake(w) || world_version(w, CGFS_MEMORY) != CGFS_V1)
+		world_skip(w, "plays v1 of an old kernel, on a fake");
+	fake_old_memory(world_fake(w));
+	c = world_context(w, WORLD_FILES);
+	pod = world_pod(w, c, "web", NULL);
+	ctr = world_container(w, pod, c, "c1", NULL);
+	CHECK_STR(world_cat(w, CGFS_MEMORY, pod, file), "1");
+	CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, file), "1");
+	res.set = CGFS_SET_MEMORY_KERNEL;
+	res.memory_kernel_bytes = 32 * MIB;
+	OK(cgfs_group_set(ctr, &res, &err));
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, "memory.kmem.limit_in_bytes"), 32 * MIB);
+	res.memory_kernel_bytes = CGFS_MAX;
+	OK(cgfs_group_set(ctr, &res, &err));
+	world_destroy(w, ctr);
+	world_destroy(w, pod);
+	check_every_limit(w);
+}
+
+/* The pods root is somebody's, made without hierarchy: pods have it all the same. */
+static void old_memory_in_somebodys_root(struct world *w)
+{
+	struct cgfs_group *ctr;
+	struct cgfs *c;
+
+	if (!world_fake(w) || world_version(w, CGFS_MEMORY) != CGFS_V1)
+		world_skip(w, "plays v1 of an old kernel, on a fake");
+	fake_old_memory(world_fake(w));
+	CHECK_INT(w->ops->mkdir(w, CGFS_MEMORY, w->root), 0);
+	c = world_context(w, WORLD_FILES);
+	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	CHECK_STR(world_cat(w, CGFS_MEMORY, cgfs_group_pod(ctr), "memory.use_hierarchy"), "1");
+	CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.use_hierarchy"), "1");
+}
+
+/* A disk that can be throttled, and what its scheduler may weigh. */
+static bool disk(struct world *w, struct cgfs_io_device *dev)
+{
+	unsigned int major = 8, minor = 0;
+	char line[256], name[64];
+	bool found = !w->kind->live;
+	FILE *f = found ? NULL : fopen("/proc/partitions", "re");
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%u %u %*u %63s", &major, &minor, name) == 3 &&
+			strncmp(name, "loop", 4) != 0 && strncmp(name, "zram", 4) != 0;
+	if (f)
+		fclose(f);
+	*dev = (struct cgfs_io_device){ .major = major, .minor = minor };
+	return found;
+}
+
+static void check_disk(struct cgfs_group *g, const struct cgfs_io_device *want)
+{
+	struct cgfs_io_device *dev = NULL;
+	size_t n = 7;
+
+	OK(cgfs_group_io_limits(g, &dev, &n, &err));
+	CHECK_INT(n, want->set != 0);
+	CHECK((dev != NULL) == (n > 0));
+	if (!n)
+		return;
+	CHECK_INT(dev->major, want->major);
+	CHECK_INT(dev->minor, want->minor);
+	CHECK_INT(dev->set, want->set);
+	if (want->set & CGFS_IO_READ_BPS)
+		CHECK_INT(dev->read_bps, want->read_bps);
+	if (want->set & CGFS_IO_WRITE_BPS)
+		CHECK_INT(dev->write_bps, want->write_bps);
+	if (want->set & CGFS_IO_READ_IOPS)
+		CHECK_INT(dev->read_iops, want->read_iops);
+	if (want->set & CGFS_IO_WRITE_IOPS)
+		CHECK_INT(dev->write_iops, want->write_iops);
+	if (want->set & CGFS_IO_WEIGHT)
+		CHECK_INT(dev->weight, want->weight);
+	if (want->set & CGFS_IO_LATENCY)
+		CHECK_INT(dev->latency_us, want->latency_us);
+	free(dev);
+}
+
+static void io_limits(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_io_device dev, want, *none = NULL;
+	struct cgfs_group *ctr;
+	size_t n = 0;
+
+	if (world_fake(w))
+		fake_add_disk(world_fake(w), FAKE_IOLATENCY);
+	ctr = world_container(w, NULL, c, "c1", NULL);
+	if (world_version(w, CGFS_IO) == CGFS_NONE) {
+		REFUSED(cgfs_group_io_limits(ctr, &none, &n, &err), -ENODEV);
+		return;
+	}
+	world_need_file(w, CGFS_IO, ctr,
+			world_v2(w, CGFS_IO) ? "io.max" : "blkio.throttle.read_bps_device");
+	if (!disk(w, &dev))
+		world_skip(w, "no disk that could be throttled");
+	want = dev;
+	check_disk(ctr, &want);
+	dev.set = CGFS_IO_READ_BPS | CGFS_IO_WRITE_BPS | CGFS_IO_READ_IOPS | CGFS_IO_WRITE_IOPS;
+	dev.read_bps = 1000000;
+	dev.write_bps = 2000000;
+	dev.read_iops = 300;
+	dev.write_iops = CGFS_MAX;
+	if (world_has_file(w, CGFS_IO, ctr, "io.latency"))
+		dev.set |= CGFS_IO_LATENCY;
+	dev.latency_us = 5000;
+	res.set = CGFS_SET_IO_DEVICES;
+	res.io_devices = &dev;
+	res.n_io_devices = 1;
+	OK(cgfs_group_set(ctr, &res, &err));
+	want = dev;
+	want.set &= ~CGFS_IO_WRITE_IOPS; /* no limit is none */
+	check_disk(ctr, &want);
+	dev.read_bps = dev.write_bps = dev.read_iops = CGFS_MAX;
+	dev.latency_us = 0;
+	OK(cgfs_group_set(ctr, &res, &err));
+	want.set = 0;
+	check_disk(ctr, &want);
+}
+
+/* Gives the disk BFQ as its scheduler, in a guest, which is ours alone.  "": it has no such. */
+static const char *scheduler(const char *name)
+{
+	static char was[64];
+	const char *path = "/sys/block/nullb0/queue/scheduler", *start, *end;
+	char text[256];
+	FILE *f = getenv("CGFS_TEST_GUEST") ? fopen(path, "r+e") : NULL;
+
+	was[0] = '\0';
+	if (!f)
+		return was;
+	if (fgets(text, sizeof(text), f) && strstr(text, name)) {
+		start = strchr(text, '[');
+		end = strchr(text, ']');
+		if (start && end)
+			snprintf(was, sizeof(was), "%.*s", (int)(end - start - 1), start + 1);
+		rewind(f);
+		fputs(name, f);
+	}
+	CHECK(fclose(f) == 0);
+	return was;
+}
+
+/* A weight for one disk, beside the group's; a refused update puts it back, or takes it away. */
+static void disk_weight(struct world *w, unsigned int feature, const char *file)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_io_device dev[2], want;
+	struct cgfs_group *ctr;
+
+	world_need(w, CGFS_IO);
+	if (world_fake(w))
+		fake_add_disk(world_fake(w), feature);
+	ctr = world_container(w, NULL, c, "c1", NULL);
+	world_need_file(w, CGFS_IO, ctr, file);
+	disk(w, &dev[0]);
+	dev[0].set = CGFS_IO_WEIGHT;
+	dev[1] = dev[0];
+	dev[1].major = 4000;
+	res.set = CGFS_SET_IO_DEVICES;
+	res.io_devices = dev;
+	for (uint64_t weight = 200; weight <= 400; weight += 200) {
+		want = dev[0];
+		if (weight == 200)
+			want.set = 0; /* none before */
+		dev[0].weight = dev[1].weight = weight;
+		res.n_io_devices = 2;
+		REFUSED(cgfs_group_set(ctr, &res, &err), -ENODEV);
+		check_disk(ctr, &want);
+		res.n_io_devices = 1;
+		OK(cgfs_group_set(ctr, &res, &err));
+		check_disk(ctr, &dev[0]);
+	}
+	CHECK_HAS(world_cat(w, CGFS_IO, ctr, file), feature == FAKE_IOCOST ? " 3400" : " 400");
+}
+
+static void bfq_weight_of_a_disk(struct world *w)
+{
+	const char *was = scheduler("bfq");
+
+	if (w->kind->live && !*was)
+		world_skip(w, "no disk here can be given another scheduler");
+	disk_weight(w, FAKE_BFQ,
+		    world_v2(w, CGFS_IO) ? "io.bfq.weight" : "blkio.bfq.weight_device");
+	scheduler(was);
+}
+
+static void iocost_weight_of_a_disk(struct world *w)
+{
+	if (w->kind->live)
+		world_skip(w, "iocost wants to be told of its disk for the whole machine");
+	if (!world_v2(w, CGFS_IO))
+		world_skip(w, "iocost is cgroup2's");
+	disk_weight(w, FAKE_IOCOST, "io.weight");
+}
+
+static void net_priorities(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *ctr = world_container(w, NULL, c, "c1", NULL);
+	struct cgfs_net_prio prio = { "lo", 7 }, *list = NULL;
+	size_t n = 0, lo = 0;
+
+	if (world_version(w, CGFS_NET_PRIO) == CGFS_NONE) {
+		REFUSED(cgfs_group_net_prio(ctr, &list, &n, &err), -ENODEV);
+		return;
+	}
+	res.set = CGFS_SET_NET_PRIO;
+	res.net_prio = &prio;
+	res.n_net_prio = 1;
+	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_net_prio(ctr, &list, &n, &err));
+	for (size_t i = 0; i < n; i++) {
+		bool is_lo = strcmp(list[i].interface, "lo") == 0;
+
+		CHECK_INT(list[i].priority, is_lo ? 7 : 0);
+		lo += is_lo;
+	}
+	CHECK_INT(lo, 1);
+	free(list);
+}
+
 const struct world_test readback_tests[] = {
 	{ "readback_cpuset", cpuset_reads_back },
 	{ "readback_cpuset_without_its_own", cpuset_of_ones_own_is_empty },
 	{ "readback_cpuset_flags", cpuset_flags },
 	{ "readback_cpuset_flags_all_or_nothing", cpuset_flags_all_or_nothing },
 	{ "readback_peak_begins_anew", peak_begins_anew },
+	{ "readback_every_limit", every_limit },
+	{ "readback_old_memory", old_memory },
+	{ "readback_old_memory_in_somebodys_root", old_memory_in_somebodys_root },
+	{ "readback_io_limits", io_limits },
+	{ "readback_bfq_weight_of_a_disk", bfq_weight_of_a_disk },
+	{ "readback_iocost_weight_of_a_disk", iocost_weight_of_a_disk },
+	{ "readback_net_priorities", net_priorities },
 	{ 0 },
 };

@@ -61,10 +61,17 @@ void fake_uncharge(struct fake *f, pid_t pid, uint64_t bytes);
  * reservation, which refuses, or of the usage, which ends the process). */
 int fake_huge(struct fake *f, pid_t pid, uint64_t bytes);
 /* Gives the machine an RDMA device "mlx5_0" and 50 of a resource "res_a" of the misc controller,
- * and has a cgroup use some: -EBUSY over its misc limit. */
+ * and has a cgroup use some: -EBUSY over its limit. */
 void fake_add_hardware(struct fake *f);
 int fake_use_hardware(struct fake *f, enum cgfs_controller ctl, const char *path, uint64_t handles,
 		      uint64_t objects);
+/* v1's memory as it was before 5.11: no hierarchy unless it is switched on, and a limit for the
+ * kernel's own.  Before the first cgroup is made. */
+void fake_old_memory(struct fake *f);
+/* What the machine's disk, 8:0, can do beyond throttling; each brings its control files.  Before
+ * the first cgroup is made. */
+enum fake_disk { FAKE_BFQ = 1 << 0, FAKE_IOCOST = 1 << 1, FAKE_IOLATENCY = 1 << 2 };
+void fake_add_disk(struct fake *f, unsigned int features);
 /* Lets the process run: adds to its cpu cgroup's usage, and to its throttling over quota. */
 void fake_run(struct fake *f, pid_t pid, uint64_t user_us, uint64_t system_us);
 /* 0 or -EPERM, as v1's devices controller and the device policy together decide. */

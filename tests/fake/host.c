@@ -21,7 +21,7 @@ struct layout {
 	 BIT(DEVICES) | BIT(FREEZER))
 
 static const struct layout layouts[] = {
-	[CGFS_LAYOUT_V1] = { .v1 = V1_ALL | BIT(HUGETLB) },
+	[CGFS_LAYOUT_V1] = { .v1 = V1_ALL | BIT(HUGETLB) | BIT(NET_CLS) | BIT(NET_PRIO) },
 	[CGFS_LAYOUT_HYBRID] = { .v1 = V1_ALL,
 				 .unified = true,
 				 .v2 = BIT(HUGETLB),

@@ -37,6 +37,7 @@ struct ctl_file {
 	size_t field;  /* offset in struct node of its uint64_t; 0: has none */
 	uint64_t init; /* of a new cgroup */
 	struct fake_kernel since;
+	unsigned int needs; /* enum fake_disk: there only on a machine that has it */
 };
 
 /* One row of a table. */
@@ -46,6 +47,7 @@ struct ctl_file {
 	}
 #define FIELD(member)	    .field = offsetof(struct node, member)
 #define SINCE(major, minor) .since = { (major), (minor) }
+#define NEEDS(feature)	    .needs = FAKE_##feature
 
 /* One controller, with a table of files (ended by a NULL name) for each version. */
 struct controller {
@@ -59,7 +61,7 @@ struct controller {
 
 extern const struct controller *const fake_controllers[CGFS_CONTROLLER_COUNT]; /* or NULL */
 extern const struct controller fake_cpu, fake_cpuacct, fake_cpuset, fake_memory, fake_pids, fake_io,
-	fake_devices, fake_freezer, fake_hugetlb, fake_rdma, fake_misc;
+	fake_devices, fake_freezer, fake_hugetlb, fake_rdma, fake_misc, fake_net_cls, fake_net_prio;
 extern const struct ctl_file fake_core_v1[], fake_core_v2[];
 
 /* The counters of memory.events, in the order of the file. */
@@ -121,7 +123,7 @@ struct node {
 	/* memory*.c; usage and peak include descendants, the others are the cgroup's own */
 	uint64_t usage, peak, anon, cache;
 	uint64_t mem_max, mem_high, mem_low, mem_min, mem_soft, memsw_max, swap_max, swap_high;
-	uint64_t zswap_max, zswap_writeback, kmem_tcp_max;
+	uint64_t zswap_max, zswap_writeback, kmem_tcp_max, kmem_max, use_hierarchy;
 	uint64_t oom_group, oom_kill_disable, under_oom, swappiness, move_charge;
 	uint64_t failcnt;
 	uint64_t events[EV_COUNT], events_local[EV_COUNT];
@@ -132,11 +134,14 @@ struct node {
 	size_t n_exceptions;
 	/* io.c */
 	uint64_t io_weight, rbps, wbps, riops, wiops;
+	uint64_t io_weight_disk, bfq_weight, bfq_weight_disk, latency; /* of the disk; 0: none */
+	/* net.c */
+	uint64_t classid, prio[2]; /* of lo and eth0 */
 	/* misc.c */
 	uint64_t huge_max[2], huge_usage[2], huge_peak[2], huge_fail[2];
 	uint64_t huge_rsvd_max[2], huge_rsvd[2], huge_rsvd_peak[2], huge_rsvd_fail[2];
 	uint64_t huge_events[2], huge_events_local[2];
-	uint64_t rdma[2], rdma_max[2]; /* handles, objects */
+	uint64_t rdma[2], rdma_max[2], rdma_peak[2], rdma_events[2]; /* handles, objects */
 	uint64_t misc, misc_max, misc_peak, misc_events;
 };
 
@@ -214,7 +219,8 @@ struct fake {
 	pid_t next_pid;
 	uint64_t next_id, now, exit_delay, freeze_delay;
 	uid_t user; /* who calls */
-	bool hardware;
+	bool hardware, old_memory;
+	unsigned int disk; /* enum fake_disk */
 	struct open_file *files;
 	size_t n_files, n_open, n_peaks, bad_closes;
 	struct notifier *notifiers;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * io.c - v1's blkio and cgroup2's io, on a machine whose only disk is 8:0.  Limits are kept, no
- * I/O happens.
+ * I/O happens.  BFQ's weights were seen in guests of 6.1 and 7.2; iocost's and io.latency follow
+ * block/blk-iocost.c and block/blk-iolatency.c.
  */
 #include "host.h"
 
@@ -126,10 +127,39 @@ static int store_max(const struct open_file *file, char *text)
 	return 0;
 }
 
+/* -- weights: of the group, and of the disk, which "default" takes away --------------------------
+ */
+
+static int show_weights(uint64_t weight, uint64_t disk, FILE *out)
+{
+	fprintf(out, "default %llu\n", (unsigned long long)weight);
+	if (disk)
+		fprintf(out, "8:0 %llu\n", (unsigned long long)disk);
+	return 0;
+}
+
+/* "8:0 WEIGHT" or "8:0 default"; a weight of 0 is out of range. */
+static int store_disk_weight(char *text, uint64_t most, uint64_t *to)
+{
+	const char *p = text;
+	uint64_t v = 0;
+	int r = parse_device(&p);
+
+	if (r < 0)
+		return r;
+	if (strcmp(p + 1, "default") != 0) {
+		if (fake_parse_u64(p + 1, &v) < 0)
+			return -EINVAL;
+		if (v < 1 || v > most)
+			return -ERANGE;
+	}
+	*to = v;
+	return 0;
+}
+
 static int show_weight(const struct open_file *file, FILE *out)
 {
-	fprintf(out, "default %llu\n", (unsigned long long)file->node->io_weight);
-	return 0;
+	return show_weights(file->node->io_weight, file->node->io_weight_disk, out);
 }
 
 static int store_weight(const struct open_file *file, char *text)
@@ -137,6 +167,10 @@ static int store_weight(const struct open_file *file, char *text)
 	uint64_t v;
 
 	text = fake_strip(text);
+	if (strchr(text, ':'))
+		return file->node->host->disk & FAKE_IOCOST
+			       ? store_disk_weight(text, 10000, &file->node->io_weight_disk)
+			       : -EOPNOTSUPP;
 	if (strncmp(text, "default ", 8) == 0)
 		text += 8;
 	if (fake_parse_u64(text, &v) < 0 || v < 1 || v > 10000)
@@ -145,7 +179,71 @@ static int store_weight(const struct open_file *file, char *text)
 	return 0;
 }
 
+static int show_bfq(const struct open_file *file, FILE *out)
+{
+	return show_weights(file->node->bfq_weight, file->node->bfq_weight_disk, out);
+}
+
+/* Of v1, and of cgroup2 without a device. */
+static int store_bfq_weight(const struct open_file *file, char *text)
+{
+	uint64_t v;
+
+	if (fake_parse_u64(text, &v) < 0)
+		return -EINVAL;
+	if (v < 1 || v > 1000)
+		return -ERANGE;
+	file->node->bfq_weight = v;
+	return 0;
+}
+
+static int store_bfq_disk(const struct open_file *file, char *text)
+{
+	return store_disk_weight(fake_strip(text), 1000, &file->node->bfq_weight_disk);
+}
+
+static int store_bfq(const struct open_file *file, char *text)
+{
+	text = fake_strip(text);
+	if (strchr(text, ':'))
+		return store_bfq_disk(file, text);
+	return store_bfq_weight(file, text + (strncmp(text, "default ", 8) == 0 ? 8 : 0));
+}
+
+/* -- io.latency ------------------------------------------------------------------------------- */
+
+static int show_latency(const struct open_file *file, FILE *out)
+{
+	if (file->node->latency)
+		fprintf(out, "8:0 target=%llu\n", (unsigned long long)file->node->latency);
+	return 0;
+}
+
+static int store_latency(const struct open_file *file, char *text)
+{
+	const char *p = fake_strip(text);
+	uint64_t v = 0;
+	int r = parse_device(&p);
+
+	if (r < 0)
+		return r;
+	if (strncmp(p + 1, "target=", 7) != 0 ||
+	    (strcmp(p + 8, "max") != 0 && fake_parse_u64(p + 8, &v) < 0))
+		return -EINVAL;
+	file->node->latency = v;
+	return 0;
+}
+
+void fake_add_disk(struct fake *f, unsigned int features)
+{
+	f->disk |= features;
+}
+
 static const struct ctl_file v1[] = {
+	CTL("blkio.bfq.weight", BOTH, fake_show_u64, store_bfq_weight, FIELD(bfq_weight),
+	    .init = 100, NEEDS(BFQ)),
+	CTL("blkio.bfq.weight_device", BOTH, show_bfq, store_bfq_disk, FIELD(bfq_weight_disk),
+	    NEEDS(BFQ)),
 	CTL("blkio.reset_stats", BOTH, NULL, store_reset),
 	CTL("blkio.throttle.io_service_bytes", BOTH, show_total, NULL),
 	CTL("blkio.throttle.io_service_bytes_recursive", BOTH, show_total, NULL),
@@ -169,6 +267,9 @@ static void online_v2(struct node *n)
 }
 
 static const struct ctl_file v2[] = {
+	CTL("io.bfq.weight", CHILD, show_bfq, store_bfq, FIELD(bfq_weight), .init = 100,
+	    NEEDS(BFQ)),
+	CTL("io.latency", CHILD, show_latency, store_latency, FIELD(latency), NEEDS(IOLATENCY)),
 	CTL("io.max", CHILD, show_max, store_max),
 	CTL("io.stat", BOTH, fake_show_nothing, NULL),
 	CTL("io.weight", CHILD, show_weight, store_weight, FIELD(io_weight), .init = 100),

@@ -295,6 +295,8 @@ void fake_uncharge(struct fake *f, pid_t pid, uint64_t bytes)
 
 static void online(struct node *n)
 {
+	if (n->parent)
+		n->use_hierarchy = n->parent->use_hierarchy;
 	memset(n->events, 0, sizeof(n->events));
 	memset(n->events_local, 0, sizeof(n->events_local));
 	n->failcnt = n->under_oom = 0;

@@ -147,12 +147,15 @@ static int store_soft(const struct open_file *file, char *text)
 				fake_field(file->node, file->type));
 }
 
-/* memory.kmem.limit_in_bytes: without effect, but not without rules. */
-static int store_ignored(const struct open_file *file, char *text)
+/* memory.kmem.limit_in_bytes: since 5.16 without effect, but not without rules. */
+static int store_kmem(const struct open_file *file, char *text)
 {
 	uint64_t v;
+	int r = fake_parse_bytes(file->node->host, fake_strip(text), "-1", &v);
 
-	return fake_parse_bytes(file->node->host, fake_strip(text), "-1", &v);
+	if (r == 0 && file->node->host->old_memory)
+		file->node->kmem_max = v;
+	return r;
 }
 
 static int show_usage(const struct open_file *file, FILE *out)
@@ -242,22 +245,33 @@ static int store_swappiness(const struct open_file *file, char *text)
 	return 0;
 }
 
-static int show_one(const struct open_file *file, FILE *out)
+void fake_old_memory(struct fake *f)
 {
-	(void)file;
-	fputs("1\n", out);
-	return 0;
+	struct hierarchy *h = fake_hierarchy(f, CGFS_MEMORY);
+
+	f->old_memory = true;
+	if (h)
+		h->root->use_hierarchy = 0;
 }
 
+/* 5.10, mem_cgroup_hierarchy_write(): below one that has it nobody can be without, and nothing
+ * changes once there is a child. */
 static int store_use_hierarchy(const struct open_file *file, char *text)
 {
+	struct node *n = file->node;
 	uint64_t v;
 	int r = fake_parse_u64(text, &v);
 
-	(void)file;
 	if (r < 0)
 		return r;
-	return v == 1 ? 0 : -EINVAL;
+	if (v == n->use_hierarchy)
+		return 0;
+	if (!n->host->old_memory || v > 1 || (n->parent && n->parent->use_hierarchy))
+		return -EINVAL;
+	if (n->children)
+		return -EBUSY;
+	n->use_hierarchy = v;
+	return 0;
 }
 
 static int store_move_charge(const struct open_file *file, char *text)
@@ -315,19 +329,13 @@ static int show_numa_stat(const struct open_file *file, FILE *out)
 	return 0;
 }
 
-static int show_no_limit(const struct open_file *file, FILE *out)
-{
-	(void)file;
-	fprintf(out, "%llu\n", V1_NONE);
-	return 0;
-}
-
 const struct ctl_file fake_memory_v1[] = {
 	CTL("cgroup.event_control", BOTH, NULL, store_event_control),
 	CTL("memory.failcnt", BOTH, show_failcnt, store_failcnt),
 	CTL("memory.force_empty", BOTH, NULL, store_force_empty),
 	CTL("memory.kmem.failcnt", BOTH, fake_show_zero, fake_store_any),
-	CTL("memory.kmem.limit_in_bytes", BOTH, show_no_limit, store_ignored),
+	CTL("memory.kmem.limit_in_bytes", BOTH, show_limit, store_kmem, FIELD(kmem_max),
+	    .init = FAKE_NONE),
 	CTL("memory.kmem.max_usage_in_bytes", BOTH, fake_show_zero, fake_store_any),
 	CTL("memory.kmem.slabinfo", BOTH, fake_show_nothing, NULL),
 	CTL("memory.kmem.tcp.failcnt", BOTH, fake_show_zero, fake_store_any),
@@ -355,6 +363,7 @@ const struct ctl_file fake_memory_v1[] = {
 	CTL("memory.swappiness", BOTH, fake_show_u64, store_swappiness, FIELD(swappiness),
 	    .init = 60),
 	CTL("memory.usage_in_bytes", BOTH, show_usage, NULL),
-	CTL("memory.use_hierarchy", BOTH, show_one, store_use_hierarchy),
+	CTL("memory.use_hierarchy", BOTH, fake_show_u64, store_use_hierarchy, FIELD(use_hierarchy),
+	    .init = 1),
 	{ .name = NULL },
 };

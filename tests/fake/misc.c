@@ -207,10 +207,22 @@ int fake_use_hardware(struct fake *f, enum cgfs_controller ctl, const char *path
 			n->misc_events++;
 		return -EBUSY;
 	}
+	if (ctl == CGFS_RDMA && (handles > n->rdma_max[0] || objects > n->rdma_max[1])) {
+		bool object = handles <= n->rdma_max[0];
+
+		for (; n->parent; n = n->parent)
+			n->rdma_events[object]++;
+		return -EBUSY;
+	}
 	for (; n->parent; n = n->parent) {
 		if (ctl == CGFS_RDMA) {
-			n->rdma[0] = handles;
-			n->rdma[1] = objects;
+			const uint64_t used[] = { handles, objects };
+
+			for (size_t i = 0; i < 2; i++) {
+				n->rdma[i] = used[i];
+				n->rdma_peak[i] =
+					n->rdma_peak[i] > used[i] ? n->rdma_peak[i] : used[i];
+			}
 		} else {
 			n->misc = handles;
 			n->misc_peak = n->misc_peak > handles ? n->misc_peak : handles;
@@ -230,15 +242,32 @@ static void put_limit(FILE *out, uint64_t v)
 static int show_rdma(const struct open_file *file, FILE *out)
 {
 	const struct node *n = file->node;
-	bool max = strstr(file->type->name, ".max") != NULL;
+	const char *name = file->type->name;
+	const uint64_t *v = strstr(name, ".max")    ? n->rdma_max
+			    : strstr(name, ".peak") ? n->rdma_peak
+						    : n->rdma;
 
 	if (!n->host->hardware)
 		return 0;
 	fputs(RDMA_DEVICE " hca_handle=", out);
-	put_limit(out, max ? n->rdma_max[0] : n->rdma[0]);
+	put_limit(out, v[0]);
 	fputs(" hca_object=", out);
-	put_limit(out, max ? n->rdma_max[1] : n->rdma[1]);
+	put_limit(out, v[1]);
 	fputs("\n", out);
+	return 0;
+}
+
+/* As cgroup-v2.rst has it; nobody here had such a device. */
+static int show_rdma_events(const struct open_file *file, FILE *out)
+{
+	const struct node *n = file->node;
+
+	if (n->host->hardware)
+		fprintf(out,
+			RDMA_DEVICE " hca_handle.max=%llu hca_handle.alloc_fail=0 "
+				    "hca_object.max=%llu hca_object.alloc_fail=0\n",
+			(unsigned long long)n->rdma_events[0],
+			(unsigned long long)n->rdma_events[1]);
 	return 0;
 }
 
@@ -266,6 +295,7 @@ static int store_rdma(const struct open_file *file, char *text)
 static void rdma_online(struct node *n)
 {
 	n->rdma_max[0] = n->rdma_max[1] = FAKE_NONE;
+	n->rdma_peak[0] = n->rdma_peak[1] = n->rdma_events[0] = n->rdma_events[1] = 0;
 }
 
 static int show_misc(const struct open_file *file, FILE *out)
@@ -309,7 +339,9 @@ static void misc_online(struct node *n)
 
 static const struct ctl_file rdma_v2[] = {
 	CTL("rdma.current", CHILD, show_rdma, NULL),
+	CTL("rdma.events", CHILD, show_rdma_events, NULL, SINCE(7, 2)),
 	CTL("rdma.max", CHILD, show_rdma, store_rdma),
+	CTL("rdma.peak", CHILD, show_rdma, NULL, SINCE(7, 2)),
 	{ .name = NULL },
 };
 

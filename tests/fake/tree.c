@@ -25,7 +25,8 @@ static const struct ctl_file *table(const struct node *n, int ctl)
 
 static bool has(const struct node *n, const struct ctl_file *type)
 {
-	return (type->where & (n->parent ? CHILD : ROOT)) && fake_since(n->host, type->since);
+	return (type->where & (n->parent ? CHILD : ROOT)) && fake_since(n->host, type->since) &&
+	       (type->needs & ~n->host->disk) == 0;
 }
 
 const struct ctl_file *fake_node_file(const struct node *n, const char *name, int *ret_ctl)

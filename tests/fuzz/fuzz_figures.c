@@ -151,6 +151,7 @@ static void lists(struct cgfs_group *g)
 	struct cgfs_hugetlb_stat *huge = NULL;
 	struct cgfs_rdma_stat *rdma = NULL;
 	struct cgfs_misc_stat *misc = NULL;
+	struct cgfs_io_device *dev = NULL;
 	struct cgfs_cpuset *set = NULL;
 	pid_t *pids = NULL;
 	size_t n = 0;
@@ -165,6 +166,10 @@ static void lists(struct cgfs_group *g)
 			for (size_t k = 0; k < i; k++)
 				if (streq(misc[i].name, misc[k].name))
 					abort();
+	if (cgfs_group_io_limits(g, &dev, &n, NULL) == 0)
+		for (size_t i = 0; i < n; i++)
+			if (!dev[i].set)
+				abort();
 	if (cgfs_group_hugetlb(g, &huge, &n, NULL) == 0 && n && !huge)
 		abort();
 	if (cgfs_group_cpuset(g, &set, NULL) == 0 &&
@@ -177,6 +182,7 @@ static void lists(struct cgfs_group *g)
 				abort();
 	if (!memchr(lies, '\0', n_lies))
 		(void)!cgfs_group_native(g, CGFS_READ_ALL, native, NULL, NULL);
+	free(dev);
 	free(huge);
 	free(rdma);
 	free(misc);
@@ -186,7 +192,7 @@ static void lists(struct cgfs_group *g)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct cgfs_applied limits;
+	struct cgfs_applied limits = CGFS_APPLIED_INIT;
 	struct host *h;
 	size_t open;
 	int r;

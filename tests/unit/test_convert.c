@@ -94,6 +94,26 @@ static void io_weight_fixed_points_and_order_hold(void **state)
 	}
 }
 
+static void io_weight_comes_back(void **state)
+{
+	uint64_t last = 10;
+
+	(void)state;
+	for (uint64_t weight = 10; weight <= 1000; weight++)
+		assert_int_equal(cgfs_weight_of_io(cgfs_io_weight(weight)), weight);
+	/* Monotone and in range for what others wrote, and never above it. */
+	for (uint64_t io = 1; io <= 10000; io++) {
+		uint64_t weight = cgfs_weight_of_io(io);
+
+		assert_true(weight >= last && weight <= 1000);
+		assert_true(cgfs_io_weight(weight) <= io);
+		assert_true(weight == 1000 || cgfs_io_weight(weight + 1) > io);
+		last = weight;
+	}
+	assert_int_equal(cgfs_weight_of_io(0), 10);
+	assert_int_equal(cgfs_weight_of_io(UINT64_MAX), 1000);
+}
+
 static void scheduler_shares_known_values_match(void **state)
 {
 	(void)state;
@@ -165,6 +185,7 @@ static const struct tap_test tests[] = {
 	TAP_TEST(weight_from_shares_out_of_range_is_clamped),
 	TAP_TEST(weight_from_shares_all_values_match_the_formula),
 	TAP_TEST(io_weight_fixed_points_and_order_hold),
+	TAP_TEST(io_weight_comes_back),
 	TAP_TEST(scheduler_shares_known_values_match),
 	TAP_TEST(swap_goes_and_comes_back),
 	TAP_TEST(cpu_max_has_quota_and_period),

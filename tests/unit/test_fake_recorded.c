@@ -49,9 +49,7 @@ static const char *const left_out[] = {
 	"cpuacct.usage_percpu_user",
 	"io.cost.model",
 	"io.cost.qos",
-	"rdma.events",
 	"rdma.events.local",
-	"rdma.peak",
 };
 
 /* -- answers, in the words of the transcript -------------------------------------------------- */

@@ -251,7 +251,6 @@ static void oci_what_changes_behaviour_and_cannot_be_applied_is_refused(void **s
 	static const struct {
 		const char *json, *field;
 	} cases[] = {
-		{ "{\"memory\":{\"kernel\":33554432}}", "memory.kernel: \"33554432\"" },
 		{ "{\"memory\":{\"useHierarchy\":false}}", "memory.useHierarchy: \"false\"" },
 		{ "{\"blockIO\":{\"leafWeight\":100}}", "blockIO.leafWeight" },
 		/* bfq_weight_and_device */
@@ -269,7 +268,7 @@ static void oci_what_is_so_already_is_accepted(void **state)
 {
 	(void)state;
 	is_unset("{\"memory\":{\"useHierarchy\":true,\"disableOOMKiller\":false,"
-		 "\"checkBeforeUpdate\":true,\"kernel\":-1,\"kernelTCP\":0}}");
+		 "\"checkBeforeUpdate\":true,\"kernel\":0,\"kernelTCP\":0}}");
 	is_unset("{\"blockIO\":{\"weight\":0,\"weightDevice\":[],\"throttleReadBpsDevice\":[]},"
 		 "\"network\":{\"classID\":0,\"priorities\":[]}}");
 }
