@@ -105,27 +105,55 @@ static struct cgfs_group *find_group(struct agent *a, struct request *rq, const 
 	return NULL;
 }
 
+/* All, or as much of it as a message holds: the kernel's own counters go first, then the lists. */
+static int stats_text(struct cgfs_group *g, bool all, char **ret, bool *ret_truncated,
+		      struct cgfs_err *reterr)
+{
+	const unsigned int what[] = { CGFS_READ_ALL, CGFS_READ_ALL & ~CGFS_READ_NATIVE };
+	struct cgfs_stats stats;
+	int r;
+
+	for (size_t i = 0; all && i < ARRAY_SIZE(what); i++) {
+		r = cgfs_group_json(g, what[i], ret, reterr);
+		if (r < 0 || strlen(*ret) <= LIST_MAX)
+			return r;
+		free(*ret);
+		*ret = NULL;
+		*ret_truncated = true;
+	}
+	r = cgfs_group_stats(g, CGFS_READ_ALL, &stats, reterr);
+	return r < 0 ? r : cgfs_stats_json(&stats, ret);
+}
+
 void extension_pod_stats(struct agent *a, struct request *rq)
 {
+	bool all = false, truncated = false;
+	char why[JSON_WHY_MAX];
 	auto_free char *text = NULL;
 	const char *pod, *container;
 	struct cgfs_err err = { 0 };
-	struct cgfs_stats stats;
 	struct cgfs_group *g;
+	json_t *answer;
 	int r;
 
 	if (!get_string(rq, "PodId", &pod) || !get_string(rq, "ContainerId", &container))
 		return;
+	if (!json_get_bool(rq->body, "All", &all, why)) {
+		request_fail(rq, HR_INVALID_JSON, "HRESULT %#x: %s", HR_INVALID_JSON, why);
+		return;
+	}
 	g = find_group(a, rq, pod, container);
 	if (!g)
 		return;
-	r = cgfs_group_stats(g, CGFS_READ_ALL, &stats, &err);
-	if (r == 0)
-		r = cgfs_stats_json(&stats, &text);
-	if (r < 0)
+	r = stats_text(g, all, &text, &truncated, &err);
+	if (r < 0) {
 		request_fail_err(rq, r, &err);
-	else
-		request_answer(rq, json_pack("{s:o}", "Stats", json_loads(text, 0, NULL)));
+		return;
+	}
+	answer = json_pack("{s:o}", "Stats", json_loads(text, 0, NULL));
+	if (truncated)
+		json_object_set_new(answer, "Truncated", json_true());
+	request_answer(rq, answer);
 }
 
 void extension_subscribe(struct agent *a, struct request *rq)

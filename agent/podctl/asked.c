@@ -22,6 +22,7 @@ static const struct {
 	{ CGFS_SET_MEMORY_MAX, "memory", "limit" },
 	{ CGFS_SET_MEMORY_SWAP, "memory", "swap" },
 	{ CGFS_SET_MEMORY_LOW, "memory", "reservation" },
+	{ CGFS_SET_MEMORY_KERNEL, "memory", "kernel" },
 	{ CGFS_SET_MEMORY_KERNEL_TCP, "memory", "kernelTCP" },
 	{ CGFS_SET_MEMORY_SWAPPINESS, "memory", "swappiness" },
 	{ CGFS_SET_MEMORY_OOM_DISABLE, "memory", "disableOOMKiller" },

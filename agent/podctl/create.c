@@ -28,7 +28,9 @@ static int direct(struct args *a, json_t **ret, struct cgfs_err *reterr)
 		return r;
 	r = cgfs_pod_create(d.c, a->pod, &a->limits.res, &pod, reterr);
 	if (r == 0)
-		r = direct_describe(pod, CGFS_READ_ALL & ~CGFS_READ_MEMORY_STAT, ret, reterr);
+		r = direct_describe(pod,
+				    CGFS_READ_ALL & ~(CGFS_READ_MEMORY_STAT | CGFS_READ_NATIVE),
+				    ret, reterr);
 	/* What was asked for and could not be made leaves no root and no pins of its own. */
 	if (r < 0)
 		(void)!direct_tidy(a, &d, NULL);

@@ -288,24 +288,22 @@ int direct_describe(struct cgfs_group *g, unsigned int what, json_t **ret, struc
 {
 	auto_free pid_t *pids = NULL;
 	json_t *list, *stats = NULL, *doc;
-	struct cgfs_stats figures;
 	size_t n;
 	int r;
 
-	r = cgfs_group_stats(g, what, &figures, reterr);
+	r = cgfs_group_pids(g, &pids, &n, reterr);
 	if (r == 0)
-		r = cgfs_group_pids(g, &pids, &n, reterr);
+		r = doc_group(g, what, &stats, reterr);
 	if (r < 0)
 		return r;
-	if (doc_stats(&figures, &stats) < 0)
-		return doc_no_memory(reterr);
 
 	list = json_array();
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, json_integer(pids[i]));
 	doc = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o}", "id", cgfs_group_id(g), "path",
 			cgfs_group_path(g), "cgroup_id", (json_int_t)cgfs_group_cgroup_id(g),
-			"state", n ? "running" : "empty", "processes", list, "stats", stats);
+			"state", doc_state(stats, n ? "running" : "empty"), "processes", list,
+			"stats", stats);
 	if (!doc)
 		return doc_no_memory(reterr);
 	*ret = doc;

@@ -76,6 +76,23 @@ int doc_stats(const struct cgfs_stats *stats, json_t **ret)
 	return r < 0 ? r : parse(text, ret);
 }
 
+int doc_group(struct cgfs_group *g, unsigned int what, json_t **ret, struct cgfs_err *reterr)
+{
+	char *text;
+	int r = cgfs_group_json(g, what, &text, reterr);
+
+	return r < 0 ? r : parse(text, ret) < 0 ? doc_no_memory(reterr) : 0;
+}
+
+const char *doc_state(const json_t *stats, const char *state)
+{
+	uint64_t frozen = 0;
+
+	return streq(state, "running") && doc_figure(stats, CGFS_STAT_FROZEN, &frozen) && frozen
+		       ? "frozen"
+		       : state;
+}
+
 int doc_event(const struct cgfs_event *event, json_t **ret)
 {
 	char *text;

@@ -9,7 +9,8 @@
 
 static const struct opt *const tables[] = { opt_global, NULL };
 
-#define LS_READS (CGFS_READ_MEMORY | CGFS_READ_CPU | CGFS_READ_PIDS | CGFS_READ_POLICY)
+#define LS_READS                                                                                   \
+	(CGFS_READ_MEMORY | CGFS_READ_CPU | CGFS_READ_PIDS | CGFS_READ_POLICY | CGFS_READ_CGROUP)
 
 static int pod_doc(struct direct *d, const char *id, json_t **ret, struct cgfs_err *reterr)
 {

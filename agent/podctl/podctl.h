@@ -169,6 +169,10 @@ bool doc_oom_kills(const json_t *stats, uint64_t *ret);
 const char *doc_string(const json_t *object, const char *key); /* "" when it is not there */
 uint64_t doc_number(const json_t *object, const char *key);    /* 0 when it is not there */
 int doc_stats(const struct cgfs_stats *stats, json_t **ret);
+/* All that cgfs_group_json() has for the CGFS_READ_* bits @what. */
+int doc_group(struct cgfs_group *g, unsigned int what, json_t **ret, struct cgfs_err *reterr);
+/* @state, or "frozen" where the figures say so of what is "running". */
+const char *doc_state(const json_t *stats, const char *state);
 int doc_event(const struct cgfs_event *event, json_t **ret);
 /* One event as a sentence: "char 1:11 read", "pid 12 (cat)". */
 void doc_event_text(const json_t *event, char *buf, size_t len);

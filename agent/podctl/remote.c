@@ -137,10 +137,10 @@ int remote_create_pod(struct client *c, const struct args *a, json_t **ret, stru
 	return ret ? remote_stat(c, a->pod, "", ret, reterr) : 0;
 }
 
-static int stats(struct client *c, const char *pod, const char *ctr, json_t **ret,
+static int stats(struct client *c, const char *pod, const char *ctr, bool all, json_t **ret,
 		 struct cgfs_err *reterr)
 {
-	json_t *answer, *members = json_pack("{s:s}", "PodId", pod);
+	json_t *answer, *members = json_pack("{s:s, s:b}", "PodId", pod, "All", all);
 	int r;
 
 	r = remote_call(c, MSG_EXT_POD_STATS, *ctr ? ctr : NULL, members, NULL, 0, &answer, reterr);
@@ -151,9 +151,10 @@ static int stats(struct client *c, const char *pod, const char *ctr, json_t **re
 	return *ret ? 0 : cgfs_err_set(reterr, -EPROTO, NULL, NULL, NULL, "an answer has no Stats");
 }
 
-/* One entry of ListPods as a group's document; gone meanwhile is not an error: *ret is NULL. */
+/* One entry of ListPods as a group's document, with figures alone or @all; gone meanwhile is not an
+ * error: *ret is NULL. */
 static int describe(struct client *c, const char *pod, const char *ctr, const json_t *entry,
-		    json_t **ret, struct cgfs_err *reterr)
+		    bool all, json_t **ret, struct cgfs_err *reterr)
 {
 	const char *state = doc_string(entry, "State");
 	json_t *figures, *doc;
@@ -161,14 +162,15 @@ static int describe(struct client *c, const char *pod, const char *ctr, const js
 	int r;
 
 	*ret = NULL;
-	r = stats(c, pod, ctr, &figures, reterr);
+	r = stats(c, pod, ctr, all, &figures, reterr);
 	if (r < 0)
 		return client_hresult(c) == HR_SYSTEM_NOT_FOUND ? 0 : r;
 	if (!*state)
 		state = doc_figure(figures, CGFS_STAT_PIDS_CURRENT, &pids) && pids ? "running"
 										   : "empty";
 	doc = json_pack("{s:s, s:s, s:s, s:o}", "id", doc_string(entry, "Id"), "path",
-			doc_string(entry, "CgroupPath"), "state", state, "stats", figures);
+			doc_string(entry, "CgroupPath"), "state", doc_state(figures, state),
+			"stats", figures);
 	if (!doc)
 		return doc_no_memory(reterr);
 	if (json_object_get(entry, "Pid"))
@@ -186,12 +188,12 @@ static int describe_pod(struct client *c, json_t *entry, json_t *pods, struct cg
 	size_t i;
 	int r;
 
-	r = describe(c, pod, "", entry, &doc, reterr);
+	r = describe(c, pod, "", entry, false, &doc, reterr);
 	json_array_foreach(json_object_get(entry, "Containers"), i, ctr)
 	{
 		if (r < 0 || !doc)
 			break;
-		r = describe(c, pod, doc_string(ctr, "Id"), ctr, &one, reterr);
+		r = describe(c, pod, doc_string(ctr, "Id"), ctr, false, &one, reterr);
 		if (r == 0 && one)
 			json_array_append_new(list, one);
 	}
@@ -260,7 +262,7 @@ int remote_stat(struct client *c, const char *pod, const char *ctr, json_t **ret
 		r = cgfs_err_set(reterr, -ENOENT, NULL, NULL, NULL,
 				 "there is no container \"%s\" in pod \"%s\"", ctr, pod);
 	if (r == 0)
-		r = describe(c, pod, ctr, entry, ret, reterr);
+		r = describe(c, pod, ctr, entry, true, ret, reterr);
 	if (r == 0 && !*ret)
 		r = cgfs_err_set(reterr, -ENOENT, NULL, NULL, NULL, "it has just been removed");
 	json_decref(answer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stat.c - the verb `stat`: every figure of a pod or container, with its unit.
+ * stat.c - the verb `stat`: every figure and limit of a pod or container, with its unit.
  */
 #include "podctl.h"
 #include "remote.h"
@@ -98,6 +98,81 @@ static void print_missing(const json_t *stats)
 		putchar('\n');
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), len = strlen(end);
+
+	return n >= len && streq(name + n - len, end);
+}
+
+/* A name says its unit; of huge pages all but the failures are bytes. */
+static const char *unit_of(const char *section, const char *name)
+{
+	if (streq(section, "hugetlb"))
+		return ends_with(name, "failed") ? "count" : "bytes";
+	return ends_with(name, "_bytes") ? "bytes" : ends_with(name, "_us") ? "us" : "count";
+}
+
+static const char *value_text(char *buf, const char *unit, const json_t *value)
+{
+	if (json_is_boolean(value))
+		return json_is_true(value) ? "yes" : "no";
+	if (json_is_string(value))
+		return *json_string_value(value) ? json_string_value(value) : "-";
+	return out_value(buf, unit, (uint64_t)json_integer_value(value));
+}
+
+/* "SECTION.NAME VALUE" for what is a value of its own in an object. */
+static void print_object(struct table *t, const json_t *stats, const char *section)
+{
+	char name[128], text[OUT_LEN];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(json_object_get(stats, section), key, value)
+	{
+		if (json_is_array(value) || json_is_object(value))
+			continue;
+		snprintf(name, sizeof(name), "%s.%s", section, key);
+		table_row(t, name, value_text(text, unit_of(section, key), value), "");
+	}
+}
+
+/* "SECTION[ENTRY].NAME VALUE" for each entry of a list; @id: what an entry is called by. */
+static void print_entries(struct table *t, const json_t *list, const char *section, const char *id)
+{
+	char name[192], text[OUT_LEN];
+	json_t *entry, *value;
+	const char *key;
+	size_t i;
+
+	json_array_foreach(list, i, entry)
+	{
+		json_object_foreach(entry, key, value)
+		{
+			if (streq(key, id))
+				continue;
+			snprintf(name, sizeof(name), "%s[%s].%s", section, doc_string(entry, id),
+				 key);
+			table_row(t, name, value_text(text, unit_of(section, key), value), "");
+		}
+	}
+}
+
+static void print_lists(struct table *t, const json_t *stats)
+{
+	const json_t *limits = json_object_get(stats, "limits");
+
+	print_entries(t, json_object_get(stats, "io_devices"), "io", "device");
+	print_entries(t, json_object_get(stats, "hugetlb"), "hugetlb", "page_size");
+	print_entries(t, json_object_get(stats, "rdma"), "rdma", "device");
+	print_entries(t, json_object_get(stats, "misc"), "misc", "name");
+	print_object(t, stats, "cpuset");
+	print_object(t, stats, "limits");
+	print_entries(t, json_object_get(limits, "io_devices"), "limits.io", "device");
+	print_entries(t, json_object_get(limits, "net_prio"), "limits.net_prio", "interface");
+}
+
 static int print(const json_t *doc, const char *target)
 {
 	const json_t *stats = json_object_get(doc, "stats");
@@ -117,6 +192,7 @@ static int print(const json_t *doc, const char *target)
 		remark(note, sizeof(note), stats, s, value);
 		table_row(&t, cgfs_stat_name(s), out_value(text, cgfs_stat_unit(s), value), note);
 	}
+	print_lists(&t, stats);
 	r = table_print(&t);
 	print_missing(stats);
 	return r;
@@ -149,9 +225,10 @@ static int stat_verb(struct args *a)
 const struct verb verb_stat = {
 	.name = "stat",
 	.operands = "POD[/CONTAINER]",
-	.summary = "Show all figures of a pod or container",
+	.summary = "Show all figures and limits of a pod or container",
 	.text = "Names, units and meanings are the same on cgroup v1 and v2; what this host does\n"
-		"not provide is listed at the end, and is not 0.",
+		"not provide is listed at the end, and is not 0.  With --json also every counter\n"
+		"of the kernel under its own name.",
 	.tables = tables,
 	.min = 1,
 	.max = 1,

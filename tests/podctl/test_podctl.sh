@@ -228,8 +228,13 @@ t_limits_are_what_was_asked() {
 	json 0 '.stats.cpu.period' 100000 d stat --json t
 	json 0 '.stats.cpu.weight' 300 d stat --json t
 	json 0 '.stats.pids.max' 32 d stat --json t
+	json 0 '.stats.limits.memory_max_bytes' 67108864 d stat --json t
+	json 0 '.stats.limits.cpu_quota_us' 29000 d stat --json t
+	json 0 '.stats.native["pids.events"].max' 0 d stat --json t
 	expect 0 d stat t
 	grep -Eq '^memory.max +64.0 MiB$' "$tmp/out" || wrong "$out"
+	grep -Eq '^limits.memory_max_bytes +64.0 MiB$' "$tmp/out" || wrong "$out"
+	grep -Eq '^limits.cpu_idle +no$' "$tmp/out" || wrong "$out"
 	expect 1 d create t --memory 1M; says 'create pod "t"'; one_line
 	json 0 '.stats.memory.max' 67108864 d stat --json t
 	expect 0 d rm t

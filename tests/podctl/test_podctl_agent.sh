@@ -84,6 +84,8 @@ t_agent_run_is_in_every_hierarchy_and_under_its_limits() {
 	json 0 '.stats.cpu.quota' 50000 p stat --json t/c1
 	json 0 '.stats.memory.max' 33554432 p stat --json t
 	json 0 '.stats.pids.max' 8 p stat --json t
+	json 0 '.stats.limits.pids_max' 8 p stat --json t
+	json 0 '.stats.native["pids.events"].max' 0 p stat --json t
 	json 0 '.pods[0].containers[0].state' running p ls --json
 	expect 0 p rm t/c1
 	json 0 '.pods[0].containers' '[]' p ls --json
