@@ -27,6 +27,7 @@ static const struct cgfs_policy_ops ops = {
 	.event_read = cgfs_bpf_event_read,
 	.reports_oom = reports_oom,
 	.probe = cgfs_bpf_probe,
+	.get_rules = cgfs_bpf_get_rules,
 };
 
 static int check_opts(const struct cgfs_bpf_opts *opts, struct cgfs_err *reterr)

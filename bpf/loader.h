@@ -178,6 +178,10 @@ int cgfs_bpf_policy_read(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_pol
 /* 1 when there is a group whose cgroup lives, 0 when there is none; the caller holds the lock. */
 int cgfs_bpf_groups_left(struct cgfs_bpf *b, struct cgfs_err *reterr);
 
+/* list.c: the list in force, read back. */
+int cgfs_bpf_get_rules(void *ctx, const struct cgfs_policy_group *group,
+		       struct cgfs_device_rule **ret, size_t *ret_n, struct cgfs_err *reterr);
+
 /* events.c: the rings, and what was lost, as struct cgfs_event. */
 int cgfs_bpf_events_open(struct cgfs_bpf *b, struct cgfs_err *reterr);
 void cgfs_bpf_events_close(struct cgfs_bpf *b);

@@ -127,6 +127,32 @@ static int net_prio(struct cgfs_group *g, FILE *f, bool *first, struct cgfs_err 
 	return 0;
 }
 
+static int devices(struct cgfs_group *g, FILE *f, bool *first, struct cgfs_err *reterr)
+{
+	struct cgfs_device_rule *rules = NULL;
+	struct cgfs_err err;
+	size_t n = 0;
+	int r = cgfs_group_devices(g, &rules, &n, &err);
+
+	if (r == -ENOENT) /* the policy does not know the group: nothing is known */
+		return 0;
+	if (r < 0 && reterr)
+		*reterr = err;
+	if (r < 0 || !rules)
+		return r;
+	fprintf(f, "%s\"devices\":[", *first ? "" : ",");
+	for (size_t i = 0; i < n; i++) {
+		char text[64];
+
+		cgfs_device_format(&rules[i], text, sizeof(text));
+		fprintf(f, "%s\"%s\"", i ? "," : "", text);
+	}
+	fputc(']', f);
+	*first = false;
+	free(rules);
+	return 0;
+}
+
 int cgfs_json_limits(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
 {
 	struct cgfs_applied a = CGFS_APPLIED_INIT;
@@ -144,6 +170,8 @@ int cgfs_json_limits(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
 		r = io_limits(g, f, &first, reterr);
 	if (r == 0 && g->c->place[CGFS_NET_PRIO].hierarchy >= 0)
 		r = net_prio(g, f, &first, reterr);
+	if (r == 0 && devices_enforced(g->c))
+		r = devices(g, f, &first, reterr);
 	fputc('}', f);
 	return r;
 }

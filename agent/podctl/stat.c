@@ -159,6 +159,14 @@ static void print_entries(struct table *t, const json_t *list, const char *secti
 	}
 }
 
+static void print_strings(struct table *t, const json_t *list, const char *name)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(list, i, entry) table_row(t, name, json_string_value(entry), "");
+}
+
 static void print_lists(struct table *t, const json_t *stats)
 {
 	const json_t *limits = json_object_get(stats, "limits");
@@ -171,6 +179,7 @@ static void print_lists(struct table *t, const json_t *stats)
 	print_object(t, stats, "limits");
 	print_entries(t, json_object_get(limits, "io_devices"), "limits.io", "device");
 	print_entries(t, json_object_get(limits, "net_prio"), "limits.net_prio", "interface");
+	print_strings(t, json_object_get(limits, "devices"), "limits.devices");
 }
 
 static int print(const json_t *doc, const char *target)

@@ -385,3 +385,35 @@ int devices_apply(struct cgfs_group *g, const struct cgfs_device_rule *rules, si
 		return 0;
 	return v1_load(g, reterr);
 }
+
+int cgfs_group_devices(struct cgfs_group *g, struct cgfs_device_rule **ret_rules, size_t *ret_n,
+		       struct cgfs_err *reterr)
+{
+	const struct cgfs_policy *policy = g->cgroup_id ? g->c->policy : NULL;
+	struct cgfs_device_rule *rules = NULL;
+	struct cgfs_policy_group target;
+	size_t n = 0;
+	int r, fd;
+
+	if (!devices_enforced(g->c))
+		return cgfs_err_set(reterr, -ENODEV, "read device rules of", NULL, g->rel,
+				    "neither cgroup v1's devices controller nor an eBPF policy is "
+				    "on this host");
+	r = policy ? group_dir(g, g->c->unified, &fd, reterr) : 0;
+	if (r == 0 && policy) {
+		group_policy(g, &target);
+		r = policy->ops->get_rules(policy->ctx, &target, &rules, &n, reterr);
+	} else if (r == 0 && g->rules) {
+		n = g->n_rules;
+		rules = calloc(n + 1, sizeof(*rules));
+		if (!rules)
+			return cgfs_err_set(reterr, -ENOMEM, "read device rules of", NULL, g->rel,
+					    NULL);
+		memcpy(rules, g->rules, n * sizeof(*rules));
+	}
+	if (r < 0)
+		return cgfs_err_context(reterr, r, "read device rules of \"%.80s\"", g->rel);
+	*ret_rules = rules;
+	*ret_n = n;
+	return 0;
+}

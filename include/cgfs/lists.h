@@ -183,8 +183,8 @@ CGFS_API CGFS_CHECK int cgfs_group_native(struct cgfs_group *g, unsigned int wha
  * What cgfs_stats_json() makes of the figures, with, as far as they are asked for and to be had,
  * "io_devices", "hugetlb", "rdma", "misc" (arrays), "cpuset", "limits" (objects) and "native" (an
  * object of files, each an object of keys) beside them.  The keys of "limits" are the members of
- * struct cgfs_resources, io_devices and net_prio included.  What is not available is not there; "no
- * limit" is the string "max".
+ * struct cgfs_resources, io_devices, net_prio and devices included.  What is not available is not
+ * there; "no limit" is the string "max".
  *
  * Errors:  -ENODEV  the group is gone
  *          -ENOMEM, or the kernel's about the file in reterr->path

@@ -63,6 +63,12 @@ struct cgfs_policy_ops {
 	bool (*reports_oom)(void *ctx);
 	/* Appends what was probed; see cgfs/capability.h. */
 	int (*probe)(void *ctx, struct cgfs_capabilities *caps, struct cgfs_err *reterr);
+	/* The list in force, in any words that decide the same: 1 with a list to be released with
+	 * free(3) (of no rules: it is not NULL either), 0 when the group has none of its own and is
+	 * bound by its pod's, -ENOENT when the group is not known. */
+	int (*get_rules)(void *ctx, const struct cgfs_policy_group *group,
+			 struct cgfs_device_rule **ret_rules, size_t *ret_n,
+			 struct cgfs_err *reterr);
 };
 
 struct cgfs_policy {

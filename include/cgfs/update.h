@@ -107,6 +107,29 @@ CGFS_API CGFS_CHECK int cgfs_group_limits(struct cgfs_group *g, struct cgfs_appl
 					  struct cgfs_err *reterr);
 
 /**
+ * cgfs_group_devices() - the device rules in force
+ * @g:         borrowed
+ * @ret_rules: out; release with free(3); NULL when the group has no list of its own, and is bound
+ * by its pod's alone; a list of no rules, which denies everything, is not NULL
+ * @ret_n:     out
+ * @reterr:    may be NULL
+ *
+ * In order, from "deny everything", as cgfs_group_set() takes them.  Read from the device policy,
+ * whoever put it there, else from v1's devices.list as it was when the handle was made and changed
+ * since: not always the words that were written, but a list that decides the same.
+ *
+ * Errors:  -ENODEV  neither a device policy nor v1's devices controller on this host
+ *          -ENOMEM, or the policy's
+ * Context: may wait for another process that is changing rules
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_devices(struct cgfs_group *g,
+					   struct cgfs_device_rule **ret_rules, size_t *ret_n,
+					   struct cgfs_err *reterr);
+
+/**
  * cgfs_group_io_limits() - the limits of a group's block devices, as they are in force
  * @g:       borrowed
  * @ret_dev: out; release with free(3); NULL when there are none

@@ -26,7 +26,7 @@ static const char *const variety_names[] = { "policy", "files", "partial" };
 
 /* Kinds of call that have a file to name. */
 #define FILE_CALLS  (FAKE_OPEN | FAKE_PREAD | FAKE_WRITE | FAKE_MKDIR | FAKE_RMDIR | FAKE_LIST)
-#define MISHAP_BASE 20 /* kinds from here on are of mishap.h */
+#define MISHAP_BASE 24 /* kinds from here on are of mishap.h */
 
 #define SOME EINTR, EBUSY, ENOENT, ENODEV, EINVAL, ERANGE, EACCES, ENOSPC, ENOMEM, EOPNOTSUPP, EIO
 
@@ -57,6 +57,7 @@ static const struct kind {
 	{ "policy event fd", FAKE_POLICY_EVENT_FD, { EMFILE, ENOMEM, EIO } },
 	{ "policy event", FAKE_POLICY_EVENT_READ, { EIO, ENOMEM, EINVAL } },
 	{ "policy probe", FAKE_POLICY_PROBE, { EIO, ENOMEM, EPERM } },
+	{ "policy get rules", FAKE_POLICY_GET_RULES, { EIO, ENOMEM, EPERM, EBUSY } },
 	{ "allocation", MISHAP_ALLOC << MISHAP_BASE, { ENOMEM } },
 	{ "descriptor", MISHAP_FD << MISHAP_BASE, { EMFILE, ENOMEM, ENFILE, ENOSPC } },
 	{ "wait", MISHAP_WAIT << MISHAP_BASE, { EINTR } },

@@ -4,6 +4,8 @@
  */
 #include "world.h"
 
+#include <stdlib.h>
+
 #define R   CGFS_ACCESS_READ
 #define W   CGFS_ACCESS_WRITE
 #define RW  (R | W)
@@ -288,6 +290,127 @@ static void other_updates_leave_devices_alone(struct world *w)
 	}
 }
 
+/* Decides as @list does, for every kind of request that it could tell apart. */
+static void check_read_back(struct cgfs_group *g, const struct cgfs_device_rule *list, size_t n)
+{
+	static const int32_t majors[] = { 0, 1, 5, 8, 10, 136 }, minors[] = { 0, 1, 3, 5, 7, 11 };
+	struct cgfs_device_rule *now = NULL;
+	size_t count = 0;
+
+	OK(cgfs_group_devices(g, &now, &count, &err));
+	CHECK(now != NULL);
+	for (size_t i = 0; i < sizeof(majors) / sizeof(majors[0]); i++) {
+		for (size_t k = 0; k < 2 * sizeof(minors) / sizeof(minors[0]); k++) {
+			enum cgfs_device_type type = k % 2 ? CGFS_DEVICE_BLOCK : CGFS_DEVICE_CHAR;
+			uint32_t want =
+				cgfs_device_check(list, n, type, majors[i], minors[k / 2], RWM);
+
+			CHECK_MSG(cgfs_device_check(now, count, type, majors[i], minors[k / 2],
+						    RWM) == want,
+				  "%c %d:%d is not %u", type, majors[i], minors[k / 2], want);
+		}
+	}
+	free(now);
+}
+
+static void rules_are_read_back(struct world *w)
+{
+	/* Wildcards that cross, bits that are taken away and given again. */
+	const struct cgfs_device_rule hard[] = {
+		{ CGFS_DEVICE_ALL, CGFS_DEVICE_ANY, CGFS_DEVICE_ANY, CGFS_ACCESS_MKNOD, true },
+		{ CGFS_DEVICE_CHAR, 1, CGFS_DEVICE_ANY, RWM, true },
+		{ CGFS_DEVICE_CHAR, CGFS_DEVICE_ANY, 3, W, false },
+		{ CGFS_DEVICE_CHAR, 5, CGFS_DEVICE_ANY, R, true },
+		{ CGFS_DEVICE_CHAR, 1, 11, RW, false },
+		{ CGFS_DEVICE_CHAR, 1, 11, R, true },
+		{ CGFS_DEVICE_BLOCK, 8, 0, RW, true },
+		{ CGFS_DEVICE_BLOCK, CGFS_DEVICE_ANY, 0, CGFS_ACCESS_MKNOD, false },
+	};
+	const struct cgfs_device_rule easy[] = { allow(NUL, RWM), allow(ZERO, R) };
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_device_rule *none = NULL;
+	const struct cgfs_device_rule *defaults;
+	struct cgfs_group *pod, *ctr;
+	struct cgfs_resources res;
+	size_t n = 7, n_defaults;
+	struct cgfs_err e = { 0 };
+
+	pod = world_pod(w, c, "web", NULL);
+	ctr = world_container(w, pod, c, "c1", NULL);
+	if (w->policy_missing[0] && world_version(w, CGFS_DEVICES) != CGFS_V1) {
+		REFUSED(cgfs_group_devices(pod, &none, &n, &err), -ENODEV);
+		return;
+	}
+	defaults = cgfs_device_defaults(&n_defaults);
+	check_read_back(pod, defaults, n_defaults);
+	/* It has none of its own. */
+	OK(cgfs_group_devices(ctr, &none, &n, &err));
+	CHECK(none == NULL && n == 0);
+	set(ctr, easy, 2);
+	check_read_back(ctr, easy, 2);
+	set(ctr, easy, 1);
+	check_read_back(ctr, easy, 1);
+	set(ctr, NULL, 0);
+	check_read_back(ctr, NULL, 0);
+	/* v1 may be unable to hold it. */
+	res = rules(hard, sizeof(hard) / sizeof(hard[0]));
+	if (cgfs_group_set(pod, &res, &e) == 0)
+		check_read_back(pod, hard, res.n_devices);
+	else
+		CHECK_INT(e.code, -EOPNOTSUPP);
+	set(pod, easy, 2);
+	/* By a handle of somebody else's. */
+	world_restart(w);
+	c = world_context(w, WORLD_POLICY);
+	OK(cgfs_pod_open(c, "web", &pod, &err));
+	world_track(w, pod);
+	check_read_back(pod, easy, 2);
+}
+
+static uint32_t random_below(uint32_t *seed, uint32_t n)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return (*seed >> 8) % n;
+}
+
+/* Lists of all kinds, among few numbers so that they overlap. */
+static void any_rules_are_read_back(struct world *w)
+{
+	static const int32_t numbers[] = { CGFS_DEVICE_ANY, 1, 3, 5, 8 };
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_device_rule list[12];
+	struct cgfs_group *pod;
+	uint32_t seed = 4711;
+	size_t taken = 0;
+
+	pod = world_pod(w, c, "web", NULL);
+	world_need_devices(w, c);
+	for (int round = 0; round < 300; round++) {
+		size_t n = 1 + random_below(&seed, 12);
+		struct cgfs_resources res = rules(list, n);
+		struct cgfs_err e = { 0 };
+
+		for (size_t i = 0; i < n; i++)
+			list[i] = (struct cgfs_device_rule){
+				random_below(&seed, 3) ? CGFS_DEVICE_CHAR : CGFS_DEVICE_BLOCK,
+				numbers[random_below(&seed, 5)],
+				numbers[random_below(&seed, 5)],
+				1 + random_below(&seed, 7),
+				random_below(&seed, 3) > 0,
+			};
+		/* v1 may be unable to hold it. */
+		if (cgfs_group_set(pod, &res, &e) < 0) {
+			CHECK_INT(e.code, -EOPNOTSUPP);
+			continue;
+		}
+		check_read_back(pod, list, n);
+		taken++;
+	}
+	CHECK(taken >= 20);
+	if (world_version(w, CGFS_DEVICES) != CGFS_V1)
+		CHECK_INT(taken, 300);
+}
+
 static void rules_that_nobody_enforces_are_refused(struct world *w)
 {
 	const struct cgfs_device_rule null_only[] = { allow(NUL, RWM) };
@@ -313,6 +436,8 @@ const struct world_test device_tests[] = {
 	{ "device_replacement_leaves_the_others", replacement_leaves_the_others },
 	{ "device_pods_update_reaches_containers", pods_update_reaches_its_containers },
 	{ "device_other_updates_leave_it_alone", other_updates_leave_devices_alone },
+	{ "device_rules_are_read_back", rules_are_read_back },
+	{ "device_any_rules_are_read_back", any_rules_are_read_back },
 	{ "device_rules_nobody_enforces", rules_that_nobody_enforces_are_refused },
 	{ NULL, NULL },
 };

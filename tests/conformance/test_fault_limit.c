@@ -166,6 +166,18 @@ static int run_io_limits(struct scene *s, struct cgfs_err *err)
 	return r;
 }
 
+static int run_devices(struct scene *s, struct cgfs_err *err)
+{
+	struct cgfs_device_rule *rules = NULL;
+	size_t n = 0;
+	int r = cgfs_group_devices(s->pod, &rules, &n, err);
+
+	CHECK(r == 0 || (!rules && !n));
+	fault_out(s, "%zu\n", n);
+	free(rules);
+	return r;
+}
+
 static int run_net_prio(struct scene *s, struct cgfs_err *err)
 {
 	struct cgfs_net_prio *prio = NULL;
@@ -202,14 +214,16 @@ FAULT_OP(cpuset_flags, "cgfs_group_set_cpuset_flags", "set cpuset flags", with_c
 
 FAULT_OP(io_limits, "cgfs_group_io_limits", "read io limits", with_container, run_io_limits,
 	 NEEDS_IO | FINDS, FAKE_OPEN | FAKE_PREAD)
+FAULT_OP(devices, "cgfs_group_devices", "read device rules", with_container, run_devices,
+	 NEEDS_DEVICES, 0)
 FAULT_OP(net_prio, "cgfs_group_net_prio", "read network priorities", with_container, run_net_prio,
 	 FINDS, FAKE_OPEN | FAKE_PREAD)
 
-const struct fault_op *const fault_limit_ops[] = { &update_op,	  &limits_op,	&set_op,
-						   &shrink_op,	  &unified_op,	&container_rules_op,
-						   &pod_rules_op, &resize_op,	&root_set_op,
-						   &root_new_op,  &cpuset_op,	&cpuset_flags_op,
-						   &io_limits_op, &net_prio_op, NULL };
+const struct fault_op *const fault_limit_ops[] = {
+	&update_op,    &limits_op,   &set_op,	   &shrink_op,	 &unified_op, &container_rules_op,
+	&pod_rules_op, &resize_op,   &root_set_op, &root_new_op, &cpuset_op,  &cpuset_flags_op,
+	&io_limits_op, &net_prio_op, &devices_op,  NULL
+};
 
 const struct world_test fault_limit_tests[] = {
 	{ "fault_set", set },
@@ -226,5 +240,6 @@ const struct world_test fault_limit_tests[] = {
 	{ "fault_cpuset_flags", cpuset_flags },
 	{ "fault_io_limits", io_limits },
 	{ "fault_net_prio", net_prio },
+	{ "fault_devices", devices },
 	{ NULL, NULL },
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * io.c - v1's blkio and cgroup2's io, on a machine whose only disk is 8:0.  Limits are kept, no
- * I/O happens.  BFQ's weights were seen in guests of 6.1 and 7.2; iocost's and io.latency follow
+ * I/O happens.  BFQ's weights are as on 6.1 and 7.2; iocost's and io.latency follow
  * block/blk-iocost.c and block/blk-iolatency.c.
  */
 #include "host.h"

@@ -110,6 +110,26 @@ static int policy_set_rules(void *ctx, const struct cgfs_policy_group *group,
 	return 0;
 }
 
+static int policy_get_rules(void *ctx, const struct cgfs_policy_group *group,
+			    struct cgfs_device_rule **ret_rules, size_t *ret_n,
+			    struct cgfs_err *reterr)
+{
+	struct fake *f = ctx;
+	const struct group *g = find(f->policy, group->cgroup_id);
+	int r = fake_enter(f, FAKE_POLICY_GET_RULES);
+
+	if (r == 0 && !g)
+		r = -ENOENT;
+	if (r < 0)
+		return refuse(reterr, r, "read device rules");
+	if (!g->own_list)
+		return 0;
+	*ret_rules = fake_alloc((g->n + 1) * sizeof(*g->rules));
+	memcpy(*ret_rules, g->rules, g->n * sizeof(*g->rules));
+	*ret_n = g->n;
+	return 1;
+}
+
 static int policy_remove(void *ctx, const struct cgfs_policy_group *group, struct cgfs_err *reterr)
 {
 	struct fake *f = ctx;
@@ -340,6 +360,7 @@ static const struct cgfs_policy_ops ops = {
 	.event_read = policy_event_read,
 	.reports_oom = policy_reports_oom,
 	.probe = policy_probe,
+	.get_rules = policy_get_rules,
 };
 
 const struct cgfs_policy *fake_policy(struct fake *f, bool oom)
