@@ -370,25 +370,31 @@ static int v1_thaw_tree(struct cgfs_group *g, struct cgfs_err *reterr)
 	return r < 0 ? dir_error(&d, r, "thaw", V1_STATE, NULL, reterr) : 0;
 }
 
+#define STOP_NS 500000000u
+
 /*
- * Without cgroup.kill: stop them, so that nobody forks while the list is walked, signal all,
- * let them go so that they die.  Without a freezer: again and again, until a round finds only
- * those that were signalled before; a fork bomb outlives that at most until the next call,
- * which removal makes.
+ * Without cgroup.kill: stop them, so that nobody forks while the list is walked; signal all; let
+ * them go so that they die.  The first signals need not wait until all stand still, but the last
+ * do: a child that is being made is on no list yet, and its parent stands still only once it is.
+ * Without a freezer, or where somebody does not stop in time: again and again, until a round
+ * finds no more than the one before; a fork bomb outlives that at most until the next call, which
+ * removal makes.
  */
 static int kill_by_signal(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	const struct freezer *f = freezer(g->c);
-	int hierarchy = list_hierarchy(g->c), r = 0, thawed;
-	size_t n = 0, before;
+	int hierarchy = list_hierarchy(g->c), r, thawed;
+	size_t n = 0, before = 0;
+	bool stopped = false;
 
 	if (f)
 		(void)!f->write(g, true, NULL);
-	for (int round = 0; round < 16 && r == 0; round++) {
-		before = n;
+	r = signal_all(g, hierarchy, &n, reterr);
+	if (f && r == 0 && n > 0)
+		stopped = await_frozen(g, f, now_ns(CLOCK_MONOTONIC) + STOP_NS, NULL) == 0;
+	for (int round = 0; round < 16 && r == 0 && n > before; round++) {
+		before = stopped ? SIZE_MAX : n;
 		r = signal_all(g, hierarchy, &n, reterr);
-		if (n <= before)
-			break;
 	}
 	/* cgroup2 lets a frozen process die. */
 	thawed = f && !f->again ? f->write(g, false, reterr) : v1_thaw_tree(g, reterr);

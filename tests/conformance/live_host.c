@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SWEEP_MS 10000 /* for one cgroup that does not want to go */
+
 static const char *const v1_names[CGFS_CONTROLLER_COUNT] = {
 	"cpu",	   "cpuacct", "cpuset", "memory", "pids",    "blkio",	 "devices",
 	"freezer", "hugetlb", "rdma",	"misc",	  "net_cls", "net_prio", "perf_event",
@@ -180,7 +182,8 @@ static void remove_cgroup(const char *dir, char *text, size_t len)
 		remove_cgroup(below, text, len);
 	}
 	closedir(d);
-	for (int i = 0; i < 2000 && rmdir(dir) < 0 && errno != ENOENT; i++) {
+	for (uint64_t end = world_now_ms() + SWEEP_MS;
+	     rmdir(dir) < 0 && errno != ENOENT && world_now_ms() < end;) {
 		kill_in(dir);
 		world_sleep_ms(5);
 	}
@@ -232,8 +235,12 @@ bool live_sweep(const char *root, const char *scratch, const char *pin_dir, char
 	while (umount2(hidden, MNT_DETACH) == 0)
 		;
 	n = live_mounts(mounts);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		unified |= mounts[i].version == CGFS_V2;
+		/* Nothing below forks any more: signals catch up with a fork bomb. */
+		snprintf(path, sizeof(path), "%s%s", mounts[i].path, root);
+		put_text(path, "pids.max", "0");
+	}
 	if (!unified && mount_hidden(hidden)) {
 		snprintf(path, sizeof(path), "%s%s", hidden, root);
 		remove_cgroup(path, text, len);

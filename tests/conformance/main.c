@@ -146,9 +146,10 @@ static unsigned int hang_s(void)
 static void wait_for(pid_t pid, struct outcome *o)
 {
 	struct timespec t = { 0, 2000000 };
+	uint64_t end = world_now_ms() + hang_s() * 1000u;
 
-	for (unsigned int i = 0; waitpid(pid, &o->status, WNOHANG) == 0; i++) {
-		if (i == hang_s() * 500 || ending) {
+	while (waitpid(pid, &o->status, WNOHANG) == 0) {
+		if (world_now_ms() >= end || ending) {
 			o->hung = !ending;
 			kill(pid, SIGKILL);
 			waitpid(pid, &o->status, 0);

@@ -90,7 +90,7 @@ void world_sleep_ms(unsigned int ms)
 	nanosleep(&t, NULL);
 }
 
-static uint64_t now_ms(void)
+uint64_t world_now_ms(void)
 {
 	struct timespec t;
 
@@ -303,20 +303,20 @@ bool world_alive(struct world *w, pid_t pid)
 
 void world_runs(struct world *w, pid_t pid)
 {
-	uint64_t end = now_ms() + PATIENCE_MS;
+	uint64_t end = world_now_ms() + PATIENCE_MS;
 
 	while (!w->ops->runs(w, pid)) {
-		CHECK_MSG(now_ms() < end, "process %d makes no progress", pid);
+		CHECK_MSG(world_now_ms() < end, "process %d makes no progress", pid);
 		w->ops->tick(w);
 	}
 }
 
 void world_gone(struct world *w, pid_t pid)
 {
-	uint64_t end = now_ms() + PATIENCE_MS;
+	uint64_t end = world_now_ms() + PATIENCE_MS;
 
 	while (w->ops->alive(w, pid)) {
-		CHECK_MSG(now_ms() < end, "process %d is still alive", pid);
+		CHECK_MSG(world_now_ms() < end, "process %d is still alive", pid);
 		w->ops->tick(w);
 		world_sleep_ms(1);
 	}
@@ -375,7 +375,7 @@ static void pause_for(struct world *w, struct cgfs *c)
 void world_event(struct world *w, struct cgfs *c, enum cgfs_event_type type, const char *container,
 		 struct cgfs_event *ret)
 {
-	uint64_t end = now_ms() + PATIENCE_MS;
+	uint64_t end = world_now_ms() + PATIENCE_MS;
 
 	for (;;) {
 		struct cgfs_err err = { 0 };
@@ -390,7 +390,7 @@ void world_event(struct world *w, struct cgfs *c, enum cgfs_event_type type, con
 				return;
 			continue;
 		}
-		CHECK_MSG(now_ms() < end, "no %s event of %s came", cgfs_event_name(type),
+		CHECK_MSG(world_now_ms() < end, "no %s event of %s came", cgfs_event_name(type),
 			  container ? container : "any group");
 		pause_for(w, c);
 	}

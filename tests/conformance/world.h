@@ -282,6 +282,7 @@ void world_check_member(struct world *w, pid_t pid, const struct cgfs_group *g);
 size_t world_fds(void);
 /* The fake host itself; NULL on a live world. */
 struct fake *world_fake(struct world *w);
+uint64_t world_now_ms(void);
 void world_sleep_ms(unsigned int ms);
 
 /* -- the shim between the library and the door (shim.c) -------------------------------------- */
