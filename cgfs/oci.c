@@ -183,13 +183,16 @@ static char *with_reals(const char *json, size_t len)
 	copy[len] = '\0';
 	snprintf(most, sizeof(most), "%" PRId64, INT64_MAX);
 	for (size_t i = 0; i < len; i++) {
-		size_t n = strspn(copy + i, "0123456789");
+		size_t n;
 
 		if (in_string && copy[i] == '\\')
 			i++;
 		else if (copy[i] == '"')
 			in_string = !in_string;
-		if (in_string || !n)
+		/* Digits of a string are not looked at: looking at all that follow, from each of
+		 * them, is quadratic. */
+		n = in_string ? 0 : strspn(copy + i, "0123456789");
+		if (!n)
 			continue;
 		if ((n > strlen(most) || (n == strlen(most) && strncmp(copy + i, most, n) > 0)) &&
 		    (!i || !strchr(".eE+", copy[i - 1])) && !strchr(".eE", copy[i + n]))

@@ -57,6 +57,27 @@ static void oci_zero_empty_and_null_are_unset(void **state)
 	cgfs_resources_free(NULL);
 }
 
+/* A number that the parser has no type for makes the text be looked through again: once, whatever
+ * stands in its strings. */
+static void oci_digits_of_long_strings_cost_nothing(void **state)
+{
+	static const char head[] = "{\"comment\":\"", tail[] = "\",\"cpu\":{\"shares\":"
+							       "18446744073709551615}}";
+	size_t len = 1u << 20, digits = len - strlen(head) - strlen(tail);
+	char *text = malloc(len + 1);
+	struct cgfs_resources *res;
+
+	(void)state;
+	assert_non_null(text);
+	strcpy(text, head);
+	memset(text + strlen(head), '1', digits);
+	strcpy(text + strlen(head) + digits, tail);
+	res = take(text);
+	assert_int_equal(res->cpu_shares, CGFS_MAX - 1);
+	cgfs_resources_free(res);
+	free(text);
+}
+
 static void oci_limit_with_swap_0_leaves_swap_alone(void **state)
 {
 	struct cgfs_resources *res = take("{\"memory\":{\"limit\":8192,\"swap\":0}}");
@@ -311,6 +332,7 @@ static void oci_many_unknown_members_are_reported_as_far_as_they_fit(void **stat
 static const struct tap_test tests[] = {
 	TAP_TEST(oci_every_supported_field_is_read),
 	TAP_TEST(oci_zero_empty_and_null_are_unset),
+	TAP_TEST(oci_digits_of_long_strings_cost_nothing),
 	TAP_TEST(oci_limit_with_swap_0_leaves_swap_alone),
 	TAP_TEST(oci_minus_one_is_unlimited),
 	TAP_TEST(oci_other_negative_numbers_are_refused),
