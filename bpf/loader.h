@@ -93,12 +93,6 @@ int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr);
 int cgfs_bpf_pins_remove(struct cgfs_bpf *b, struct cgfs_err *reterr);
 int cgfs_bpf_lock(struct cgfs_bpf *b, struct cgfs_err *reterr);
 void cgfs_bpf_unlock(struct cgfs_bpf *b);
-static inline void cgfs_bpf_unlock_scope(struct cgfs_bpf **b)
-{
-	if (*b)
-		cgfs_bpf_unlock(*b);
-}
-#define auto_unlock   __attribute__((cleanup(cgfs_bpf_unlock_scope)))
 /* "PIN_DIR/NAME" in a static-size buffer. */
 #define CGFS_BPF_PATH 768
 const char *cgfs_bpf_path(const struct cgfs_bpf *b, const char *name, char buf[CGFS_BPF_PATH]);

@@ -212,8 +212,10 @@ int cgfs_bpf_rules_scan(struct cgfs_bpf *b, struct cgfs_err *reterr)
 	b->garbage_end = &b->garbage;
 	b->garbage_rules = 0;
 	twalk(b->known, forget);
+	b->scanned = true; /* put_garbage() may take it back */
 	r = walk(b, scan_one, NULL, reterr);
-	b->scanned = r == 0;
+	if (r < 0)
+		b->scanned = false;
 	return r;
 }
 
