@@ -281,8 +281,10 @@ int group_populated(struct cgfs_group *g);
 /* Removes the group's directories, with what is below them: 0, or why one is left. */
 int group_rmdir(struct cgfs_group *g, char *left, size_t len);
 
+/* process.c: does who joins it stop?  What cannot be told is no. */
+bool group_is_frozen(struct cgfs_group *g);
+
 /* watch.c: thresholds, pressure, emptiness */
-/* Time has passed; @missed: or anything may have happened. */
 void watch_step(struct cgfs_group *g, bool missed);
 /* A process was put into it. */
 void watch_joined(struct cgfs_group *g);

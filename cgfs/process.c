@@ -227,6 +227,27 @@ static const struct freezer *freezer(const struct cgfs *c)
 	return c->place[CGFS_FREEZER].version == CGFS_V1 ? &v1 : NULL;
 }
 
+static bool v2_asked(struct cgfs_group *g)
+{
+	struct cgfs_dir d = { g, g->c->unified, NULL };
+	char text[8];
+
+	return dir_read(&d, "cgroup.freeze", text, sizeof(text), NULL) > 0 && text[0] == '1';
+}
+
+bool group_is_frozen(struct cgfs_group *g)
+{
+	struct cgfs *c = g->c;
+	enum frozen state;
+
+	if (c->unified >= 0 && (v2_asked(g) || (g->pod && v2_asked(g->pod)) ||
+				(v2_state(g, &state, NULL) == 0 && state == FROZEN)))
+		return true;
+	/* Not ours beside a cgroup2 tree, but somebody may have used it. */
+	return c->place[CGFS_FREEZER].version == CGFS_V1 && v1_state(g, &state, NULL) == 0 &&
+	       state != NOT_FROZEN;
+}
+
 static void nothing(struct cgfs_group *g)
 {
 	(void)g;

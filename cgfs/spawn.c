@@ -13,10 +13,14 @@
 #include "core.h"
 
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+/* A child that has said nothing for so long may have been frozen. */
+#define LOOK_MS 20
 
 static pid_t clone_into(int cgroup_fd, int *ret_pidfd)
 {
@@ -49,32 +53,49 @@ static bool pids_limited(struct cgfs_group *g, uint64_t *ret_max)
 	return n > 0 && cgfs_parse_u64(text, (size_t)n, ret_max) == 0 && *ret_max != CGFS_MAX;
 }
 
-/* In the child, once it is counted.  Two that come at once may both be sent away, none stays. */
-static int pids_check(struct cgfs_group *g, bool unified, struct cgfs_err *err)
+/* The limits of the container and of its pod. */
+struct pids_limits {
+	bool on;
+	uint64_t max[2];
+};
+
+/* Before the fork, and all that takes memory with it: another thread may hold malloc()'s lock,
+ * which the child of a bare clone3 then never gets. */
+static void pids_prepare(struct cgfs_group *g, bool unified, struct pids_limits *ret)
 {
 	const struct place *p = &g->c->place[CGFS_PIDS];
+	int fd;
 
-	if (p->version == CGFS_NONE || (unified && p->hierarchy == g->c->unified))
-		return 0;
-	for (; g; g = g->pod) {
-		struct cgfs_dir d = { g, p->hierarchy, NULL };
-		uint64_t max, current;
+	ret->on = p->version != CGFS_NONE && !(unified && p->hierarchy == g->c->unified);
+	for (uint64_t *max = ret->max; ret->on && g; g = g->pod, max++) {
+		if (!pids_limited(g, max) || group_dir(g, p->hierarchy, &fd, NULL) < 0)
+			*max = CGFS_MAX;
+	}
+}
+
+/* In the child, once it is counted.  Two that come at once may both be sent away, none stays. */
+static int pids_check(struct cgfs_group *g, const struct pids_limits *limits, struct cgfs_err *err)
+{
+	for (const uint64_t *max = limits->max; limits->on && g; g = g->pod, max++) {
+		struct cgfs_dir d = { g, g->c->place[CGFS_PIDS].hierarchy, NULL };
+		uint64_t current;
 		char text[32];
 		ssize_t n;
 
-		if (!pids_limited(g, &max))
+		if (*max == CGFS_MAX)
 			continue;
 		n = dir_read(&d, "pids.current", text, sizeof(text), err);
 		if (n < 0)
 			return (int)n;
-		if (cgfs_parse_u64(text, (size_t)n, &current) == 0 && current > max)
+		if (cgfs_parse_u64(text, (size_t)n, &current) == 0 && current > *max)
 			return dir_error(&d, -EAGAIN, "fork beyond", "pids.max", NULL, err);
 	}
 	return 0;
 }
 
 /* In the child: what the clone did not do.  @unified: it is in its cgroup2 directory already. */
-static int enter(struct cgfs_group *g, bool unified, struct cgfs_err *err)
+static int enter(struct cgfs_group *g, bool unified, const struct pids_limits *limits,
+		 struct cgfs_err *err)
 {
 	for (int i = 0; i < g->c->n; i++) {
 		struct cgfs_dir d = { g, i, NULL };
@@ -86,14 +107,34 @@ static int enter(struct cgfs_group *g, bool unified, struct cgfs_err *err)
 		if (r < 0)
 			return r;
 	}
-	return pids_check(g, unified, err);
+	return pids_check(g, limits, err);
+}
+
+/* Frozen, it does not come to say a word.  cgroup2 lets it die there; v1 does not, but once it is
+ * outside. */
+static int send_away(struct cgfs_group *g, pid_t pid, struct cgfs_err *err)
+{
+	const struct place *p = &g->c->place[CGFS_FREEZER];
+	char text[16];
+
+	kill(pid, SIGKILL);
+	snprintf(text, sizeof(text), "%d", pid);
+	if (p->version == CGFS_V1)
+		(void)!fs_write_at(g->c, g->c->hierarchy[p->hierarchy].mount_fd, "tasks", text);
+	return cgfs_err_set(err, -EBUSY, NULL, g->path, NULL, "it is frozen");
 }
 
 /* The child's word: nothing (the pipe closes at exec, or by it) or what went wrong. */
-static int await_child(int fd, struct cgfs_err *ret)
+static int await_child(struct cgfs_group *g, int fd, pid_t pid, struct cgfs_err *ret)
 {
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	ssize_t n;
+	int ready;
 
+	while ((ready = poll(&p, 1, LOOK_MS)) == 0 || (ready < 0 && errno == EINTR)) {
+		if (ready == 0 && group_is_frozen(g))
+			return send_away(g, pid, ret);
+	}
 	do
 		n = read(fd, ret, sizeof(*ret));
 	while (n < 0 && errno == EINTR);
@@ -105,14 +146,16 @@ static int attempt(struct cgfs_group *g, bool unified, pid_t *ret_pid, int *ret_
 		   struct cgfs_err *err)
 {
 	int pipefd[2], pidfd = -EBADF, r;
+	struct pids_limits limits;
 	pid_t pid;
 
+	pids_prepare(g, unified, &limits);
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return cgfs_err_set(err, -errno, "pipe", NULL, NULL, NULL);
 	pid = clone_into(unified ? g->dir[g->c->unified] : -EBADF, &pidfd);
 	if (pid == 0) {
 		close(pipefd[0]);
-		r = enter(g, unified, err);
+		r = enter(g, unified, &limits, err);
 		/* Whom nobody heard of does not run: the parent takes it for dead, and waits. */
 		if (write(pipefd[1], err, r < 0 ? sizeof(*err) : 1) < 0 || r < 0)
 			_exit(126);
@@ -122,7 +165,7 @@ static int attempt(struct cgfs_group *g, bool unified, pid_t *ret_pid, int *ret_
 	}
 	close(pipefd[1]);
 	r = pid < 0 ? cgfs_err_set(err, pid, "clone3 into", g->path, NULL, NULL)
-		    : await_child(pipefd[0], err);
+		    : await_child(g, pipefd[0], pid, err);
 	close(pipefd[0]);
 	if (r == 0) {
 		*ret_pid = pid;

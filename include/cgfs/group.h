@@ -158,6 +158,7 @@ CGFS_API CGFS_CHECK int cgfs_group_add_thread(struct cgfs_group *g, pid_t tid,
  * Errors:  -EINVAL      @g is a pod, or is being removed
  *          -EOPNOTSUPP  the context is not on a kernel (struct cgfs_fs of a simulation)
  *          -EAGAIN      pids.max, of the container or its pod
+ *          -EBUSY       it is frozen: nothing would run there before it is thawed
  *          other        the kernel's (clone3, cgroup.procs, tasks); no child is left
  * Context: waits for the child's few system calls, not for a grace period on cgroup2
  *

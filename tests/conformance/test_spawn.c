@@ -180,6 +180,47 @@ static void one_hierarchy_refuses(struct world *w)
 	}
 }
 
+static void refused_as_frozen(struct world *w, struct cgfs_group *ctr)
+{
+	size_t fds = world_fds();
+	int pidfd = -77;
+	pid_t pid = -77;
+
+	(void)w;
+	CHECK_HAS(REFUSED(cgfs_group_spawn(ctr, &pid, &pidfd, &err), -EBUSY), "frozen");
+	CHECK_INT(pid, -77);
+	CHECK_INT(world_fds(), fds);
+	no_children();
+}
+
+/* Its first instruction would have to wait for the thaw, and with it whoever makes it. */
+static void frozen_is_refused(struct world *w)
+{
+	struct cgfs *c = extra_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	bool v1 = world_version(w, CGFS_FREEZER) == CGFS_V1;
+	const char *path = cgfs_group_path(ctr);
+
+	if (world_version(w, UNIFIED) == CGFS_NONE && !v1)
+		world_skip(w, "no freezer in this layout");
+	extra_wait(extra_spawn(ctr, exit_7, NULL));
+	OK(cgfs_group_freeze(ctr, PATIENCE_MS, &err));
+	refused_as_frozen(w, ctr);
+	OK(cgfs_group_thaw(ctr, &err));
+	OK(cgfs_group_freeze(pod, PATIENCE_MS, &err));
+	refused_as_frozen(w, ctr);
+	OK(cgfs_group_thaw(pod, &err));
+	if (v1) {
+		/* Also by somebody who is not the library. */
+		CHECK_INT(extra_put(w, CGFS_FREEZER, path, "freezer.state", "FROZEN"), 0);
+		refused_as_frozen(w, ctr);
+		CHECK_INT(extra_put(w, CGFS_FREEZER, path, "freezer.state", "THAWED"), 0);
+	}
+	CHECK_INT(WEXITSTATUS(extra_wait(extra_spawn(ctr, exit_7, NULL))), 7);
+	CHECK_INT(extra_pids(ctr), 0);
+}
+
 /* A directory that somebody else removed. */
 static void container_is_gone(struct world *w)
 {
@@ -240,6 +281,7 @@ const struct world_test spawn_tests[] = {
 	{ "spawn_pids_max_of_the_container", pids_max_of_the_container },
 	{ "spawn_pids_max_of_the_pod", pids_max_of_the_pod },
 	{ "spawn_one_hierarchy_refuses", one_hierarchy_refuses },
+	{ "spawn_frozen_is_refused", frozen_is_refused },
 	{ "spawn_container_is_gone", container_is_gone },
 	{ "spawn_signals_and_many_children", signals_and_many_children },
 	{ NULL, NULL },
