@@ -17,10 +17,9 @@ CGFS_CHECK int cgfs_proc_mount(const char *line, char *path, size_t path_size, c
 
 /*
  * In the text of /proc/PID/cgroup, the path in one hierarchy ("/", "/a/b"): in the cgroup2 tree
- * when
- * @controllers is 0, else in v1's with one of these, 1u << enum cgfs_controller.  -ENOENT: no line
- * of it, or one that leads out of what is mounted, "/../x" of another cgroup namespace; -ERANGE: no
- * room.
+ * when @controllers is 0, else in v1's with one of these, 1u << enum cgfs_controller.  -ENOENT: no
+ * line of it, or one that leads out of what is mounted, "/../x" of another cgroup namespace;
+ * -ERANGE: no room.
  */
 CGFS_CHECK int cgfs_proc_cgroup(const char *text, uint32_t controllers, char *path, size_t size);
 

@@ -245,10 +245,9 @@ static int apply_unified(struct cgfs_group *g, const struct cgfs_resources *res,
 			 struct cgfs_err *reterr)
 {
 	struct cgfs *c = g->c;
+	struct cgfs_dir d = { g, 0, j };
 	struct unified_plan u;
 	int r;
-
-	struct cgfs_dir d = { g, 0, j };
 
 	r = unified_plan(c, res, &u, reterr);
 	if (r == 0)

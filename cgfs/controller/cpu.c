@@ -28,11 +28,10 @@ typedef int bandwidth_fn(const struct cgfs_dir *d, const struct cgfs_resources *
 static int quota_and_burst(const struct cgfs_dir *d, const struct cgfs_resources *res,
 			   bandwidth_fn *quota, const char *burst, struct cgfs_err *reterr)
 {
-	int r;
+	int r = res->set & QUOTA_BITS ? quota(d, res, reterr) : 0;
 
 	if (!(res->set & CGFS_SET_CPU_BURST))
-		return res->set & QUOTA_BITS ? quota(d, res, reterr) : 0;
-	r = res->set & QUOTA_BITS ? quota(d, res, reterr) : 0;
+		return r;
 	if (r == 0)
 		return dir_write_limit(d, burst, res->cpu_burst_us, "", reterr);
 	if (r != -EINVAL)
