@@ -170,10 +170,17 @@ static void adopt_init(struct container *c, const json_t *j)
 static bool is_sound(const json_t *j)
 {
 	json_int_t state = number_of(j, "State"), type = number_of(j, "ExitType");
+	const char *pod = text_of(j, "Pod");
 
-	return state >= CONTAINER_CREATING && state <= CONTAINER_TERMINATED &&
-	       type >= EXIT_UNEXPECTED && type <= EXIT_FORCED &&
+	return (!*pod || cgfs_id_check(pod, NULL) == 0) && state >= CONTAINER_CREATING &&
+	       state <= CONTAINER_TERMINATED && type >= EXIT_UNEXPECTED && type <= EXIT_FORCED &&
 	       oci_bundle_ok(text_of(j, "Bundle"));
+}
+
+/* A pod that is there and could not be adopted stays as it is, with what runs in it. */
+static bool pod_is_left_alone(const struct agent *a, const char *pod)
+{
+	return *pod && !table_find(&a->pods, pod) && state_knows_pod(a, pod);
 }
 
 /* Everything but the kernel's part. */
@@ -248,6 +255,12 @@ static void adopt_container(struct agent *a, const char *id)
 	if (j && !is_sound(j)) {
 		json_decref(j);
 		j = unreadable(a, path, "it makes no sense");
+	}
+	if (j && pod_is_left_alone(a, text_of(j, "Pod"))) {
+		log_write(&a->log, LOG_ERROR, "container left alone, as its pod is", "container",
+			  id, "pod", text_of(j, "Pod"), NULL);
+		json_decref(j);
+		return;
 	}
 	c = j ? make_container(a, id, j) : NULL;
 	/* A pod that is gone took its containers' groups along. */

@@ -216,6 +216,7 @@ int state_lock(struct agent *a, struct cgfs_err *err);
 void state_unlock(struct agent *a, bool remove);
 int state_save_pod(const struct pod *p, bool made, struct cgfs_err *err);
 void state_forget_pod(const struct agent *a, const char *id);
+bool state_knows_pod(const struct agent *a, const char *id);
 int state_save_container(const struct container *c, struct cgfs_err *err);
 /* The same after a change; a failure is logged. */
 void state_update(const struct container *c);

@@ -120,6 +120,13 @@ void state_forget_pod(const struct agent *a, const char *id)
 		(void)unlink(path);
 }
 
+bool state_knows_pod(const struct agent *a, const char *id)
+{
+	auto_free char *path = pod_path(a, id);
+
+	return path && access(path, F_OK) == 0;
+}
+
 /* --- containers ----------------------------------------------------------------------------- */
 
 static void add_text(void *ctx, const char *text)

@@ -457,6 +457,35 @@ static void state_that_makes_no_sense_is_left_alone(void **state)
 	assert_int_equal(rmdir(bystander), 0);
 }
 
+/* The pod's own file, likewise: what runs in the pod goes on, and is the next agent's again. */
+static void pod_that_cannot_be_adopted_runs_on(void **state)
+{
+	struct world *w = *state;
+	char path[160], kept[160];
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/state/pods/sb", w->dir);
+	snprintf(kept, sizeof(kept), "%s/kept", w->dir);
+	world_create(w, "sb", "sb", NULL);
+	(void)world_start(w, "sb");
+	world_create(w, "c", "sb", NULL);
+	pid = world_start(w, "c");
+	kill_agent(w);
+	assert_int_equal(rename(path, kept), 0);
+	assert_int_equal(files_write(path, "{"), 0);
+	next_agent(w);
+	world_refuse(w, MSG_START, of("c"), HR_SYSTEM_NOT_FOUND);
+	world_refuse(w, MSG_START, of("sb"), HR_SYSTEM_NOT_FOUND);
+	kill_agent(w);
+
+	assert_int_equal(rename(kept, path), 0);
+	next_agent(w);
+	assert_listed(w, "sb", "sb", "running");
+	assert_listed(w, "sb", "c", "running");
+	world_do(w, MSG_SHUTDOWN_FORCED, of("c"));
+	assert_code(world_wait(w, "c", pid), 137);
+}
+
 /* Only what is above the state directory is the agent's to remove. */
 static void lock_file_names_no_other_directory(void **state)
 {
@@ -494,6 +523,7 @@ static const struct tap_test tests[] = {
 	TEST(second_agent_on_the_same_state_is_refused),
 	TEST(state_of_any_size_is_read),
 	TEST(state_that_makes_no_sense_is_left_alone),
+	TEST(pod_that_cannot_be_adopted_runs_on),
 	TEST(lock_file_names_no_other_directory),
 };
 
