@@ -32,6 +32,8 @@ static int signals_take(struct run *run, struct cgfs_err *reterr)
 {
 	sigset_t mask;
 
+	/* Ignored by whoever started us, there would be nothing to wait for. */
+	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
@@ -175,7 +177,7 @@ static int wait_child(struct run *run)
 		{ .fd = run->sigfd, .events = POLLIN },
 		{ .fd = cgfs_event_fd(run->d.c), .events = POLLIN },
 	};
-	int wstatus;
+	int wstatus = EXIT_RUN_FAILED << 8;
 
 	while (waitpid(run->pid, &wstatus, WNOHANG) == 0) {
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)

@@ -428,6 +428,31 @@ static void pods_outlive_the_agent_and_are_deleted_by_the_next(void **state)
 	assert_false(world_group_exists(w, "sb"));
 }
 
+static void ignore_children(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+}
+
+static int world_ignoring(void **state)
+{
+	int r;
+
+	world_child_hook = ignore_children;
+	r = world_kernel(state);
+	world_child_hook = NULL;
+	return r;
+}
+
+/* As its own starter may have left it: the kernel would reap the agent's children then. */
+static void children_are_heard_of_though_ignored_before(void **state)
+{
+	struct world *w = *state;
+
+	world_create(w, "c", NULL, "exit 3");
+	assert_int_equal(world_wait(w, "c", world_start(w, "c")), 3);
+	world_delete(w, "c");
+}
+
 #define TEST(fn) TAP_TEST(fn, .setup = world_kernel, .teardown = world_stop)
 
 static const struct tap_test tests[] = {
@@ -448,6 +473,8 @@ static const struct tap_test tests[] = {
 	TEST(oom_kill_is_an_event),
 	TEST(owner_gone_next_one_is_told),
 	TEST(pods_outlive_the_agent_and_are_deleted_by_the_next),
+	TAP_TEST(children_are_heard_of_though_ignored_before, .setup = world_ignoring,
+		 .teardown = world_stop),
 };
 
 TAP_MAIN(tests)

@@ -163,6 +163,13 @@ t_run_passes_no_other_descriptor() {
 	clean
 }
 
+t_run_knows_the_status_though_children_are_ignored() {
+	as_root
+	expect 7 sh -c 'trap "" CHLD; exec "$@"' sh "$podctl" run --root "$root" --pin-dir "$pins" \
+		--pod t -- sh -c 'exit 7'
+	clean
+}
+
 t_run_passes_signals_on() {
 	as_root
 	"$podctl" run --root "$root" --pin-dir "$pins" --pod t -- sh -c 'trap "exit 9" USR1; echo up; while :; do sleep 0.05; done' \
