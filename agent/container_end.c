@@ -144,14 +144,12 @@ void container_removed(struct container *c, int error, const char *message)
 
 void container_free(struct container *c)
 {
-	struct process *init = c->init;
-
 	if (c->node.key)
 		table_remove(&c->a->containers, &c->node);
 	while (c->execs)
 		process_free(c->execs);
-	if (init)
-		process_free(init);
+	if (c->init)
+		process_free(c->init);
 	reply_all(&c->replies, -ECANCELED, "the agent is stopping");
 	cgfs_group_close(c->group);
 	free(c->activity);

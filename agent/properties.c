@@ -14,7 +14,7 @@
 #include "json.h"
 
 struct out {
-	char text[4096];
+	char text[8192];
 	size_t len;
 	bool comma;
 };
@@ -244,10 +244,14 @@ static void answer(struct container *c, struct request *rq, bool want_list, bool
 	}
 	if (r == 0 && want_stats) {
 		r = cgfs_group_stats(c->group, CGFS_READ_ALL, &stats, &err);
-		/* -ENODEV: a host without the controller, whose list is empty. */
-		if (r == 0 && cgfs_group_hugetlb(c->group, &huge, &n_huge, NULL) < 0)
-			n_huge = 0;
-		metrics = r < 0 ? NULL : properties_metrics(&stats, huge, n_huge);
+		if (r == 0) {
+			r = cgfs_group_hugetlb(c->group, &huge, &n_huge, &err);
+			r = r == -ENODEV ? 0 : r; /* a host without the controller */
+		}
+		if (r == 0) {
+			metrics = properties_metrics(&stats, huge, n_huge);
+			r = metrics ? 0 : -ENOMEM;
+		}
 	}
 	if (r == 0 &&
 	    asprintf(&text, "{%s%s%s%s}", list ? list : "", list && *list && metrics ? "," : "",

@@ -46,8 +46,7 @@ struct runtime {
 	bool no_pivot;
 	unsigned int running;
 	struct run *queue, **queue_end;
-	struct loop_timer kick; /* runs `done` of what could not be started */
-	struct run *failed;
+	struct loop_timer kick; /* starts what is in the queue, never from within runtime_run() */
 };
 
 /* --- life ----------------------------------------------------------------------------------- */
