@@ -23,7 +23,8 @@ struct bench {
 	int root_fd[CGFS_MOUNTS_MAX]; /* the pods root in each hierarchy */
 };
 
-/* main() of a benchmark: skips without root, sets up, runs, takes down. */
+/* main() of a benchmark: skips without root, sets up, runs, takes down.  @rows NULL: there are none
+ * in this build. */
 int bench_main(const char *name, int (*rows)(struct bench *b));
 
 /* Index in root_fd of the hierarchy of a controller; -1 without it. */

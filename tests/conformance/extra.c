@@ -218,3 +218,15 @@ const char *extra_max_file(struct world *w)
 {
 	return world_v2(w, CGFS_MEMORY) ? "memory.max" : "memory.limit_in_bytes";
 }
+
+pid_t extra_with_file(struct world *w, struct cgfs_group *ctr, uint64_t bytes)
+{
+	pid_t pid = world_spawn(w);
+
+	/* Opened before it is in the container, whose devices may be few. */
+	if (w->ops->file(w, pid, 0) == -ENOTSUP)
+		world_skip(w, "every file is in memory here");
+	OK(cgfs_group_add_pid(ctr, pid, &err));
+	CHECK_INT(w->ops->file(w, pid, bytes), 0);
+	return pid;
+}

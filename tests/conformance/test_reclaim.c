@@ -7,18 +7,6 @@
 
 #include <stdlib.h>
 
-/* The process opens its file before it is in the container, whose devices may be few. */
-static pid_t with_file(struct world *w, struct cgfs_group *ctr, uint64_t bytes)
-{
-	pid_t pid = world_spawn(w);
-
-	if (w->ops->file(w, pid, 0) == -ENOTSUP)
-		world_skip(w, "every file is in memory here");
-	OK(cgfs_group_add_pid(ctr, pid, &err));
-	CHECK_INT(w->ops->file(w, pid, bytes), 0);
-	return pid;
-}
-
 static uint64_t usage(struct cgfs_group *g)
 {
 	return world_stat(g, CGFS_STAT_MEMORY_CURRENT);
@@ -41,7 +29,7 @@ static void on_demand(struct world *w)
 	world_need(w, CGFS_MEMORY);
 	world_need_file(w, CGFS_MEMORY, ctr, reclaim_file(w));
 	max = world_stat(ctr, CGFS_STAT_MEMORY_MAX);
-	pid = with_file(w, ctr, 32 * MIB);
+	pid = extra_with_file(w, ctr, 32 * MIB);
 	CHECK_INT(w->ops->alloc(w, pid, 8 * MIB), 0);
 	if (world_v2(w, CGFS_MEMORY)) {
 		before = usage(ctr);
@@ -88,7 +76,7 @@ static void before_removal(struct world *w)
 	world_need_file(w, CGFS_MEMORY, pod, reclaim_file(w));
 	for (int i = 0; i < 2; i++) {
 		g = world_container(w, pod, c, i ? "waited" : "told", NULL);
-		pid = with_file(w, g, 32 * MIB);
+		pid = extra_with_file(w, g, 32 * MIB);
 		REFUSED(cgfs_group_remove_with(g, &unset, &err), -EINVAL);
 		before = usage(pod);
 		CHECK(before >= 32 * MIB);
@@ -120,12 +108,12 @@ static void dying_is_shown(struct world *w)
 
 	if (!w->kind->live && world_v2(w, CGFS_MEMORY)) {
 		g = world_container(w, pod, c, "told", NULL);
-		with_file(w, g, 4 * MIB);
+		extra_with_file(w, g, 4 * MIB);
 		OK(cgfs_group_remove_with(g, &opts, &err));
 		world_event(w, c, CGFS_EVENT_REMOVED, "told", &ev);
 		CHECK_INT(ev.count, 0);
 		g = world_container(w, pod, c, "not", NULL);
-		with_file(w, g, 4 * MIB);
+		extra_with_file(w, g, 4 * MIB);
 		OK(cgfs_group_remove(g, &err));
 		world_event(w, c, CGFS_EVENT_REMOVED, "not", &ev);
 		CHECK_INT(ev.count, 1);

@@ -296,18 +296,6 @@ static void shrink_reclaims_first(struct world *w)
 	world_runs(w, pid);
 }
 
-/* The process opens its file before it is in the container, whose devices may be few. */
-static pid_t with_file(struct world *w, struct cgfs_group *ctr, uint64_t bytes)
-{
-	pid_t pid = world_spawn(w);
-
-	if (w->ops->file(w, pid, 0) == -ENOTSUP)
-		world_skip(w, "every file is in memory here");
-	OK(cgfs_group_add_pid(ctr, pid, &err));
-	CHECK_INT(w->ops->file(w, pid, bytes), 0);
-	return pid;
-}
-
 static void check_alive(struct world *w, struct cgfs *c, struct cgfs_group *g, pid_t pid)
 {
 	CHECK_INT(world_stat(g, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
@@ -327,7 +315,7 @@ static void update_tells_what_was_applied(struct world *w)
 
 	world_need(w, CGFS_MEMORY);
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", &res);
-	pid = with_file(w, ctr, 64 * MIB);
+	pid = extra_with_file(w, ctr, 64 * MIB);
 	CHECK_INT(w->ops->alloc(w, pid, 24 * MIB), 0);
 	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_CURRENT) >= 80 * MIB);
 	REFUSED(cgfs_group_update(ctr, &res, &unset, &err), -EINVAL);
