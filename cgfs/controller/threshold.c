@@ -151,7 +151,7 @@ static void v2_restore(struct cgfs_group *g, struct threshold_wire *w)
 	if (!w->armed)
 		return;
 	w->armed = false;
-	if (v2_high(g, now, sizeof(now), &high, NULL) == 0 && high != w->set)
+	if (w->set && v2_high(g, now, sizeof(now), &high, NULL) == 0 && high != w->set)
 		return;
 	if (dir_write(&d, "memory.high", w->before, NULL) < 0)
 		(void)!dir_write(&d, "memory.high", w->before, NULL);
@@ -183,7 +183,7 @@ static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 		r = dir_write_limit(&d, "memory.high", high, "max", reterr);
 	if (r < 0)
 		return r;
-	w->set = high;
+	w->set = 0;
 	w->armed = true;
 	/* The kernel rounds to pages: what it says is what to compare with later. */
 	r = v2_high(g, now, sizeof(now), &w->set, reterr);

@@ -13,7 +13,7 @@ struct threshold_wire {
 	void (*fn)(struct cgfs_group *g); /* v2: whom it calls */
 	bool armed;			  /* v2: memory.high is ours */
 	uint64_t count;	 /* v2: how often the group itself had been over a memory.high before */
-	uint64_t set;	 /* v2: what we set it to */
+	uint64_t set;	 /* v2: what it reads since; 0: not known */
 	char before[32]; /* v2: what it was */
 };
 

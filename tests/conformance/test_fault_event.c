@@ -123,7 +123,8 @@ static int run_native(struct scene *s, struct cgfs_err *err)
 
 static int run_watch_memory(struct scene *s, struct cgfs_err *err)
 {
-	return cgfs_group_watch_memory(s->ctr, 32 * MIB, 8 * MIB, err);
+	/* The kernel rounds it to whole pages. */
+	return cgfs_group_watch_memory(s->ctr, 32 * MIB + 1, 8 * MIB, err);
 }
 
 /* Does it fire?  A watch that was put up under a fault has to. */
