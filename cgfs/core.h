@@ -263,18 +263,22 @@ int events_wait(struct cgfs *c, uint64_t deadline_ns);
 /* Calls @fn for the group when @file of its cgroup2 directory changes. */
 int events_watch(struct cgfs_group *g, const char *file, void (*fn)(struct cgfs_group *g),
 		 int *ret_wd);
-void events_unwatch(struct cgfs *c, void (*fn)(struct cgfs_group *g), int *wd);
+void events_unwatch(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), int *wd);
 /* An eventfd in the epoll set; calls @fn, who has to read it, when it counts. */
 int events_add_counter(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), int *ret_fd);
 /* How often it counted since it was read last. */
 uint64_t events_read_counter(int fd);
 void events_drop_counter(struct cgfs *c, int *fd);
-/* Asks for removal_step()/oom_step() rounds after @delay_us; the earliest wins. */
-void events_timer(struct cgfs *c, uint64_t delay_us);
+/* Asks for a round of all removal_step(), oom_step(), watch_step() after @delay_us; the earliest
+ * wins.  Returns when that is, of CLOCK_MONOTONIC. */
+uint64_t events_timer(struct cgfs *c, uint64_t delay_us);
+/* In a round: is it @at, or was the round for somebody else?  Then one is asked for at that time.
+ * 0: nobody waits. */
+bool events_due(struct cgfs *c, uint64_t at);
 uint64_t now_ns(int clock);
 
-/* removal.c */
-void removal_step(struct cgfs_group *g);
+/* removal.c; in all *_step(): time has passed; @missed: or anything may have happened. */
+void removal_step(struct cgfs_group *g, bool missed);
 void removal_free(struct cgfs_group *g);
 /* 1, 0, or a negative errno. */
 int group_populated(struct cgfs_group *g);
@@ -298,7 +302,9 @@ uint64_t unified_cpu_time(struct cgfs_group *g);
 
 /* oom.c */
 int oom_watch(struct cgfs_group *g, struct cgfs_err *reterr);
-void oom_step(struct cgfs_group *g);
+/* Now, whatever the kernel has told. */
+void oom_look(struct cgfs_group *g);
+void oom_step(struct cgfs_group *g, bool missed);
 void oom_unwatch(struct cgfs_group *g);
 
 #endif

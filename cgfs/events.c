@@ -169,9 +169,10 @@ int events_watch(struct cgfs_group *g, const char *file, void (*fn)(struct cgfs_
 	if (wd < 0)
 		return wd;
 	/* Asked for twice by the same function: still one watch. */
-	r = watches_find(&c->events->files, wd, fn) ? 0 : watches_add(&c->events->files, wd, g, fn);
+	r = watches_find(&c->events->files, wd, g, fn) ? 0
+						       : watches_add(&c->events->files, wd, g, fn);
 	if (r < 0) {
-		if (!watches_find(&c->events->files, wd, NULL))
+		if (!watches_find(&c->events->files, wd, NULL, NULL))
 			(void)!c->fs->ops->notify_remove(c->fs->ctx, c->events->notify, wd);
 		return r;
 	}
@@ -179,13 +180,15 @@ int events_watch(struct cgfs_group *g, const char *file, void (*fn)(struct cgfs_
 	return 0;
 }
 
-void events_unwatch(struct cgfs *c, void (*fn)(struct cgfs_group *g), int *wd)
+void events_unwatch(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), int *wd)
 {
+	struct cgfs *c = g->c;
+
 	if (*wd < 0)
 		return;
-	watches_remove(&c->events->files, *wd, fn);
+	watches_remove(&c->events->files, *wd, g, fn);
 	/* Fails when the directory, and with it the watch, is gone already. */
-	if (!watches_find(&c->events->files, *wd, NULL))
+	if (!watches_find(&c->events->files, *wd, NULL, NULL))
 		(void)!c->fs->ops->notify_remove(c->fs->ctx, c->events->notify, *wd);
 	*wd = -EBADF;
 }
@@ -200,7 +203,7 @@ int events_add_counter(struct cgfs_group *g, void (*fn)(struct cgfs_group *g), i
 		return r;
 	r = poll_add(e, fd);
 	if (r < 0)
-		watches_remove(&e->counters, fd, NULL);
+		watches_remove(&e->counters, fd, g, fn);
 	else
 		*ret_fd = take_fd(&fd);
 	return r;
@@ -217,13 +220,13 @@ void events_drop_counter(struct cgfs *c, int *fd)
 {
 	if (*fd < 0)
 		return;
-	watches_remove(&c->events->counters, *fd, NULL);
+	watches_remove(&c->events->counters, *fd, NULL, NULL);
 	/* A child that has not called exec yet keeps it open, and would keep it in the set. */
 	epoll_ctl(c->events->epoll, EPOLL_CTL_DEL, *fd, NULL);
 	close(take_fd(fd));
 }
 
-void events_timer(struct cgfs *c, uint64_t delay_us)
+uint64_t events_timer(struct cgfs *c, uint64_t delay_us)
 {
 	struct events *e = c->events;
 	uint64_t at = now_ns(CLOCK_MONOTONIC) + delay_us * 1000;
@@ -231,10 +234,20 @@ void events_timer(struct cgfs *c, uint64_t delay_us)
 		.it_value = { (time_t)(at / 1000000000u), (long)(at % 1000000000u) },
 	};
 
-	if (e->timer_at && e->timer_at <= at)
-		return;
-	e->timer_at = at;
-	timerfd_settime(e->timer, TFD_TIMER_ABSTIME, &its, NULL);
+	if (!e->timer_at || e->timer_at > at) {
+		e->timer_at = at;
+		timerfd_settime(e->timer, TFD_TIMER_ABSTIME, &its, NULL);
+	}
+	return at;
+}
+
+bool events_due(struct cgfs *c, uint64_t at)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	if (at > now)
+		events_timer(c, (at - now) / 1000 + 1);
+	return at && at <= now;
 }
 
 /* -- dispatch -------------------------------------------------------------------------------- */
@@ -246,9 +259,9 @@ static void round_of_all(struct cgfs *c, bool missed)
 	for (struct cgfs_group *g = c->groups, *next; g; g = next) {
 		next = g->next;
 		if (g->removal)
-			removal_step(g);
+			removal_step(g, missed);
 		if (g->oom)
-			oom_step(g);
+			oom_step(g, missed);
 		if (g->watch)
 			watch_step(g, missed);
 	}
@@ -338,10 +351,9 @@ int events_dispatch(struct cgfs *c, struct cgfs_err *reterr)
 
 int events_wait(struct cgfs *c, uint64_t deadline_ns)
 {
-	struct pollfd pfd[4] = { { .fd = c->events->timer, .events = POLLIN },
-				 { .fd = c->events->notify, .events = POLLIN },
-				 { .fd = c->events->policy, .events = POLLIN },
-				 { .fd = -1 } };
+	struct pollfd pfd[] = { { .fd = c->events->timer, .events = POLLIN },
+				{ .fd = c->events->notify, .events = POLLIN },
+				{ .fd = c->events->policy, .events = POLLIN } };
 	uint64_t now = now_ns(CLOCK_MONOTONIC);
 	struct timespec ts;
 	uint64_t left;

@@ -27,6 +27,7 @@ struct oom_watch {
 	int counter;	     /* v1: an eventfd */
 	uint64_t kills;	     /* reported so far */
 	unsigned int rounds; /* v1: still to be read again */
+	uint64_t look_at;    /* then it is read again; 0: when the kernel tells */
 };
 
 static int read_kills(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
@@ -63,26 +64,34 @@ static int report(struct cgfs_group *g)
 	return 0;
 }
 
-void oom_step(struct cgfs_group *g)
+void oom_look(struct cgfs_group *g)
 {
 	struct oom_watch *o = g->oom;
 	int r = report(g);
 
+	o->look_at = 0;
 	/* Nobody tells of this change again: look once more, unless the group is gone. */
-	if (r < 0 && r != -ENOENT && r != -ENODEV && r != -ENODATA)
-		events_timer(g->c, AGAIN_US);
-	/* Also when there was something: one notification may have been for several kills. */
-	if (!o->rounds)
-		return;
-	events_timer(g->c, 1000u << (V1_ROUNDS - o->rounds));
-	o->rounds--;
+	if (r < 0 && r != -ENOENT && r != -ENODEV && r != -ENODATA) {
+		o->look_at = events_timer(g->c, AGAIN_US);
+	} else if (o->rounds) {
+		/* Also when there was something: one notification may have been for several kills.
+		 */
+		o->look_at = events_timer(g->c, 1000u << (V1_ROUNDS - o->rounds));
+		o->rounds--;
+	}
+}
+
+void oom_step(struct cgfs_group *g, bool missed)
+{
+	if (events_due(g->c, g->oom->look_at) || missed)
+		oom_look(g);
 }
 
 static void v1_fired(struct cgfs_group *g)
 {
 	(void)events_read_counter(g->oom->counter);
 	g->oom->rounds = V1_ROUNDS;
-	oom_step(g);
+	oom_look(g);
 }
 
 static int v1_register(struct cgfs_group *g, struct cgfs_err *reterr)
@@ -110,7 +119,7 @@ static int v1_register(struct cgfs_group *g, struct cgfs_err *reterr)
 static int v2_register(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	struct oom_watch *o = g->oom;
-	int r = events_watch(g, o->file, oom_step, &o->wd);
+	int r = events_watch(g, o->file, oom_look, &o->wd);
 
 	return r < 0 ? dir_error(&(struct cgfs_dir){ g, o->hierarchy, NULL }, r, "watch", o->file,
 				 NULL, reterr)
@@ -151,7 +160,7 @@ void oom_unwatch(struct cgfs_group *g)
 {
 	if (!g->oom)
 		return;
-	events_unwatch(g->c, oom_step, &g->oom->wd);
+	events_unwatch(g, oom_look, &g->oom->wd);
 	events_drop_counter(g->c, &g->oom->counter);
 	free(g->oom);
 	g->oom = NULL;

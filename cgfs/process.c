@@ -283,7 +283,7 @@ static int await_frozen(struct cgfs_group *g, const struct freezer *f, uint64_t 
 		if (r < 0)
 			break;
 	}
-	events_unwatch(g->c, nothing, &wd);
+	events_unwatch(g, nothing, &wd);
 	return r;
 }
 

@@ -19,7 +19,7 @@
 
 struct removal {
 	int wd; /* of cgroup.events */
-	uint64_t delay_us, give_up_at;
+	uint64_t delay_us, retry_at, give_up_at;
 	char left[256]; /* what refused last */
 	bool done;
 	bool quiet;   /* cgfs_group_destroy() returns the result instead of an event */
@@ -29,11 +29,13 @@ struct removal {
 	struct queued *event; /* the memory of the event that says so */
 };
 
+static void look(struct cgfs_group *g);
+
 void removal_free(struct cgfs_group *g)
 {
 	if (!g->removal)
 		return;
-	events_unwatch(g->c, removal_step, &g->removal->wd);
+	events_unwatch(g, look, &g->removal->wd);
 	free(g->removal->event);
 	free(g->removal);
 	g->removal = NULL;
@@ -228,7 +230,7 @@ static void finish(struct cgfs_group *g, int error)
 	}
 	rm->done = true;
 	rm->error = error;
-	events_unwatch(g->c, removal_step, &rm->wd);
+	events_unwatch(g, look, &rm->wd);
 	g->state = error ? GROUP_LIVE : GROUP_REMOVED;
 	if (!rm->quiet)
 		rm->event ? events_push_in(g->c, take_ptr(rm->event), &ev) : events_push(g->c, &ev);
@@ -277,10 +279,10 @@ static void gone(struct cgfs_group *g)
 static void last_kills(struct cgfs_group *g)
 {
 	if (g->oom)
-		oom_step(g);
+		oom_look(g);
 	for (struct cgfs_group *o = first_below(g); o; o = o->next) {
 		if (o->pod == g && o->oom)
-			oom_step(o);
+			oom_look(o);
 	}
 }
 
@@ -313,14 +315,21 @@ static void step(struct cgfs_group *g, bool populated)
 	 * and kernels without a cgroup2 tree, where no event exists.
 	 */
 	(void)!cgfs_group_kill(g, NULL);
-	events_timer(g->c, rm->delay_us);
+	rm->retry_at = events_timer(g->c, rm->delay_us);
 	rm->delay_us = rm->delay_us * 2 < RETRY_LAST_US ? rm->delay_us * 2 : RETRY_LAST_US;
 }
 
-void removal_step(struct cgfs_group *g)
+/* cgroup.events has changed, or it is time. */
+static void look(struct cgfs_group *g)
 {
 	if (!g->removal->done)
 		step(g, group_populated(g) > 0); /* when that cannot be told, rmdir says it */
+}
+
+void removal_step(struct cgfs_group *g, bool missed)
+{
+	if (!g->removal->done && (events_due(g->c, g->removal->retry_at) || missed))
+		look(g);
 }
 
 /*
@@ -394,7 +403,7 @@ static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, bool
 		}
 		/* Without the watch the timer does it, only later. */
 		if (c->unified >= 0)
-			(void)!events_watch(g, "cgroup.events", removal_step, &g->removal->wd);
+			(void)!events_watch(g, "cgroup.events", look, &g->removal->wd);
 	}
 	g->state = GROUP_REMOVING;
 	step(g, populated != 0 && group_populated(g) > 0);

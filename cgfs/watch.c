@@ -25,6 +25,7 @@ struct memory_watch {
 	uint64_t high, low; /* high 0: no watch */
 	bool above;
 	bool crossed, missed; /* it fired; it could not be looked at */
+	uint64_t look_at;     /* then usage is looked at; 0: when the kernel tells */
 	struct threshold_wire wire;
 };
 
@@ -107,7 +108,7 @@ static void memory_fall(struct cgfs_group *g, uint64_t usage)
 	int r;
 
 	if (usage > m->low) {
-		events_timer(g->c, FALL_US);
+		m->look_at = events_timer(g->c, FALL_US);
 		return;
 	}
 	r = memory_arm(g, NULL);
@@ -115,7 +116,7 @@ static void memory_fall(struct cgfs_group *g, uint64_t usage)
 	if (r == 0 || r == -EBUSY || is_gone(r))
 		m->above = false;
 	else
-		events_timer(g->c, AGAIN_US);
+		m->look_at = events_timer(g->c, AGAIN_US);
 }
 
 /* Usage may be below again by the time that this runs; it has been above all the same. */
@@ -133,7 +134,7 @@ static void memory_fired(struct cgfs_group *g)
 	/* Nobody tells of this crossing again. */
 	m->missed = r < 0 && !is_gone(r);
 	if (m->missed)
-		events_timer(g->c, AGAIN_US);
+		m->look_at = events_timer(g->c, AGAIN_US);
 	if (r < 0)
 		return;
 	if (!m->above && m->crossed)
@@ -160,17 +161,21 @@ static int memory_look(struct cgfs_group *g, struct cgfs_err *reterr)
 	return 0;
 }
 
-static void memory_step(struct cgfs_group *g)
+static void memory_step(struct cgfs_group *g, bool missed)
 {
+	struct memory_watch *m = &g->watch->memory;
 	int r;
 
-	if (g->watch->memory.missed) {
-		memory_fired(g);
+	if (!m->high || !(events_due(g->c, m->look_at) || missed))
 		return;
-	}
+	m->look_at = 0;
+	if (missed || m->missed)
+		memory_fired(g);
+	if (m->missed)
+		return;
 	r = memory_look(g, NULL);
 	if (r < 0 && !is_gone(r))
-		events_timer(g->c, FALL_US);
+		m->look_at = events_timer(g->c, FALL_US);
 }
 
 int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t threshold_bytes,
@@ -194,6 +199,7 @@ int cgfs_group_watch_memory(struct cgfs_group *g, uint64_t threshold_bytes,
 	w->memory.high = threshold_bytes;
 	w->memory.low = threshold_bytes - hysteresis_bytes;
 	w->memory.above = w->memory.missed = w->memory.crossed = false;
+	w->memory.look_at = 0;
 	if (!threshold_bytes)
 		return 0;
 	r = memory_arm(g, reterr);
@@ -215,7 +221,7 @@ static void pressure_fired(struct cgfs_group *g);
 
 static void pressure_close(struct cgfs_group *g, struct pressure_watch *p)
 {
-	events_unwatch(g->c, pressure_fired, &p->wd);
+	events_unwatch(g, pressure_fired, &p->wd);
 	fs_close(g->c, &p->fd);
 }
 
@@ -313,8 +319,7 @@ static void empty_tell(struct cgfs_group *g)
 
 static void empty_look_later(struct empty_watch *e, struct cgfs *c)
 {
-	e->look_at = now_ns(CLOCK_MONOTONIC) + SETTLE_US * 1000;
-	events_timer(c, SETTLE_US);
+	e->look_at = events_timer(c, SETTLE_US);
 }
 
 /* cgroup.events has changed. */
@@ -349,15 +354,12 @@ static void empty_look(struct cgfs_group *g)
 static void empty_step(struct cgfs_group *g)
 {
 	struct empty_watch *e = &g->watch->empty;
-	uint64_t now = now_ns(CLOCK_MONOTONIC);
 
 	if (e->unsure)
 		empty_look(g);
-	if (!e->look_at || g->state != GROUP_LIVE)
+	if (g->state != GROUP_LIVE || !events_due(g->c, e->look_at))
 		return;
-	if (now < e->look_at) /* the timer was for somebody else */
-		events_timer(g->c, (e->look_at - now) / 1000 + 1);
-	else if (group_populated(g) != 0)
+	if (group_populated(g) != 0)
 		empty_look(g);
 	else
 		empty_tell(g);
@@ -393,7 +395,7 @@ int cgfs_group_watch_empty(struct cgfs_group *g, bool on, struct cgfs_err *reter
 		return refuse(g, -ENOMEM, "watch for emptiness", NULL, reterr);
 	e = &w->empty;
 	if (!on) {
-		events_unwatch(g->c, empty_look, &e->wd);
+		events_unwatch(g, empty_look, &e->wd);
 		e->look_at = 0;
 		return 0;
 	}
@@ -408,7 +410,7 @@ int cgfs_group_watch_empty(struct cgfs_group *g, bool on, struct cgfs_err *reter
 	if (r < 0) {
 		struct cgfs_dir d = { g, g->c->unified, NULL };
 
-		events_unwatch(g->c, empty_look, &e->wd);
+		events_unwatch(g, empty_look, &e->wd);
 		dir_error(&d, r, "watch", "cgroup.events", NULL, reterr);
 		return cgfs_err_context(reterr, r, "watch for emptiness of \"%.80s\"", g->rel);
 	}
@@ -419,18 +421,16 @@ int cgfs_group_watch_empty(struct cgfs_group *g, bool on, struct cgfs_err *reter
 	return 0;
 }
 
-/* -- both ------------------------------------------------------------------------------------ */
+/* -- all of them ----------------------------------------------------------------------------- */
 
 void watch_step(struct cgfs_group *g, bool missed)
 {
+	memory_step(g, missed);
 	if (missed) {
-		memory_fired(g);
 		pressure_fired(g);
 		if (g->watch->empty.wd >= 0)
 			empty_look(g);
 	}
-	if (g->watch->memory.high)
-		memory_step(g);
 	empty_step(g);
 }
 
@@ -444,7 +444,7 @@ void watch_free(struct cgfs_group *g)
 		threshold_ops(g->c)->disarm(g, &w->memory.wire);
 	for (size_t i = 0; i < ARRAY_SIZE(w->pressure); i++)
 		pressure_close(g, &w->pressure[i]);
-	events_unwatch(g->c, empty_look, &w->empty.wd);
+	events_unwatch(g, empty_look, &w->empty.wd);
 	free(w);
 	g->watch = NULL;
 }

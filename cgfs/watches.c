@@ -4,9 +4,6 @@
  */
 #include "watches.h"
 
-/* Reasons to watch one file: the functions of the library that do so, and then some. */
-#define WATCHERS_MAX 8
-
 /* The first entry of @id from *p on, or the end of the chain. */
 static struct watch **find_from(struct watch **p, int id)
 {
@@ -22,7 +19,9 @@ static struct watch **bucket_of(const struct watches *w, int id)
 
 static int watches_grow(struct watches *w)
 {
-	struct watches bigger = { .size = w->size ? w->size * 2 : 64, .n = w->n };
+	struct watches bigger = { .size = w->size ? w->size * 2 : 64,
+				  .n = w->n,
+				  .round = w->round };
 
 	bigger.bucket = calloc(bigger.size, sizeof(*bigger.bucket));
 	if (!bigger.bucket)
@@ -52,28 +51,29 @@ int watches_add(struct watches *w, int id, struct cgfs_group *g, watch_fn *fn)
 	if (!e)
 		return -ENOMEM;
 	p = bucket_of(w, id);
-	*e = (struct watch){ *p, id, g, fn };
+	*e = (struct watch){ *p, id, g, fn, w->round };
 	*p = e;
 	w->n++;
 	return 0;
 }
 
-struct watch **watches_find(const struct watches *w, int id, watch_fn *fn)
+struct watch **watches_find(const struct watches *w, int id, const struct cgfs_group *g,
+			    watch_fn *fn)
 {
 	struct watch **p;
 
 	if (!w->size)
 		return NULL;
 	for (p = find_from(bucket_of(w, id), id); *p; p = find_from(&(*p)->next, id)) {
-		if (!fn || (*p)->fn == fn)
+		if (!g || ((*p)->g == g && (*p)->fn == fn))
 			return p;
 	}
 	return NULL;
 }
 
-void watches_remove(struct watches *w, int id, watch_fn *fn)
+void watches_remove(struct watches *w, int id, const struct cgfs_group *g, watch_fn *fn)
 {
-	struct watch **p = watches_find(w, id, fn);
+	struct watch **p = watches_find(w, id, g, fn);
 	struct watch *e = p ? *p : NULL;
 
 	if (!e)
@@ -83,22 +83,24 @@ void watches_remove(struct watches *w, int id, watch_fn *fn)
 	w->n--;
 }
 
-/* Calls everybody who waits for @id.  A call may add and remove watches, its own included. */
+/* One that is not to be called, because it has been, or was added meanwhile, has our number. */
 void watches_call(struct watches *w, int id)
 {
-	watch_fn *fn[WATCHERS_MAX];
 	struct watch **p;
-	size_t n = 0;
 
 	if (!w->size)
 		return;
-	for (p = find_from(bucket_of(w, id), id); *p && n < WATCHERS_MAX;
-	     p = find_from(&(*p)->next, id))
-		fn[n++] = (*p)->fn;
-	for (size_t i = 0; i < n; i++) {
-		p = watches_find(w, id, fn[i]);
-		if (p)
-			(*p)->fn((*p)->g);
+	w->round++;
+	for (p = find_from(bucket_of(w, id), id); *p;) {
+		struct watch *e = *p;
+
+		if (e->round == w->round) {
+			p = find_from(&e->next, id);
+			continue;
+		}
+		e->round = w->round;
+		e->fn(e->g);
+		p = find_from(bucket_of(w, id), id); /* anything may have changed */
 	}
 }
 
@@ -106,7 +108,7 @@ void watches_free(struct watches *w)
 {
 	for (size_t i = 0; i < w->size; i++) {
 		while (w->bucket[i])
-			watches_remove(w, w->bucket[i]->id, NULL);
+			watches_remove(w, w->bucket[i]->id, NULL, NULL);
 	}
 	free(w->bucket);
 }

@@ -195,7 +195,7 @@ static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 static void v2_disarm(struct cgfs_group *g, struct threshold_wire *w)
 {
 	v2_restore(g, w);
-	events_unwatch(g->c, w->fn, &w->wd);
+	events_unwatch(g, w->fn, &w->wd);
 }
 
 static const struct threshold_ops v2 = { v2_usage, v2_arm, v2_crossed, v2_restore, v2_disarm };

@@ -56,8 +56,9 @@ static void last_process_is_told(struct world *w)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0);
 }
 
-/* Gone before anybody had a look. */
-static void short_lives_are_told(struct world *w)
+/* Gone before anybody had a look.  @others: a runtime put the process there, without the library.
+ */
+static void short_lives(struct world *w, bool others)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -66,8 +67,12 @@ static void short_lives_are_told(struct world *w)
 	need_unified(w);
 	OK(cgfs_group_watch_empty(ctr, true, &err));
 	for (int i = 0; i < 5; i++) {
-		pid_t pid = world_spawn_in(w, ctr);
+		pid_t pid = others ? world_spawn(w) : world_spawn_in(w, ctr);
 
+		if (others) {
+			CHECK_INT(w->ops->move(w, UNIFIED, cgfs_group_path(ctr), pid), 0);
+			w->ops->burn(w, pid, 100);
+		}
 		w->ops->exit(w, pid);
 		world_gone(w, pid);
 		world_event(w, c, CGFS_EVENT_EMPTY, "c1", &ev);
@@ -75,25 +80,14 @@ static void short_lives_are_told(struct world *w)
 	}
 }
 
-/* The same when a runtime put the process there, without the library. */
+static void short_lives_are_told(struct world *w)
+{
+	short_lives(w, false);
+}
+
 static void short_lives_by_others(struct world *w)
 {
-	struct cgfs *c = world_context(w, WORLD_FILES);
-	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
-	struct cgfs_event ev;
-
-	need_unified(w);
-	OK(cgfs_group_watch_empty(ctr, true, &err));
-	for (int i = 0; i < 5; i++) {
-		pid_t pid = world_spawn(w);
-
-		CHECK_INT(w->ops->move(w, UNIFIED, cgfs_group_path(ctr), pid), 0);
-		w->ops->burn(w, pid, 100);
-		w->ops->exit(w, pid);
-		world_gone(w, pid);
-		world_event(w, c, CGFS_EVENT_EMPTY, "c1", &ev);
-		CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0);
-	}
+	short_lives(w, true);
 }
 
 static void pod_is_empty_when_all_are(struct world *w)
@@ -182,6 +176,39 @@ static void removal_is_no_emptiness(struct world *w)
 	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_REMOVED), 0);
 	world_check_groups(w, 0);
+}
+
+/* Two handles of one container: each is told, and one's end is not the other's. */
+static void each_handle_is_told(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = extra_memory(64 * MIB);
+	bool memory = world_version(w, CGFS_MEMORY) != CGFS_NONE;
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *other;
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", memory ? &res : NULL);
+	struct cgfs_event ev;
+	pid_t pid;
+
+	need_unified(w);
+	OK(cgfs_container_open(c, pod, "c1", &other, &err));
+	OK(cgfs_group_watch_empty(ctr, true, &err));
+	OK(cgfs_group_watch_empty(other, true, &err));
+	for (int handles = 2; handles > 0; handles--) {
+		pid = world_spawn_in(w, ctr);
+		CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0); /* both have seen it */
+		w->ops->exit(w, pid);
+		world_gone(w, pid);
+		for (int i = 0; i < handles; i++)
+			world_event(w, c, CGFS_EVENT_EMPTY, "c1", &ev);
+		CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0);
+		if (handles == 2)
+			cgfs_group_close(other);
+	}
+	if (!memory)
+		return;
+	pid = world_spawn_in(w, ctr);
+	CHECK_INT(w->ops->alloc(w, pid, 128 * MIB), -ENOMEM);
+	world_event(w, c, CGFS_EVENT_OOM_KILL, "c1", &ev);
 }
 
 /* -- pressure -----------------------------------------------------------------------------------
@@ -451,6 +478,7 @@ const struct world_test watch_tests[] = {
 	{ "watch_empty_pod", pod_is_empty_when_all_are },
 	{ "watch_empty_freeze_is_none", freeze_is_no_emptiness },
 	{ "watch_empty_removal_is_none", removal_is_no_emptiness },
+	{ "watch_each_handle", each_handle_is_told },
 	{ "watch_pressure_cpu", cpu_pressure_is_told },
 	{ "watch_pressure_refused", pressure_refused },
 	{ "watch_pressure_cgroup_is_gone", pressure_of_a_cgroup_that_is_gone },
