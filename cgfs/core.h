@@ -78,6 +78,7 @@ struct cgfs_group {
 	struct cgfs_group *newer, *older;
 	uint64_t pinned; /* of kept: those that may not be given up, 1 << slot */
 	unsigned int refs;
+	unsigned int n_below; /* handles of its containers; each holds a reference */
 	bool is_pod;
 	enum group_state state;
 	char *path;		/* "/pods/web/c1" */
@@ -100,6 +101,10 @@ static inline bool in_use(const struct hierarchy *h)
 {
 	return h->mount != NULL;
 }
+
+/* The next handle, held by a reference while it is looked at; @g, NULL to begin with, is let go.
+ * Whatever is closed meanwhile, the walk goes on (group.c). */
+struct cgfs_group *group_walk(struct cgfs *c, struct cgfs_group *g);
 
 /* -- fs calls, through the context's door (fs.c) ----------------------------------------- */
 
@@ -280,6 +285,8 @@ uint64_t now_ns(int clock);
 /* removal.c; in all *_step(): time has passed; @missed: or anything may have happened. */
 void removal_step(struct cgfs_group *g, bool missed);
 void removal_free(struct cgfs_group *g);
+/* Those that go on although nobody has a handle any more end where they are. */
+void removal_end_all(struct cgfs *c);
 /* 1, 0, or a negative errno. */
 int group_populated(struct cgfs_group *g);
 /* Removes the group's directories, with what is below them: 0, or why one is left. */

@@ -253,11 +253,10 @@ bool events_due(struct cgfs *c, uint64_t at)
 /* -- dispatch -------------------------------------------------------------------------------- */
 
 /* Rounds for all that wait for time to pass, or with @missed for a file: its changes were more
- * than the kernel could keep.  A step may close no handle, so the list holds. */
+ * than the kernel could keep. */
 static void round_of_all(struct cgfs *c, bool missed)
 {
-	for (struct cgfs_group *g = c->groups, *next; g; g = next) {
-		next = g->next;
+	for (struct cgfs_group *g = group_walk(c, NULL); g; g = group_walk(c, g)) {
 		if (g->removal)
 			removal_step(g, missed);
 		if (g->oom)

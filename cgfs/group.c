@@ -28,8 +28,10 @@ static struct cgfs_group *group_new(struct cgfs *c, struct cgfs_group *pod, cons
 	g->refs = 1;
 	g->is_pod = is_pod;
 	g->pod = pod;
-	if (pod)
+	if (pod) {
 		pod->refs++;
+		pod->n_below++;
+	}
 	for (int i = 0; i < HIERARCHY_MAX; i++)
 		g->dir[i] = -EBADF;
 	g->next = c->groups;
@@ -49,6 +51,8 @@ static void group_free(struct cgfs_group *g)
 	*g->prev = g->next;
 	if (g->next)
 		g->next->prev = g->prev;
+	if (g->pod)
+		g->pod->n_below--;
 	free(g->kept);
 	free(g->inode);
 	devices_forget(g);
@@ -64,6 +68,16 @@ void cgfs_group_close(struct cgfs_group *g)
 		group_free(g);
 		g = pod;
 	}
+}
+
+struct cgfs_group *group_walk(struct cgfs *c, struct cgfs_group *g)
+{
+	struct cgfs_group *next = g ? g->next : c->groups;
+
+	if (next)
+		next->refs++;
+	cgfs_group_close(g);
+	return next;
 }
 
 void group_policy(const struct cgfs_group *g, struct cgfs_policy_group *ret)

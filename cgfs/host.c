@@ -240,6 +240,7 @@ void cgfs_close(struct cgfs *c)
 {
 	if (!c)
 		return;
+	removal_end_all(c);
 	events_free(c);
 	for (int i = 0; i < c->n; i++) {
 		fs_close(c, &c->hierarchy[i].root_fd);

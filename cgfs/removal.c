@@ -24,6 +24,7 @@ struct removal {
 	bool done;
 	bool quiet;   /* cgfs_group_destroy() returns the result instead of an event */
 	bool reclaim; /* still to be done, once nobody is left */
+	bool holds;   /* a reference of the group: the caller may close his at any time */
 	int error;
 	char note[128];	      /* what went wrong on the way to a success */
 	struct queued *event; /* the memory of the event that says so */
@@ -217,10 +218,12 @@ static void reclaim_first(struct cgfs_group *g)
 		snprintf(rm->note, sizeof(rm->note), "%.127s", err.text);
 }
 
+/* Without a handle that somebody has, the group is gone afterwards. */
 static void finish(struct cgfs_group *g, int error)
 {
 	struct removal *rm = g->removal;
 	struct cgfs_event ev;
+	bool held = rm->holds;
 
 	if (!rm->quiet) {
 		events_init(&ev, CGFS_EVENT_REMOVED, g);
@@ -234,6 +237,25 @@ static void finish(struct cgfs_group *g, int error)
 	g->state = error ? GROUP_LIVE : GROUP_REMOVED;
 	if (!rm->quiet)
 		rm->event ? events_push_in(g->c, take_ptr(rm->event), &ev) : events_push(g->c, &ev);
+	rm->holds = false;
+	if (held)
+		cgfs_group_close(g);
+}
+
+void removal_end_all(struct cgfs *c)
+{
+	struct cgfs_group *g = c->groups;
+
+	while (g) {
+		struct cgfs_group *held = g;
+
+		g = g->next;
+		if (!held->removal || !held->removal->holds)
+			continue;
+		held->removal->holds = false;
+		cgfs_group_close(held);
+		g = c->groups; /* its pod may be gone, too */
+	}
 }
 
 /* The policy lets go of what is gone, or is asked again. */
@@ -252,11 +274,11 @@ static int forget(struct cgfs_group *g, char *left, size_t len)
 	return r;
 }
 
-/* Where to begin looking for handles of what is below: each of them holds a reference, and
- * without any the list of all, which may be long, is not looked through. */
+/* Where to begin looking for handles of what is below: without any the list of all, which may be
+ * long, is not looked through. */
 static struct cgfs_group *first_below(const struct cgfs_group *g)
 {
-	return g->refs > 1 ? g->c->groups : NULL;
+	return g->n_below ? g->c->groups : NULL;
 }
 
 static void gone(struct cgfs_group *g)
@@ -407,6 +429,10 @@ static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, bool
 	}
 	g->state = GROUP_REMOVING;
 	step(g, populated != 0 && group_populated(g) > 0);
+	if (!g->removal->done) {
+		g->removal->holds = true;
+		g->refs++;
+	}
 	return 0;
 }
 

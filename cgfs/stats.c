@@ -82,9 +82,8 @@ int cgfs_stats_all(struct cgfs *c, unsigned int what,
 	struct cgfs_stats s;
 	int r = 0;
 
-	for (struct cgfs_group *g = c->groups, *next; g && r == 0; g = next) {
-		next = g->next; /* @fn may close this one */
-		if (g->state != GROUP_LIVE)
+	for (struct cgfs_group *g = group_walk(c, NULL); g; g = group_walk(c, g)) {
+		if (r != 0 || g->state != GROUP_LIVE)
 			continue;
 		r = cgfs_group_stats(g, what, &s, reterr);
 		if (r == -ENOENT || r == -ENODEV)

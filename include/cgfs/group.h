@@ -89,6 +89,8 @@ CGFS_API CGFS_CHECK int cgfs_container_open(struct cgfs *c, struct cgfs_group *p
 /**
  * cgfs_group_close() - release the handle; the cgroup and its processes stay
  * @g: may be NULL
+ *
+ * A removal that has begun goes on, and is told by its event.
  */
 CGFS_API void cgfs_group_close(struct cgfs_group *g);
 

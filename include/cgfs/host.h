@@ -167,6 +167,8 @@ CGFS_API CGFS_CHECK int cgfs_open(const struct cgfs_open_opts *opts, struct cgfs
 /**
  * cgfs_close() - release the context; pods and containers stay as they are
  * @c: may be NULL; all group handles of @c must have been closed
+ *
+ * A removal that is under way (cgfs_group_remove()) ends where it is.
  */
 CGFS_API void cgfs_close(struct cgfs *c);
 

@@ -168,22 +168,56 @@ static void id_is_free_after_removal(struct world *w)
 	world_check_member(w, world_spawn_in(w, ctr), ctr);
 }
 
-static void handle_may_be_closed_meanwhile(struct world *w)
+/* "still to be closed by the caller, at any time": @all of them, or the pod's alone. */
+static void closed_meanwhile(struct world *w, bool all)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
-	pid_t pid = world_spawn_in(w, world_container(w, pod, c, "c1", NULL));
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr);
 	struct cgfs_event ev;
 
+	if (all)
+		world_close_group(w, ctr);
 	shim_deaf(w->shim, true);
 	OK(cgfs_group_remove(pod, &err));
 	shim_deaf(w->shim, false);
-	/* "still to be closed by the caller, at any time" */
 	world_close_group(w, pod);
 	world_event(w, c, CGFS_EVENT_REMOVED, "", &ev);
 	CHECK_STR(ev.pod, "web");
 	CHECK_INT(ev.error, 0);
 	world_gone(w, pid);
+	world_check_groups(w, 0);
+}
+
+static void handle_may_be_closed_meanwhile(struct world *w)
+{
+	closed_meanwhile(w, false);
+}
+
+static void goes_on_without_any_handle(struct world *w)
+{
+	closed_meanwhile(w, true);
+}
+
+/* The container's end is that of the last reference to its pod, too. */
+static void context_may_be_closed_meanwhile(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *again;
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+
+	world_spawn_in(w, ctr);
+	shim_deaf(w->shim, true);
+	OK(cgfs_group_remove(ctr, &err));
+	world_close_group(w, ctr);
+	world_close_group(w, pod);
+	world_restart(w);
+	shim_deaf(w->shim, false);
+	c = world_context(w, WORLD_POLICY);
+	OK(cgfs_pod_open(c, "web", &again, &err));
+	OK(cgfs_group_destroy(again, PATIENCE_MS, &err));
+	cgfs_group_close(again);
 	world_check_groups(w, 0);
 }
 
@@ -197,5 +231,7 @@ const struct world_test remove_tests[] = {
 	{ "remove_nested_without_processes", nested_cgroups_without_processes_go_too },
 	{ "remove_id_is_free_afterwards", id_is_free_after_removal },
 	{ "remove_handle_may_be_closed_meanwhile", handle_may_be_closed_meanwhile },
+	{ "remove_goes_on_without_any_handle", goes_on_without_any_handle },
+	{ "remove_context_may_be_closed_meanwhile", context_may_be_closed_meanwhile },
 	{ NULL, NULL },
 };

@@ -59,6 +59,36 @@ static void peak_outlives_the_memory(struct world *w)
 	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_CURRENT) < 16 * MIB);
 }
 
+/* The pod's handle is closed already, and goes with its last container's. */
+static int close_container(void *arg, struct cgfs_group *g, const struct cgfs_stats *s)
+{
+	(void)s;
+	if (!cgfs_group_is_pod(g))
+		cgfs_group_close(g);
+	++*(size_t *)arg;
+	return 0;
+}
+
+static void handles_may_be_closed_on_the_walk(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *keep = world_pod(w, c, "keep", NULL);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *again, *ctr;
+	size_t n = 0;
+
+	OK(cgfs_pod_open(c, "web", &again, &err));
+	OK(cgfs_container_create(c, again, "c1", NULL, &ctr, &err));
+	cgfs_group_close(again);
+	OK(cgfs_stats_all(c, CGFS_READ_PIDS, close_container, &n, &err));
+	CHECK(n >= 3);
+	n = 0;
+	OK(cgfs_stats_all(c, CGFS_READ_PIDS, close_container, &n, &err));
+	CHECK_INT(n, 2);
+	world_destroy(w, pod);
+	world_destroy(w, keep);
+	world_check_groups(w, 0);
+}
+
 static void two_containers_are_independent(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -198,6 +228,7 @@ static void descriptors_are_kept_not_leaked(struct world *w)
 const struct world_test stats_tests[] = {
 	{ "stats_not_empty_after_a_workload", not_empty_after_a_workload },
 	{ "stats_peak_outlives_the_memory", peak_outlives_the_memory },
+	{ "stats_handles_may_be_closed_on_the_walk", handles_may_be_closed_on_the_walk },
 	{ "stats_two_containers_are_independent", two_containers_are_independent },
 	{ "stats_unavailable_is_not_zero", unavailable_is_not_zero },
 	{ "stats_only_what_was_asked_is_there", only_what_was_asked_is_there },
