@@ -15,20 +15,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Where a value goes: one of two files, whichever this kernel's I/O scheduler made. */
+/* Where a value goes: one of two files, whichever this kernel's I/O schedulers made; of a device,
+ * whichever its own scheduler takes (EOPNOTSUPP: it is another's). */
 static int write_either(const struct cgfs_dir *d, const char *bfq, const char *bfq_value,
 			const char *other, const char *other_value, struct cgfs_err *reterr)
 {
-	int r = dir_write(d, bfq, bfq_value, reterr);
+	int first = dir_write(d, bfq, bfq_value, reterr), r;
 
-	if (r != -ENOENT)
-		return r;
+	if (first != -ENOENT && first != -EOPNOTSUPP)
+		return first;
 	r = dir_write(d, other, other_value, reterr);
-	if (r != -ENOENT)
+	if (r != -ENOENT && r != -EOPNOTSUPP)
 		return r;
+	if (first == -ENOENT && r == -ENOENT)
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "set io weight", NULL, other_value,
+				    "no I/O scheduler with weights is active: neither %s nor %s "
+				    "exists",
+				    bfq, other);
 	return cgfs_err_set(reterr, -EOPNOTSUPP, "set io weight", NULL, other_value,
-			    "no I/O scheduler with weights is active: neither %s nor %s exists",
-			    bfq, other);
+			    "neither %s nor %s is of the device's I/O scheduler", bfq, other);
 }
 
 /* -- v1 ------------------------------------------------------------------------------------ */

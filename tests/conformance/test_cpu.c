@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_cpu.c - weight, shares, quota and period.
+ * test_cpu.c - weight, shares, quota and period, realtime.
  */
 #include "world.h"
 
@@ -151,6 +151,44 @@ static void period_alone_keeps_the_quota(struct world *w)
 	check_bandwidth(w, pod, 20000, 250000);
 }
 
+/* From the top down each has some to give; a container has no more than its pod. */
+static void realtime_is_handed_down(struct world *w)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_applied a = CGFS_APPLIED_INIT;
+	struct cgfs_err e = { 0 };
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *g = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+
+	world_need(w, CGFS_CPU);
+	if (world_version(w, CGFS_CPU) != CGFS_V1)
+		world_skip(w, "cgroup2 has no realtime bandwidth");
+	world_need_file(w, CGFS_CPU, g, "cpu.rt_runtime_us");
+	res.set = CGFS_SET_CPU_RT_RUNTIME | CGFS_SET_CPU_RT_PERIOD;
+	res.cpu_rt_runtime_us = 30000;
+	res.cpu_rt_period_us = 1000000;
+	if (cgfs_root_set(c, &res, &e) < 0)
+		world_skip(w, "this machine has no realtime to give: %s", e.text);
+	OK(cgfs_group_set(cgfs_group_pod(g), &res, &err));
+	res.cpu_rt_runtime_us = 40000;
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "the parent's");
+	res.cpu_rt_runtime_us = 5000;
+	res.cpu_rt_period_us = 500000;
+	OK(cgfs_group_update(g, &res, &a, &err));
+	CHECK_INT(a.cpu_rt_runtime_us, 5000);
+	CHECK_INT(a.cpu_rt_period_us, 500000);
+	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.rt_runtime_us"), "5000");
+	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.rt_period_us"), "500000");
+	/* Both ways through the ratio: up in both, then down. */
+	res.cpu_rt_runtime_us = 20000;
+	res.cpu_rt_period_us = 1000000;
+	OK(cgfs_group_set(g, &res, &err));
+	res.cpu_rt_runtime_us = 2000;
+	res.cpu_rt_period_us = 100000;
+	OK(cgfs_group_set(g, &res, &err));
+	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.rt_runtime_us"), "2000");
+}
+
 const struct world_test cpu_tests[] = {
 	{ "cpu_weight_is_native", weight_is_native },
 	{ "cpu_shares_are_converted", shares_are_converted },
@@ -158,5 +196,6 @@ const struct world_test cpu_tests[] = {
 	{ "cpu_quota_alone_gets_the_default_period", quota_alone_gets_the_default_period },
 	{ "cpu_quota_can_be_lifted", quota_can_be_lifted },
 	{ "cpu_period_alone_keeps_the_quota", period_alone_keeps_the_quota },
+	{ "cpu_realtime_is_handed_down", realtime_is_handed_down },
 	{ NULL, NULL },
 };

@@ -3,7 +3,7 @@
  * test_readback.c - what a cpuset has, its flags on v1, peaks that begin anew, and every limit as
  * it is in force.
  */
-#include "world.h"
+#include "extra.h"
 
 #include <stdlib.h>
 
@@ -397,27 +397,28 @@ static void io_limits(struct world *w)
 	check_disk(ctr, &want);
 }
 
-/* Gives the disk BFQ as its scheduler, in a guest, which is ours alone.  "": it has no such. */
-static const char *scheduler(const char *name)
+/* Gives the disk another scheduler, in a guest, which is ours alone; *ret_was is the present one,
+ * or
+ * "" where there is no such. */
+static void scheduler(const char *name, char ret_was[64])
 {
-	static char was[64];
-	const char *path = "/sys/block/nullb0/queue/scheduler", *start, *end;
-	char text[256];
+	const char *path = "/sys/block/nullb0/queue/scheduler";
 	FILE *f = getenv("CGFS_TEST_GUEST") ? fopen(path, "r+e") : NULL;
+	const char *start, *end;
+	char text[256] = "";
 
-	was[0] = '\0';
+	ret_was[0] = '\0';
 	if (!f)
-		return was;
+		return;
 	if (fgets(text, sizeof(text), f) && strstr(text, name)) {
 		start = strchr(text, '[');
 		end = strchr(text, ']');
 		if (start && end)
-			snprintf(was, sizeof(was), "%.*s", (int)(end - start - 1), start + 1);
+			snprintf(ret_was, 64, "%.*s", (int)(end - start - 1), start + 1);
 		rewind(f);
 		fputs(name, f);
 	}
 	CHECK(fclose(f) == 0);
-	return was;
 }
 
 /* A weight for one disk, beside the group's; a refused update puts it back, or takes it away. */
@@ -451,27 +452,57 @@ static void disk_weight(struct world *w, unsigned int feature, const char *file)
 		OK(cgfs_group_set(ctr, &res, &err));
 		check_disk(ctr, &dev[0]);
 	}
-	CHECK_HAS(world_cat(w, CGFS_IO, ctr, file), feature == FAKE_IOCOST ? " 3400" : " 400");
+	CHECK_HAS(world_cat(w, CGFS_IO, ctr, file), feature & FAKE_IOCOST ? " 3400" : " 400");
 }
 
 static void bfq_weight_of_a_disk(struct world *w)
 {
-	const char *was = scheduler("bfq");
+	char was[64], bfq[64];
 
+	scheduler("bfq", was);
 	if (w->kind->live && !*was)
 		world_skip(w, "no disk here can be given another scheduler");
 	disk_weight(w, FAKE_BFQ,
 		    world_v2(w, CGFS_IO) ? "io.bfq.weight" : "blkio.bfq.weight_device");
-	scheduler(was);
+	if (!*was)
+		return;
+	scheduler(was, bfq);
+	CHECK_STR(bfq, "bfq");
 }
 
+/* Beside BFQ, which is not this disk's scheduler. */
 static void iocost_weight_of_a_disk(struct world *w)
 {
-	if (w->kind->live)
-		world_skip(w, "iocost wants to be told of its disk for the whole machine");
 	if (!world_v2(w, CGFS_IO))
 		world_skip(w, "iocost is cgroup2's");
-	disk_weight(w, FAKE_IOCOST, "io.weight");
+	if (w->kind->live)
+		world_skip(w, "a disk that was given to iocost once keeps it");
+	disk_weight(w, FAKE_BFQ | FAKE_IOCOST, "io.weight");
+}
+
+/* A disk of neither: the error says so, and names the value. */
+static void no_weight_of_a_disk(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_io_device dev;
+	struct cgfs_group *ctr = world_container(w, NULL, c, "c1", NULL);
+	const char *text;
+
+	world_need(w, CGFS_IO);
+	if (!disk(w, &dev))
+		world_skip(w, "no disk");
+	dev.set = CGFS_IO_WEIGHT;
+	dev.weight = 200;
+	res.set = CGFS_SET_IO_DEVICES;
+	res.io_devices = &dev;
+	res.n_io_devices = 1;
+	if (w->kind->live && cgfs_group_set(ctr, &res, NULL) == 0)
+		world_skip(w, "this disk has weights");
+	text = REFUSED(cgfs_group_set(ctr, &res, &err), -EOPNOTSUPP);
+	CHECK_HAS(text, "I/O scheduler");
+	dev.set = 0;
+	check_disk(ctr, &dev);
 }
 
 static void net_priorities(struct world *w)
@@ -513,6 +544,7 @@ const struct world_test readback_tests[] = {
 	{ "readback_io_limits", io_limits },
 	{ "readback_bfq_weight_of_a_disk", bfq_weight_of_a_disk },
 	{ "readback_iocost_weight_of_a_disk", iocost_weight_of_a_disk },
+	{ "readback_no_weight_of_a_disk", no_weight_of_a_disk },
 	{ "readback_net_priorities", net_priorities },
 	{ 0 },
 };

@@ -68,8 +68,8 @@ int fake_use_hardware(struct fake *f, enum cgfs_controller ctl, const char *path
 /* v1's memory as it was before 5.11: no hierarchy unless it is switched on, and a limit for the
  * kernel's own.  Before the first cgroup is made. */
 void fake_old_memory(struct fake *f);
-/* What the machine's disk, 8:0, can do beyond throttling; each brings its control files.  Before
- * the first cgroup is made. */
+/* What the machine's disk, 8:0, can do beyond throttling; each brings its control files.  With
+ * both BFQ and iocost the disk is iocost's.  Before the first cgroup is made. */
 enum fake_disk { FAKE_BFQ = 1 << 0, FAKE_IOCOST = 1 << 1, FAKE_IOLATENCY = 1 << 2 };
 void fake_add_disk(struct fake *f, unsigned int features);
 /* Lets the process run: adds to its cpu cgroup's usage, and to its throttling over quota. */

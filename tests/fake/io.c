@@ -199,6 +199,8 @@ static int store_bfq_weight(const struct open_file *file, char *text)
 
 static int store_bfq_disk(const struct open_file *file, char *text)
 {
+	if (file->node->host->disk & FAKE_IOCOST)
+		return -EOPNOTSUPP;
 	return store_disk_weight(fake_strip(text), 1000, &file->node->bfq_weight_disk);
 }
 
