@@ -1,102 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * list.c - the list in force as ordered rules, from the elements of cgfs_rules: the way back of
- * compile.c.  Not the words that were written, but a list that decides the same.
+ * compile.c.  Not the words that were written, but a list that decides the same, and is no longer.
  *
  * An element's verdict for an access bit is that of the last rule which covers all of the element
- * and names the bit, and has that rule's number.  So what the elements say, sorted by these
- * numbers, is a list again: where a request matches several, the last one is the one whose number
- * is highest, which is how the program takes it.
+ * and names the bit, and has that rule's number.  A rule that is the last one anywhere is so for
+ * its own pattern too, since what covers that covers everything in it: of the elements with its
+ * number the widest is the rule.  Sorted by these numbers they are a list again.
  */
 #include "loader.h"
 
 #include <bpf/bpf.h>
 #include <stdlib.h>
 
-static const uint32_t bits[3] = { CGFS_ACCESS_READ, CGFS_ACCESS_WRITE, CGFS_ACCESS_MKNOD };
-
-struct element {
-	struct cgfs_bpf_pattern p;
-	enum cgfs_policy_verdict verdict[3];
-	uint32_t number[3];
-};
-
+/* One access bit of one element. */
 struct item {
 	struct cgfs_device_rule rule;
 	uint32_t number;
-	size_t at; /* of its element */
 };
 
-static bool contains(const struct cgfs_bpf_pattern *wide, const struct cgfs_bpf_pattern *p)
+static int wildcards(const struct cgfs_device_rule *rule)
 {
-	return wide->kind == p->kind &&
-	       (wide->major == CGFS_POLICY_ANY || wide->major == p->major) &&
-	       (wide->minor == CGFS_POLICY_ANY || wide->minor == p->minor);
+	return (rule->major == CGFS_DEVICE_ANY) + (rule->minor == CGFS_DEVICE_ANY);
 }
 
-/* Is it said by a wider element already? */
-static bool is_inherited(const struct element *e, size_t n, size_t i, size_t bit)
-{
-	for (size_t k = 0; k < n; k++) {
-		if (k != i && contains(&e[k].p, &e[i].p) && e[k].number[bit] == e[i].number[bit])
-			return true;
-	}
-	return false;
-}
-
-/* The bits of one rule for one pattern stand together. */
-static size_t add(struct item *items, size_t n, const struct element *e, size_t at, size_t bit)
-{
-	for (size_t k = n; k > 0 && items[k - 1].at == at; k--) {
-		if (items[k - 1].number == e->number[bit]) {
-			items[k - 1].rule.access |= bits[bit];
-			return n;
-		}
-	}
-	items[n] = (struct item){
-		.rule = {
-			.type = e->p.kind == CGFS_BLOCK ? CGFS_DEVICE_BLOCK : CGFS_DEVICE_CHAR,
-			.major = e->p.major,
-			.minor = e->p.minor,
-			.access = bits[bit],
-			.allow = e->verdict[bit] == CGFS_ALLOW,
-		},
-		.number = e->number[bit],
-		.at = at,
-	};
-	return n + 1;
-}
-
+/* The widest of a number first. */
 static int by_number(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
 
 	if (x->number != y->number)
 		return x->number < y->number ? -1 : 1;
-	return x->at < y->at ? -1 : x->at > y->at;
+	return wildcards(&y->rule) - wildcards(&x->rule);
 }
 
-/* @ret: room for three a element, and one; an empty list is a list. */
-static size_t to_rules(const struct element *e, size_t n, struct item *items,
-		       struct cgfs_device_rule *ret)
+static size_t to_rules(struct item *items, size_t n, struct cgfs_device_rule *ret)
 {
 	size_t count = 0;
 
+	qsort(items, n, sizeof(*items), by_number);
 	for (size_t i = 0; i < n; i++) {
-		for (size_t bit = 0; bit < ARRAY_SIZE(bits); bit++) {
-			/* 0: no rule names it, and it is denied from the beginning. */
-			if (e[i].number[bit] && !is_inherited(e, n, i, bit))
-				count = add(items, count, &e[i], i, bit);
+		const struct cgfs_device_rule *rule = &items[i].rule;
+		struct cgfs_device_rule *last = count ? &ret[count - 1] : NULL;
+
+		if (!last || items[i].number != items[i - 1].number) {
+			ret[count++] = *rule;
+		} else if (rule->major == last->major && rule->minor == last->minor) {
+			last->access |= rule->access;
+			if (rule->type != last->type)
+				last->type = CGFS_DEVICE_ALL;
 		}
 	}
-	qsort(items, count, sizeof(*items), by_number);
-	for (size_t i = 0; i < count; i++)
-		ret[i] = items[i].rule;
 	return count;
 }
 
+/* Adds up to three items. */
 static int read_element(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generation,
-			const struct cgfs_bpf_pattern *p, struct element *ret)
+			const struct cgfs_bpf_pattern *p, struct item *items, size_t *n)
 {
 	struct cgfs_rule_key key = {
 		.cgroup_id = cgroup_id,
@@ -109,11 +69,29 @@ static int read_element(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generat
 
 	if (bpf_map_lookup_elem(b->rules_fd, &key, &rule) < 0)
 		return -errno;
-	*ret = (struct element){
-		.p = *p,
-		.verdict = { rule.read, rule.write, rule.mknod },
-		.number = { rule.read_rule, rule.write_rule, rule.mknod_rule },
+
+	const struct {
+		uint32_t bit, verdict, number;
+	} bits[] = {
+		{ CGFS_ACCESS_READ, rule.read, rule.read_rule },
+		{ CGFS_ACCESS_WRITE, rule.write, rule.write_rule },
+		{ CGFS_ACCESS_MKNOD, rule.mknod, rule.mknod_rule },
 	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+		if (!bits[i].number) /* no rule names it, and it is denied from the beginning */
+			continue;
+		items[(*n)++] = (struct item){
+			.rule = {
+				.type = p->kind == CGFS_BLOCK ? CGFS_DEVICE_BLOCK : CGFS_DEVICE_CHAR,
+				.major = p->major,
+				.minor = p->minor,
+				.access = bits[i].bit,
+				.allow = bits[i].verdict == CGFS_ALLOW,
+			},
+			.number = bits[i].number,
+		};
+	}
 	return 0;
 }
 
@@ -129,9 +107,13 @@ static int patterns_of(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generati
 	b->scanned = false;
 	r = cgfs_bpf_rules_scan(b, reterr);
 	*ret = cgfs_bpf_known_find(b, cgroup_id);
-	if (*ret && (*ret)->generation != generation)
-		*ret = NULL; /* an empty list has no elements to be found by */
-	return r;
+	if (r < 0 || (*ret && (*ret)->generation == generation))
+		return r;
+	/* An empty list has no elements to be found by.  Known to be one, it is not looked for
+	 * again. */
+	r = cgfs_bpf_rules_remember(b, cgroup_id, generation, &(struct cgfs_bpf_list){ 0 });
+	*ret = NULL;
+	return r < 0 ? cgfs_err_set(reterr, r, "read", "rules", NULL, NULL) : 0;
 }
 
 static int read_list(struct cgfs_bpf *b, const struct cgfs_policy_group *group, uint32_t generation,
@@ -139,21 +121,20 @@ static int read_list(struct cgfs_bpf *b, const struct cgfs_policy_group *group, 
 {
 	const struct cgfs_bpf_known *k;
 	int r = patterns_of(b, group->cgroup_id, generation, &k, reterr);
-	size_t n = r == 0 && k ? k->n_patterns : 0;
-	auto_free struct element *e = calloc(n + 1, sizeof(*e));
+	size_t n = r == 0 && k ? k->n_patterns : 0, n_items = 0;
 	auto_free struct item *items = calloc(3 * n + 1, sizeof(*items));
 	auto_free struct cgfs_device_rule *rules = calloc(3 * n + 1, sizeof(*rules));
 
 	if (r < 0)
 		return r;
-	if (!e || !items || !rules)
+	if (!items || !rules)
 		return cgfs_err_set(reterr, -ENOMEM, "read", "rules", NULL, NULL);
 	for (size_t i = 0; i < n; i++) {
-		r = read_element(b, group->cgroup_id, generation, &k->patterns[i], &e[i]);
+		r = read_element(b, group->cgroup_id, generation, &k->patterns[i], items, &n_items);
 		if (r < 0)
 			return cgfs_err_set(reterr, r, "read", "rules", NULL, NULL);
 	}
-	*ret_n = to_rules(e, n, items, rules);
+	*ret_n = to_rules(items, n_items, rules);
 	*ret = take_ptr(rules);
 	return 1;
 }

@@ -299,6 +299,7 @@ static void check_read_back(struct cgfs_group *g, const struct cgfs_device_rule 
 
 	OK(cgfs_group_devices(g, &now, &count, &err));
 	CHECK(now != NULL);
+	CHECK(count <= n); /* what can be set can be set again */
 	for (size_t i = 0; i < sizeof(majors) / sizeof(majors[0]); i++) {
 		for (size_t k = 0; k < 2 * sizeof(minors) / sizeof(minors[0]); k++) {
 			enum cgfs_device_type type = k % 2 ? CGFS_DEVICE_BLOCK : CGFS_DEVICE_CHAR;
@@ -377,6 +378,9 @@ static uint32_t random_below(uint32_t *seed, uint32_t n)
 static void any_rules_are_read_back(struct world *w)
 {
 	static const int32_t numbers[] = { CGFS_DEVICE_ANY, 1, 3, 5, 8 };
+	static const enum cgfs_device_type types[] = { CGFS_DEVICE_CHAR,  CGFS_DEVICE_CHAR,
+						       CGFS_DEVICE_CHAR,  CGFS_DEVICE_BLOCK,
+						       CGFS_DEVICE_BLOCK, CGFS_DEVICE_ALL };
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_device_rule list[12];
 	struct cgfs_group *pod;
@@ -390,14 +394,18 @@ static void any_rules_are_read_back(struct world *w)
 		struct cgfs_resources res = rules(list, n);
 		struct cgfs_err e = { 0 };
 
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
+			enum cgfs_device_type type = types[random_below(&seed, 6)];
+			bool all = type == CGFS_DEVICE_ALL; /* and no numbers then */
+
 			list[i] = (struct cgfs_device_rule){
-				random_below(&seed, 3) ? CGFS_DEVICE_CHAR : CGFS_DEVICE_BLOCK,
-				numbers[random_below(&seed, 5)],
-				numbers[random_below(&seed, 5)],
+				type,
+				numbers[all ? 0 : random_below(&seed, 5)],
+				numbers[all ? 0 : random_below(&seed, 5)],
 				1 + random_below(&seed, 7),
 				random_below(&seed, 3) > 0,
 			};
+		}
 		/* v1 may be unable to hold it. */
 		if (cgfs_group_set(pod, &res, &e) < 0) {
 			CHECK_INT(e.code, -EOPNOTSUPP);
