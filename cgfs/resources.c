@@ -128,13 +128,12 @@ static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 
 		if (!(want & ~already_so(res)))
 			continue;
-
-		if (want && version == CGFS_NONE && (c->denied & (1u << ctl)))
+		if (version == CGFS_NONE && (c->denied & (1u << ctl)))
 			return cgfs_err_set(reterr, -EACCES, "set", member_name(want), NULL,
 					    "the %s controller is not delegated to this process "
 					    "below %s",
 					    cgfs_controller_name(ctl), cgfs_root(c));
-		if (want && version == CGFS_NONE)
+		if (version == CGFS_NONE)
 			return cgfs_err_set(reterr, -ENODEV, "set", member_name(want), NULL,
 					    "the %s controller is not on this host",
 					    cgfs_controller_name(ctl));

@@ -75,6 +75,8 @@ static int v1_kernel(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	if (r == 0) {
 		n = dir_read(d, file, text, sizeof(text), reterr);
 		r = n < 0 ? (int)n : cgfs_parse_v1_limit(text, (size_t)n, &now);
+		if (n >= 0 && r < 0)
+			return dir_error(d, r, "parse", file, text, reterr);
 	}
 	if (r == -EOPNOTSUPP || (r == 0 && now == CGFS_MAX)) {
 		group_file_path(d->g, d->hierarchy, file, path, sizeof(path));
