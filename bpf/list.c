@@ -65,6 +65,7 @@ static int read_element(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generat
 		.major = p->major,
 		.minor = p->minor,
 	};
+	enum cgfs_device_type type = p->kind == CGFS_BLOCK ? CGFS_DEVICE_BLOCK : CGFS_DEVICE_CHAR;
 	struct cgfs_rule rule;
 
 	if (bpf_map_lookup_elem(b->rules_fd, &key, &rule) < 0)
@@ -83,7 +84,7 @@ static int read_element(struct cgfs_bpf *b, uint64_t cgroup_id, uint32_t generat
 			continue;
 		items[(*n)++] = (struct item){
 			.rule = {
-				.type = p->kind == CGFS_BLOCK ? CGFS_DEVICE_BLOCK : CGFS_DEVICE_CHAR,
+				.type = type,
 				.major = p->major,
 				.minor = p->minor,
 				.access = bits[i].bit,
