@@ -61,6 +61,13 @@ said() { empty "$1" "$(grep -qE "$2" "$tmp/out" || echo "no line with $2")"; }
 said "it finds the layout" '^layout (v1|hybrid|mixed|v2)$'
 said "a device is denied" '^kmsg is denied$'
 said "and allowed by a new list" '^kmsg is open$'
+quota=$(find /sys/fs/cgroup -maxdepth 2 \( -name cpu.max -o -name cpu.cfs_quota_us \) 2>/dev/null | head -n 1)
+if [ -n "$quota" ]; then
+	said "the limits in force are read back" '^quota 400000 us$'
+	said "by the names by which they are set" '"limits":\{.*"cpu_quota_us":400000,'
+else
+	skip "the limits in force are read back" "no cpu controller with a quota"
+fi
 without=$(sed '/^layout/q' "$tmp/out" | grep '^without eBPF')
 if [ -n "$without" ]; then
 	skip "a denial is told" "$without"
