@@ -355,7 +355,7 @@ guest_prog = -a $(agent_bin)=/bin/cgfs-agent -a $(podctl_bin)=/bin/podctl \
 	     $(conf_prog):400 $(tbpf_prog:%=%:200) $(tagent_live:%=%:200)
 guest_oci  = $(foreach c,$(wildcard tests/oci/cases/*.json),-a $(c)=/oci/$(notdir $(c))) \
 	     $(oci_prog):300
-# OOM kills by each way in three of the cells: 21 ms of processor time each.
+# OOM kills in three of the cells: 10 ms of processor time each.
 STORM ?= 10000
 guest_storm = -a $(O)/storm=/storm tests/guest/storm.sh:1500
 tagent_live = $(filter-out %/test_parts %/test_bridge %/test_transcripts,$(tagent_prog))

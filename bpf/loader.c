@@ -43,6 +43,9 @@ static int check_opts(const struct cgfs_bpf_opts *opts, struct cgfs_err *reterr)
 	if (opts->sz < sizeof(*opts))
 		return cgfs_err_set(reterr, -EINVAL, "open device policy", NULL, NULL,
 				    "sz is not set");
+	if (opts->events && opts->no_kills)
+		return cgfs_err_set(reterr, -EINVAL, "open device policy", NULL, NULL,
+				    "events without kills");
 	if (opts->pin_dir && (opts->pin_dir[0] != '/' || strlen(opts->pin_dir) > PIN_DIR_MAX))
 		return cgfs_err_set(
 			reterr, -EINVAL, "open device policy", NULL, opts->pin_dir,
@@ -75,7 +78,7 @@ static struct cgfs_bpf *handle_new(const char *pin_dir)
 	return b;
 }
 
-static int open_pins(struct cgfs_bpf *b, struct cgfs_err *reterr)
+static int open_pins(struct cgfs_bpf *b, bool kills, struct cgfs_err *reterr)
 {
 	int r;
 
@@ -87,7 +90,7 @@ static int open_pins(struct cgfs_bpf *b, struct cgfs_err *reterr)
 		return r;
 	r = cgfs_bpf_device_open(b, reterr);
 	if (r == 0)
-		cgfs_bpf_oom_open(b);
+		cgfs_bpf_oom_open(b, kills);
 	else if (!cgfs_bpf_device_pinned(b))
 		(void)!cgfs_bpf_pins_remove(b, NULL); /* directories for nothing */
 	cgfs_bpf_unlock(b);
@@ -108,7 +111,7 @@ int cgfs_bpf_open(const struct cgfs_bpf_opts *opts, struct cgfs_bpf **ret, struc
 		if (!b)
 			return cgfs_err_set(reterr, -ENOMEM, "open device policy", pin_dir, NULL,
 					    NULL);
-		r = open_pins(b, reterr);
+		r = open_pins(b, !opts || !opts->no_kills, reterr);
 		/* Somebody may be removing the directory while we open it. */
 		if ((r != -ESTALE && r != -ENOENT) || tries == 3)
 			break;

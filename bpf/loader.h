@@ -113,7 +113,7 @@ int cgfs_bpf_device_open(struct cgfs_bpf *b, struct cgfs_err *reterr);
 int cgfs_bpf_control(struct cgfs_bpf *b, struct cgfs_control_args *args);
 
 /* oom.c: loads and attaches cgfs_oom where the kernel allows it, or says why not. */
-void cgfs_bpf_oom_open(struct cgfs_bpf *b);
+void cgfs_bpf_oom_open(struct cgfs_bpf *b, bool load_it);
 
 /* load.c: what both loaders need of libbpf. */
 struct bpf_object;

@@ -9,6 +9,7 @@
 #include "cgfs_oom.skel.h"
 #include <bpf/bpf.h>
 #include <stdio.h>
+#include <sys/utsname.h>
 
 #define PIN_LINK "oom"
 
@@ -56,9 +57,21 @@ static int try_load(struct cgfs_bpf *b, struct cgfs_bpf_load *l, bool tracepoint
 	return r;
 }
 
+/* The way that will do is tried first, for each reads all of the kernel's BTF: since 6.10 the
+ * tracepoint has the task.  A kernel that was patched otherwise costs a second try. */
+static bool tracepoint_first(void)
+{
+	unsigned int major, minor;
+	struct utsname u;
+
+	return uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major > 6 ||
+	       (major == 6 && minor >= 10);
+}
+
 static void load(struct cgfs_bpf *b)
 {
 	auto_free struct cgfs_bpf_load *l = calloc(1, sizeof(*l));
+	bool tracepoint = tracepoint_first();
 	int r;
 
 	if (!l) {
@@ -66,23 +79,23 @@ static void load(struct cgfs_bpf *b)
 		return;
 	}
 	cgfs_bpf_quiet(l);
-	r = try_load(b, l, true);
-	if (r == 0) {
-		snprintf(b->oom_why, sizeof(b->oom_why), "tp_btf/mark_victim");
-	} else {
+	r = try_load(b, l, tracepoint);
+	if (r < 0) {
 		l->log[0] = '\0';
-		r = try_load(b, l, false);
-		if (r == 0)
-			snprintf(b->oom_why, sizeof(b->oom_why), "fentry/mark_oom_victim");
-		else
-			snprintf(b->oom_why, sizeof(b->oom_why), "%s%s%.100s", strerror(-r),
-				 l->log[0] ? ": " : "", cgfs_bpf_log_end(l));
+		tracepoint = !tracepoint;
+		r = try_load(b, l, tracepoint);
 	}
+	if (r == 0)
+		snprintf(b->oom_why, sizeof(b->oom_why), "%s",
+			 tracepoint ? "tp_btf/mark_victim" : "fentry/mark_oom_victim");
+	else
+		snprintf(b->oom_why, sizeof(b->oom_why), "%s%s%.100s", strerror(-r),
+			 l->log[0] ? ": " : "", cgfs_bpf_log_end(l));
 	cgfs_bpf_loud(l);
 	b->oom = r == 0;
 }
 
-void cgfs_bpf_oom_open(struct cgfs_bpf *b)
+void cgfs_bpf_oom_open(struct cgfs_bpf *b, bool load_it)
 {
 	if (faccessat(b->pin_fd, PIN_LINK, F_OK, 0) == 0) {
 		b->oom = true;
@@ -90,5 +103,8 @@ void cgfs_bpf_oom_open(struct cgfs_bpf *b)
 			 PIN_LINK);
 		return;
 	}
-	load(b);
+	if (load_it)
+		load(b);
+	else
+		snprintf(b->oom_why, sizeof(b->oom_why), "not asked for");
 }

@@ -194,7 +194,7 @@ static int make(struct args *a, const char *root, const char *id, const json_t *
 	opts.top = !*root;
 	opts.written = asked_written;
 	opts.written_user = asked;
-	r = direct_open_opts(a, a->no_bpf ? DIRECT_FILES : DIRECT_WRITE, &opts, &d, reterr);
+	r = direct_open_opts(a, a->no_bpf ? DIRECT_FILES : DIRECT_APPLY, &opts, &d, reterr);
 	if (r == 0) {
 		if (!d.bpf)
 			without_policy(&d, json, res);

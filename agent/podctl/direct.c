@@ -65,6 +65,7 @@ static int policy_open(const struct args *a, enum direct_mode mode, struct direc
 	opts.pin_dir = a->pin_dir;
 	d->had_pins = access(pin_dir(a), F_OK) == 0;
 	opts.events = mode == DIRECT_RUN || mode == DIRECT_EVENTS;
+	opts.no_kills = mode == DIRECT_APPLY;
 
 	/* Looking must not load and pin programs that are not there. */
 	if ((mode == DIRECT_READ || mode == DIRECT_EVENTS || mode == DIRECT_REMOVE) && !d->had_pins)

@@ -185,6 +185,7 @@ struct cgfs_bpf;
 enum direct_mode {
 	DIRECT_READ, /* changes nothing: uses the policy only when it is there */
 	DIRECT_WRITE,
+	DIRECT_APPLY,  /* as WRITE; nobody will ask who was killed */
 	DIRECT_EVENTS, /* as READ, and takes the events */
 	DIRECT_RUN,    /* as WRITE, and takes the events if nobody else does */
 	DIRECT_PROBE,  /* as WRITE, and a missing policy is a finding */

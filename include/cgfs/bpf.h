@@ -24,6 +24,9 @@ struct cgfs_bpf_opts {
 	/* Receive denials and kills?  One process at a time can: the events of a pin directory
 	 * are a queue, not a broadcast. */
 	bool events;
+	/* Where kill attribution is not loaded yet, leave it so: it takes two thirds of the time.
+	 * Not with events. */
+	bool no_kills;
 };
 
 #define CGFS_BPF_OPTS_INIT                                                                         \
@@ -37,7 +40,8 @@ struct cgfs_bpf_opts {
  * @ret:    out; release with cgfs_bpf_close()
  * @reterr: may be NULL
  *
- * The device program is required; kill attribution is used where the kernel allows it.
+ * The device program is required; kill attribution is used where the kernel allows it.  Once loaded
+ * it stays, whoever asked for it.
  *
  * Errors:  -EOPNOTSUPP  this kernel has no CONFIG_CGROUP_BPF or refuses the program
  *          -EPERM       CAP_BPF or CAP_SYS_ADMIN is missing

@@ -83,6 +83,36 @@ static void policy_outlives_its_process_and_is_taken_over(void **state)
 	assert_false(world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
 }
 
+/* Kill attribution comes with the first who does not do without, and stays for all. */
+static void kills_may_come_later(void **state)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct world *w = *state;
+	char link[200];
+	bool here;
+
+	snprintf(link, sizeof(link), "%s/oom", w->pin);
+	opts.pin_dir = w->pin;
+	opts.no_kills = true;
+	assert_int_equal(cgfs_bpf_open(&opts, &w->bpf, &w->err), 0);
+	w->policy = cgfs_bpf_policy(w->bpf);
+	world_add(w, world_pod(w, "web"), "c 1:3 rw");
+	assert_false(world_can_open(w, w->group[0].path, 'c', 1, 5, O_RDONLY));
+	assert_int_not_equal(access(link, F_OK), 0);
+	world_close(w);
+
+	world_open(w, true);
+	here = w->policy->ops->reports_oom(w->policy->ctx);
+	assert_int_equal(access(link, F_OK) == 0, here);
+	world_close(w);
+	opts.events = true;
+	assert_int_equal(cgfs_bpf_open(&opts, &w->bpf, &w->err), -EINVAL);
+	opts.events = false;
+	assert_int_equal(cgfs_bpf_open(&opts, &w->bpf, &w->err), 0);
+	w->policy = cgfs_bpf_policy(w->bpf);
+	assert_int_equal(access(link, F_OK) == 0, here);
+}
+
 static size_t entries(const char *dir)
 {
 	struct dirent *d;
@@ -485,6 +515,7 @@ static void probe_says_what_works_and_why_not(void **state)
 static const struct tap_test tests[] = {
 #define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
 	LIVE(policy_outlives_its_process_and_is_taken_over),
+	LIVE(kills_may_come_later),
 	LIVE(removed_groups_leave_nothing),
 	LIVE(pods_whose_cgroup_is_gone_are_cleared_away),
 	LIVE(sweep_knows_at_once_whose_cgroup_is_gone),

@@ -45,13 +45,18 @@ static void thaw(const char *dir)
 		closedir(d);
 }
 
+void thaw_all(void)
+{
+	if (access("/sys/fs/cgroup/freezer/cgroup.procs", F_OK) == 0)
+		thaw("/sys/fs/cgroup/freezer");
+}
+
 /* Everything but us dies; what can be reaped within two seconds is. */
 void kill_rest(void)
 {
 	int64_t end = now_ms() + 2000;
 
-	if (access("/sys/fs/cgroup/freezer/cgroup.procs", F_OK) == 0)
-		thaw("/sys/fs/cgroup/freezer");
+	thaw_all();
 	kill(-1, SIGKILL);
 	while (now_ms() < end) {
 		pid_t pid = waitpid(-1, NULL, WNOHANG);

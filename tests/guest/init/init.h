@@ -33,6 +33,7 @@ void stream_end(struct stream *s);
 
 /* clean.c */
 int64_t now_ms(void);
+void thaw_all(void);
 void kill_rest(void);
 void sweep_all(void);
 
