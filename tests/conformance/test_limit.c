@@ -4,6 +4,9 @@
  */
 #include "world.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 static struct cgfs_resources pids(uint64_t max)
 {
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -80,6 +83,59 @@ static void cpuset_round_trip(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr,
 			    world_v2(w, CGFS_CPUSET) ? "cpuset.cpus.effective" : "cpuset.cpus"),
 		  "0");
+}
+
+static const char *partition(struct world *w, const struct cgfs_group *g)
+{
+	return world_cat(w, CGFS_CPUSET, g,
+			 world_v2(w, CGFS_CPUSET) ? "cpuset.cpus.partition"
+						  : "cpuset.cpu_exclusive");
+}
+
+/* A processor for the pods alone, of which one pod has a partition of its own; v1: exclusively. */
+static void cpuset_partition_from_the_top(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *pod, *ctr;
+	struct cgfs_err e = { 0 };
+	struct cgfs_cpuset *set;
+	bool v2;
+
+	world_need(w, CGFS_CPUSET);
+	v2 = world_v2(w, CGFS_CPUSET);
+	if (!w->kind->live && v2)
+		world_skip(w, "the fakes have no partitions");
+	if (w->kind->live && sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		world_skip(w, "one processor cannot be shared out");
+	res.set = CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_PARTITION;
+	res.cpuset_cpus = "1";
+	res.cpuset_partition = "root";
+	/* Elsewhere than in a guest somebody may have the processor. */
+	if (cgfs_root_set(c, &res, &e) < 0 && w->kind->live && !getenv("CGFS_TEST_GUEST"))
+		world_skip(w, "%s", e.text);
+	CHECK_MSG(!e.code, "%s", e.text);
+	pod = world_pod(w, c, "web", &res);
+	CHECK_STR(partition(w, pod), v2 ? "root" : "1");
+	ctr = world_container(w, pod, c, "c1", NULL);
+	world_runs(w, world_spawn_in(w, ctr));
+	OK(cgfs_group_cpuset(pod, &set, &err));
+	CHECK(v2 ? strcmp(set->partition, "root") == 0
+		 : (set->flags & CGFS_CPUSET_CPU_EXCLUSIVE) != 0);
+	CHECK_STR(set->effective_cpus, "1");
+	free(set);
+	OK(cgfs_group_cpuset(ctr, &set, &err));
+	CHECK_STR(set->effective_cpus, "1");
+	free(set);
+	res.set = CGFS_SET_CPUSET_PARTITION;
+	if (v2) {
+		res.cpuset_partition = "isolated";
+		OK(cgfs_group_set(pod, &res, &err));
+		CHECK_STR(partition(w, pod), "isolated");
+	}
+	res.cpuset_partition = "member";
+	OK(cgfs_group_set(pod, &res, &err));
+	CHECK_STR(partition(w, pod), v2 ? "member" : "0");
 }
 
 static struct cgfs_resources unified(const struct cgfs_unified *list, size_t n)
@@ -181,6 +237,7 @@ const struct world_test limit_tests[] = {
 	{ "limit_pids_max_refuses_the_fork", pids_max_refuses_the_fork },
 	{ "limit_pids_max_of_the_pod_binds", pids_max_of_the_pod_binds_its_containers },
 	{ "limit_cpuset_round_trip", cpuset_round_trip },
+	{ "limit_cpuset_partition_from_the_top", cpuset_partition_from_the_top },
 	{ "limit_unified_refuses_the_unknown", unified_refuses_what_it_does_not_know },
 	{ "limit_unified_writes_cgroup2_files", unified_writes_cgroup2_files },
 	{ "limit_unified_limits_the_tree", unified_limits_the_tree },
