@@ -266,6 +266,14 @@ static void every_limit(struct world *w)
 	check_every_limit(w);
 }
 
+/* The weight is iocost's then, or there is none. */
+static void every_limit_without_bfq(struct world *w)
+{
+	if (w->kind->live)
+		world_skip(w, "a kernel has BFQ or not");
+	check_every_limit(w);
+}
+
 /* Before 5.11: the kernel's memory has a limit, and hierarchy is something to switch on. */
 static void old_memory(struct world *w)
 {
@@ -539,6 +547,7 @@ const struct world_test readback_tests[] = {
 	{ "readback_cpuset_flags_all_or_nothing", cpuset_flags_all_or_nothing },
 	{ "readback_peak_begins_anew", peak_begins_anew },
 	{ "readback_every_limit", every_limit },
+	{ "readback_every_limit_without_bfq", every_limit_without_bfq },
 	{ "readback_old_memory", old_memory },
 	{ "readback_old_memory_in_somebodys_root", old_memory_in_somebodys_root },
 	{ "readback_io_limits", io_limits },
