@@ -282,6 +282,15 @@ uint64_t events_timer(struct cgfs *c, uint64_t delay_us);
 bool events_due(struct cgfs *c, uint64_t at);
 uint64_t now_ns(int clock);
 
+/* tree.c: calls for each directory below @dirfd; what is gone by the time is not missed.  @enter:
+ * before all that is below it.  @leave: after that, with the one above it and its name there.  An
+ * error ends the walk. */
+struct tree_ops {
+	int (*enter)(void *arg, int dirfd);
+	int (*leave)(void *arg, int parent, const char *name, int dirfd);
+};
+int tree_walk(struct cgfs *c, int dirfd, const struct tree_ops *ops, void *arg);
+
 /* removal.c; in all *_step(): time has passed; @missed: or anything may have happened. */
 void removal_step(struct cgfs_group *g, bool missed);
 void removal_free(struct cgfs_group *g);

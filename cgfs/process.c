@@ -89,34 +89,26 @@ static int pids_read(struct pid_list *l)
 	return r < 0 ? r : pids_append(l, text);
 }
 
-static int pids_below(void *arg, const char *name)
+static int pids_enter(void *arg, int dirfd)
 {
 	struct pid_list *l = arg;
-	int parent = l->dirfd, r;
-	auto_door_fd struct door_fd d = { l->c,
-					  fs_open(l->c, parent, name, O_RDONLY | O_DIRECTORY) };
 
-	if (d.fd < 0)
-		return d.fd == -ENOENT ? 0 : d.fd;
-	l->dirfd = d.fd;
-	r = pids_read(l);
-	if (r == 0)
-		r = l->c->fs->ops->list(l->c->fs->ctx, d.fd, pids_below, l);
-	l->dirfd = parent;
-	return r;
+	l->dirfd = dirfd;
+	return pids_read(l);
 }
 
 static int pids_in(struct cgfs_group *g, int i, struct pid_list *l, struct cgfs_err *reterr)
 {
+	static const struct tree_ops ops = { .enter = pids_enter };
 	struct cgfs_dir d = { g, i, NULL };
-	int r;
+	int r, fd;
 
-	r = group_dir(g, i, &l->dirfd, reterr);
+	r = group_dir(g, i, &fd, reterr);
 	if (r < 0)
 		return r;
-	r = pids_read(l);
+	r = pids_enter(l, fd);
 	if (r == 0)
-		r = g->c->fs->ops->list(g->c->fs->ctx, l->dirfd, pids_below, l);
+		r = tree_walk(g->c, fd, &ops, l);
 	return r < 0 ? dir_error(&d, r, "read", l->file, NULL, reterr) : 0;
 }
 
@@ -343,31 +335,13 @@ static int signal_all(struct cgfs_group *g, int hierarchy, size_t *ret_n, struct
 	return r;
 }
 
-struct thaw {
-	struct cgfs *c;
-	int dirfd;
-};
-
-static int thaw_dir(const struct thaw *t)
+static int thaw_dir(void *arg, int dirfd)
 {
-	int r = fs_write_at(t->c, t->dirfd, V1_STATE, "THAWED");
+	struct cgfs *c = arg;
+	int r = fs_write_at(c, dirfd, V1_STATE, "THAWED");
 
 	/* Again, because nothing is worse than a group that stays frozen. */
-	return r < 0 ? fs_write_at(t->c, t->dirfd, V1_STATE, "THAWED") : 0;
-}
-
-static int thaw_below(void *arg, const char *name)
-{
-	struct thaw *t = arg;
-	auto_door_fd struct door_fd d = { t->c,
-					  fs_open(t->c, t->dirfd, name, O_RDONLY | O_DIRECTORY) };
-	struct thaw child = { t->c, d.fd };
-	int r;
-
-	if (d.fd < 0)
-		return d.fd == -ENOENT ? 0 : d.fd;
-	r = thaw_dir(&child);
-	return r < 0 ? r : t->c->fs->ops->list(t->c->fs->ctx, d.fd, thaw_below, &child);
+	return r < 0 ? fs_write_at(c, dirfd, V1_STATE, "THAWED") : 0;
 }
 
 /*
@@ -376,18 +350,18 @@ static int thaw_below(void *arg, const char *name)
  */
 static int v1_thaw_tree(struct cgfs_group *g, struct cgfs_err *reterr)
 {
+	static const struct tree_ops ops = { .enter = thaw_dir };
 	struct cgfs_dir d = { g, g->c->place[CGFS_FREEZER].hierarchy, NULL };
-	struct thaw t = { g->c, -EBADF };
-	int r;
+	int r, fd;
 
 	if (g->c->place[CGFS_FREEZER].version != CGFS_V1)
 		return 0;
-	r = group_dir(g, d.hierarchy, &t.dirfd, reterr);
+	r = group_dir(g, d.hierarchy, &fd, reterr);
 	if (r < 0)
 		return r;
-	r = thaw_dir(&t);
+	r = thaw_dir(g->c, fd);
 	if (r == 0)
-		r = g->c->fs->ops->list(g->c->fs->ctx, t.dirfd, thaw_below, &t);
+		r = tree_walk(g->c, fd, &ops, g->c);
 	return r < 0 ? dir_error(&d, r, "thaw", V1_STATE, NULL, reterr) : 0;
 }
 

@@ -68,14 +68,11 @@ int group_populated(struct cgfs_group *g)
 struct below {
 	struct cgfs_group *g;
 	int hierarchy;
-	int parent;
 	bool forget; /* tell the policy of each directory (cgroup2) */
 	char *left;
 	size_t len;
 	int result;
 };
-
-static int remove_below(struct below *b);
 
 static int policy_forget(struct cgfs *c, uint64_t id, uint64_t pod_id)
 {
@@ -88,44 +85,34 @@ static int policy_forget(struct cgfs *c, uint64_t id, uint64_t pod_id)
 	return c->policy->ops->remove(c->policy->ctx, &p, NULL);
 }
 
-static int remove_child(void *arg, const char *name)
+/* One that cannot be removed saves no other beside it. */
+static int remove_child(void *arg, int parent, const char *name, int dirfd)
 {
 	struct below *b = arg;
 	struct cgfs *c = b->g->c;
-	auto_door_fd struct door_fd dir = { c, -EBADF };
-	struct below next = *b;
 	uint64_t id;
-	int r;
+	int r = 0;
 
-	dir.fd = fs_open(c, b->parent, name, O_RDONLY | O_DIRECTORY);
-	if (dir.fd == -ENOENT)
-		return 0; /* gone meanwhile */
-	r = dir.fd < 0 ? dir.fd : 0;
-	if (r == 0 && b->forget)
-		r = c->fs->ops->inode(c->fs->ctx, dir.fd, &id);
+	if (b->forget)
+		r = c->fs->ops->inode(c->fs->ctx, dirfd, &id);
 	if (r == 0 && b->forget)
 		r = policy_forget(c, id, b->g->cgroup_id);
-	next.parent = dir.fd;
 	if (r == 0)
-		r = remove_below(&next);
-	if (r == 0)
-		r = c->fs->ops->rmdir(c->fs->ctx, b->parent, name);
-	if (r < 0 && r != -ENOENT) {
-		if (next.result == 0)
-			snprintf(b->left, b->len, "%s%s/.../%s",
-				 c->hierarchy[b->hierarchy].mount->path, b->g->path, name);
+		r = c->fs->ops->rmdir(c->fs->ctx, parent, name);
+	/* What is above it cannot go for the same reason. */
+	if (r < 0 && r != -ENOENT && b->result == 0) {
+		snprintf(b->left, b->len, "%s%s/.../%s", c->hierarchy[b->hierarchy].mount->path,
+			 b->g->path, name);
 		b->result = r;
 	}
 	return 0;
 }
 
-static int remove_below(struct below *b)
+static int remove_below(struct below *b, int dirfd)
 {
-	struct cgfs *c = b->g->c;
-	int r;
+	static const struct tree_ops ops = { .leave = remove_child };
+	int r = tree_walk(b->g->c, dirfd, &ops, b);
 
-	b->result = 0;
-	r = c->fs->ops->list(c->fs->ctx, b->parent, remove_child, b);
 	return r < 0 ? r : b->result;
 }
 
@@ -147,16 +134,10 @@ static int rmdir_in(struct cgfs_group *g, int i, char *left, size_t len)
 	r = c->fs->ops->rmdir(c->fs->ctx, root, g->rel);
 	if (r == -EBUSY || r == -ENOTEMPTY) {
 		dir.fd = fs_open(c, root, g->rel, O_RDONLY | O_DIRECTORY);
-		if (dir.fd >= 0) {
-			b.parent = dir.fd;
-			r = remove_below(&b);
-			if (r == 0)
-				r = c->fs->ops->rmdir(c->fs->ctx, root, g->rel);
-		} else {
-			/* Gone meanwhile?  rmdir knows. */
-			r = dir.fd == -ENOENT ? c->fs->ops->rmdir(c->fs->ctx, root, g->rel)
-					      : dir.fd;
-		}
+		r = dir.fd < 0 ? dir.fd : remove_below(&b, dir.fd);
+		/* Gone meanwhile?  rmdir knows. */
+		if (r == 0 || r == -ENOENT)
+			r = c->fs->ops->rmdir(c->fs->ctx, root, g->rel);
 	}
 	if (r == 0 || r == -ENOENT)
 		return 0;

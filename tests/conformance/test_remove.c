@@ -3,7 +3,11 @@
  * test_remove.c - deleting: at once and waiting, with processes that will not go, and with
  * cgroups that the container made itself.
  */
-#include "world.h"
+#include "extra.h"
+
+#include <sys/resource.h>
+
+#define DEEP 64
 
 static void remove_is_told_by_an_event(struct world *w)
 {
@@ -139,6 +143,33 @@ static void nested_cgroups_of_the_container_go_too(struct world *w)
 	world_check_groups(w, 1);
 }
 
+/* What is in a container decides how deep it is: more levels than there are descriptors. */
+static void nested_beyond_all_descriptors_go_too(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr), child = world_fork(w, pid);
+	int ctl = world_version(w, UNIFIED) != CGFS_NONE ? UNIFIED : CGFS_PIDS;
+	struct rlimit limit;
+	char path[512];
+	size_t len = (size_t)snprintf(path, sizeof(path), "%s", cgfs_group_path(ctr));
+
+	for (int level = 0; level < DEEP; level++) {
+		len += (size_t)snprintf(path + len, sizeof(path) - len, "/d");
+		make_nested(w, path);
+	}
+	CHECK_INT(w->ops->move(w, ctl, path, child), 0);
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = world_fds() + DEEP / 2;
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_INT(extra_pids(ctr), 2);
+	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	world_gone(w, pid);
+	world_gone(w, child);
+	world_check_groups(w, 1);
+}
+
 /* An empty, nested cgroup in a pod that never had a process. */
 static void nested_cgroups_without_processes_go_too(struct world *w)
 {
@@ -228,6 +259,7 @@ const struct world_test remove_tests[] = {
 	{ "remove_destroy_that_times_out_goes_on", destroy_that_times_out_goes_on },
 	{ "remove_slow_death_is_waited_for", slow_death_is_waited_for },
 	{ "remove_nested_cgroups_go_too", nested_cgroups_of_the_container_go_too },
+	{ "remove_nested_beyond_all_descriptors", nested_beyond_all_descriptors_go_too },
 	{ "remove_nested_without_processes", nested_cgroups_without_processes_go_too },
 	{ "remove_id_is_free_afterwards", id_is_free_after_removal },
 	{ "remove_handle_may_be_closed_meanwhile", handle_may_be_closed_meanwhile },
