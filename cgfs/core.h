@@ -115,6 +115,10 @@ ssize_t fs_pread(struct cgfs *c, int fd, char *buf, size_t len);
 ssize_t fs_read_at(struct cgfs *c, int dirfd, const char *name, char *buf, size_t len);
 int fs_write_at(struct cgfs *c, int dirfd, const char *name, const char *value);
 
+/* When a process was started, in clock ticks since boot, which with its pid is a name that no other
+ * process has; 0: there is none.  Not through the door. */
+uint64_t process_start(pid_t pid);
+
 /* Closes a descriptor of the door on scope exit. */
 struct door_fd {
 	struct cgfs *c;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 static int kernel_open(void *ctx, int dirfd, const char *name, int flags)
 {
@@ -150,6 +151,28 @@ static int kernel_may_write(void *ctx, int dirfd, const char *name)
 	return faccessat(dirfd, name, W_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
+static int kernel_note(void *ctx, int dirfd, const char *name, const char *value)
+{
+	char key[64];
+	int r;
+
+	(void)ctx;
+	snprintf(key, sizeof(key), "user.%s", name);
+	r = value ? fsetxattr(dirfd, key, value, strlen(value), 0) : fremovexattr(dirfd, key);
+	return r < 0 ? -errno : 0;
+}
+
+static ssize_t kernel_noted(void *ctx, int dirfd, const char *name, char *buf, size_t len)
+{
+	char key[64];
+	ssize_t n;
+
+	(void)ctx;
+	snprintf(key, sizeof(key), "user.%s", name);
+	n = fgetxattr(dirfd, key, buf, len);
+	return n < 0 ? -errno : n;
+}
+
 const struct cgfs_fs *cgfs_fs_kernel(void)
 {
 	static const struct cgfs_fs_ops ops = {
@@ -168,6 +191,8 @@ const struct cgfs_fs *cgfs_fs_kernel(void)
 		.owner = kernel_owner,
 		.chown = kernel_chown,
 		.may_write = kernel_may_write,
+		.note = kernel_note,
+		.noted = kernel_noted,
 	};
 	static const struct cgfs_fs fs = { .ops = &ops };
 
@@ -229,4 +254,24 @@ int fs_write_at(struct cgfs *c, int dirfd, const char *name, const char *value)
 	if (n < 0)
 		return (int)n;
 	return (size_t)n == len ? 0 : -EIO;
+}
+
+uint64_t process_start(pid_t pid)
+{
+	char path[32], text[1024];
+	const char *at;
+	auto_fd int fd = -EBADF;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* The name may be anything; behind its parenthesis come 19 fields, and then this one. */
+	at = strrchr(text, ')');
+	for (int i = 0; at && i < 20; i++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at + 1, NULL, 10) : 0;
 }

@@ -4,7 +4,8 @@
  *
  * v1: an eventfd registered for memory.usage_in_bytes counts each crossing, up or down.
  * v2: memory.high as a trip wire.  It is a limit, so it is only there until it has been
- * touched: then what was there before is put back.
+ * touched: then what was there before is put back.  A note says what that was, to whoever comes
+ * after a process that was killed.
  *
  * Kernel: cgroup-v1/memory.rst 9 "Memory thresholds"; cgroup-v2.rst "memory.high"
  */
@@ -140,6 +141,51 @@ static int v2_high(struct cgfs_group *g, char *buf, size_t len, uint64_t *ret,
 	return r < 0 ? dir_error(&d, r, "parse", "memory.high", buf, reterr) : 0;
 }
 
+/*
+ * A process that is killed cannot put memory.high back.  So what it was and what it is set to
+ * stands in a note at the directory, with who wrote it: "max 67108864 4711 123456".  Whoever
+ * watches when that process is gone, and finds memory.high as the note has it, knows what it was
+ * before.  Where no notes can be kept (before Linux 5.7, or without the right to) it goes without:
+ * nothing depends on one while the process lives.
+ */
+#define NOTE	 "cgfs.memory_high"
+#define NOTE_MAX 96
+
+static void note(struct cgfs_group *g, const char *text)
+{
+	int fd;
+
+	if (group_dir(g, g->c->place[CGFS_MEMORY].hierarchy, &fd, NULL) == 0)
+		(void)!g->c->fs->ops->note(g->c->fs->ctx, fd, NOTE, text);
+}
+
+static void note_of(const char *before, uint64_t set, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s %" PRIu64 " %d %" PRIu64, before, set, (int)getpid(),
+		 process_start(getpid()));
+}
+
+/* @now, @value: what memory.high is; replaced by what it was when a watch was left behind. */
+static void look_behind(struct cgfs_group *g, char *now, size_t len, uint64_t *value)
+{
+	char text[NOTE_MAX], was[32];
+	uint64_t set, start, before;
+	ssize_t n = -ENOENT;
+	int fd, pid;
+
+	if (group_dir(g, g->c->place[CGFS_MEMORY].hierarchy, &fd, NULL) == 0)
+		n = g->c->fs->ops->noted(g->c->fs->ctx, fd, NOTE, text, sizeof(text) - 1);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	if (sscanf(text, "%31s %" SCNu64 " %d %" SCNu64, was, &set, &pid, &start) != 4 ||
+	    set != *value || process_start(pid) == start ||
+	    cgfs_parse_u64(was, strlen(was), &before) < 0)
+		return;
+	snprintf(now, len, "%s", was);
+	*value = before;
+}
+
 /* Puts back what memory.high was, unless somebody has set it meanwhile.  Tried twice, because
  * nothing is worse than a limit that nobody asked for. */
 static void v2_restore(struct cgfs_group *g, struct threshold_wire *w)
@@ -151,24 +197,26 @@ static void v2_restore(struct cgfs_group *g, struct threshold_wire *w)
 	if (!w->armed)
 		return;
 	w->armed = false;
-	if (w->set && v2_high(g, now, sizeof(now), &high, NULL) == 0 && high != w->set)
-		return;
-	if (dir_write(&d, "memory.high", w->before, NULL) < 0)
-		(void)!dir_write(&d, "memory.high", w->before, NULL);
+	if (!w->set || v2_high(g, now, sizeof(now), &high, NULL) < 0 || high == w->set) {
+		if (dir_write(&d, "memory.high", w->before, NULL) < 0)
+			(void)!dir_write(&d, "memory.high", w->before, NULL);
+	}
+	note(g, NULL);
 }
 
 static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 		  void (*fn)(struct cgfs_group *g), struct cgfs_err *reterr)
 {
+	uint64_t before, page = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct cgfs_dir d = memory_dir(g);
-	uint64_t before;
-	char now[32];
+	char now[32], text[NOTE_MAX];
 	int r;
 
 	r = v2_high(g, w->before, sizeof(w->before), &before, reterr);
 	if (r < 0)
 		return r;
 	w->before[strcspn(w->before, "\n")] = '\0';
+	look_behind(g, w->before, sizeof(w->before), &before);
 	if (before <= high)
 		return cgfs_err_set(reterr, -EBUSY, NULL, NULL, w->before,
 				    "it has a memory.high at or below the threshold");
@@ -179,10 +227,16 @@ static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 			return dir_error(&d, r, "watch", "memory.events", NULL, reterr);
 	}
 	r = v2_count(g, &w->count, reterr);
-	if (r == 0)
-		r = dir_write_limit(&d, "memory.high", high, "max", reterr);
 	if (r < 0)
 		return r;
+	/* First, so that there is no moment without; the kernel rounds down to pages. */
+	note_of(w->before, high - high % page, text, sizeof(text));
+	note(g, text);
+	r = dir_write_limit(&d, "memory.high", high, "max", reterr);
+	if (r < 0) {
+		note(g, NULL);
+		return r;
+	}
 	w->set = 0;
 	w->armed = true;
 	/* The kernel rounds to pages: what it says is what to compare with later. */

@@ -104,7 +104,7 @@ CGFS_API CGFS_CHECK int cgfs_event_read(struct cgfs *c, struct cgfs_event *ret_e
  * back at once; processes that allocate in that moment are slowed down by a little reclaim.
  * While usage stays above, it is looked at four times a second to see it fall.  Whoever sets
  * memory.high meanwhile is not overruled.  Closing the handle ends the watch, and memory.high is
- * put back then, too; a process that is killed cannot: see docs/kernels.md.
+ * put back then, too; after a process that was killed the next watch of the group does it.
  *
  * A new watch takes the place of the one before; after an error other than -EINVAL and -ENODEV
  * there is none.

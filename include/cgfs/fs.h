@@ -48,6 +48,11 @@ struct cgfs_fs_ops {
 	int (*chown)(void *ctx, int dirfd, const char *name, uid_t uid, gid_t gid);
 	/* May this process write there, make directories if it is one?  0, or -EACCES. */
 	int (*may_write)(void *ctx, int dirfd, const char *name);
+	/* A few words kept with a directory of cgroup2 as long as it exists, for a successor of
+	 * this process: fsetxattr(2) of "user.NAME", @value NULL: fremovexattr(2); fgetxattr(2),
+	 * the length. */
+	int (*note)(void *ctx, int dirfd, const char *name, const char *value);
+	ssize_t (*noted)(void *ctx, int dirfd, const char *name, char *buf, size_t len);
 };
 
 struct cgfs_fs {

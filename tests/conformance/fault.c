@@ -49,6 +49,7 @@ static const struct kind {
 	{ "kill", FAKE_KILL, { EPERM, EINVAL, EACCES, ENOMEM } },
 	{ "owner", FAKE_OWNER, { EIO, ENOMEM, EACCES } },
 	{ "chown", FAKE_CHOWN, { EIO, EPERM, EACCES, ENOMEM, EINVAL } },
+	{ "note", FAKE_NOTE, { EOPNOTSUPP, ENOSPC, EPERM, EIO, ENOMEM, EACCES, ENODATA, ERANGE } },
 	{ "policy sweep", FAKE_POLICY_SWEEP, { EIO, ENOMEM, EPERM } },
 	{ "policy add", FAKE_POLICY_ADD, { ENOSPC, ENOMEM, EPERM, EINVAL, EIO, E2BIG, EBUSY } },
 	{ "policy rules", FAKE_POLICY_SET_RULES, { ENOSPC, ENOMEM, EPERM, EINVAL, EIO, E2BIG } },

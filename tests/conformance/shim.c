@@ -198,6 +198,20 @@ static int shim_may_write(void *ctx, int dirfd, const char *name)
 	return real->ops->may_write(real->ctx, dirfd, name);
 }
 
+static int shim_note(void *ctx, int dirfd, const char *name, const char *value)
+{
+	const struct cgfs_fs *real = enter(ctx);
+
+	return real->ops->note(real->ctx, dirfd, name, value);
+}
+
+static ssize_t shim_noted(void *ctx, int dirfd, const char *name, char *buf, size_t len)
+{
+	const struct cgfs_fs *real = enter(ctx);
+
+	return real->ops->noted(real->ctx, dirfd, name, buf, len);
+}
+
 static const struct cgfs_fs_ops shim_ops = {
 	.open = shim_open,
 	.close = shim_close,
@@ -214,6 +228,8 @@ static const struct cgfs_fs_ops shim_ops = {
 	.owner = shim_owner,
 	.chown = shim_chown,
 	.may_write = shim_may_write,
+	.note = shim_note,
+	.noted = shim_noted,
 };
 
 struct shim *shim_new(struct world *w)

@@ -5,6 +5,10 @@
  */
 #include "extra.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define LINE  (24 * MIB)
 #define SLACK (4 * MIB)
 
@@ -248,6 +252,100 @@ static void memory_high_is_put_back(struct world *w)
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 128 * MIB);
 }
 
+static int open_dir(struct world *w, const struct cgfs_group *g, const struct cgfs_fs **ret_fs)
+{
+	char path[1024];
+	int dir;
+
+	*ret_fs = world_fake(w) ? fake_fs(world_fake(w)) : cgfs_fs_kernel();
+	snprintf(path, sizeof(path), "%s%s", w->ops->mount(w, CGFS_MEMORY), cgfs_group_path(g));
+	dir = (*ret_fs)->ops->open((*ret_fs)->ctx, AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+	CHECK(dir >= 0);
+	return dir;
+}
+
+/* What a process leaves that is killed while it watches: memory.high at its line, and a note. */
+static void leave(struct world *w, const struct cgfs_group *g, const char *note)
+{
+	const struct cgfs_fs *fs;
+	int dir = open_dir(w, g, &fs);
+	char line[32];
+
+	snprintf(line, sizeof(line), "%llu", (unsigned long long)LINE);
+	CHECK_INT(extra_put(w, CGFS_MEMORY, cgfs_group_path(g), "memory.high", line), 0);
+	CHECK_INT(fs->ops->note(fs->ctx, dir, "cgfs.memory_high", note), 0);
+	fs->ops->close(fs->ctx, dir);
+}
+
+static void check_note(struct world *w, const struct cgfs_group *g, const char *begin)
+{
+	const struct cgfs_fs *fs;
+	int dir = open_dir(w, g, &fs);
+	char text[96] = "";
+	ssize_t n = fs->ops->noted(fs->ctx, dir, "cgfs.memory_high", text, sizeof(text) - 1);
+
+	if (begin)
+		CHECK_MSG(n > 0 && strncmp(text, begin, strlen(begin)) == 0, "\"%s\"", text);
+	else
+		CHECK_INT(n, -ENODATA);
+	fs->ops->close(fs->ctx, dir);
+}
+
+static void left_behind(struct world *w)
+{
+	static const uint64_t lines[] = { LINE, LINE - 8 * MIB, LINE + 8 * MIB };
+	struct scene s = begin(w);
+	struct cgfs_event ev;
+	char note[96];
+	pid_t dead;
+
+	if (!world_v2(w, CGFS_MEMORY))
+		world_skip(w, "memory is on v1 in this layout: thresholds are the kernel's own");
+	dead = fork();
+	if (dead == 0)
+		_exit(0);
+	CHECK_INT(waitpid(dead, NULL, 0), dead);
+	snprintf(note, sizeof(note), "268435456 %llu %d 1", (unsigned long long)LINE, dead);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		leave(w, s.ctr, note);
+		OK(cgfs_group_watch_memory(s.ctr, lines[i], 8 * MIB, &err));
+		CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), lines[i]);
+		OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
+		CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 256 * MIB);
+	}
+	/* And when it fires. */
+	leave(w, s.ctr, note);
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	climb(w, &s, 12, 40, &ev);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 256 * MIB);
+	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
+	/* It went with the watch: the same value is now somebody's own. */
+	CHECK_INT(extra_put(w, CGFS_MEMORY, cgfs_group_path(s.ctr), "memory.high", "67108864"), 0);
+	CHECK_HAS(REFUSED(cgfs_group_watch_memory(s.ctr, 64 * MIB, 0, &err), -EBUSY), "c1");
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 64 * MIB);
+}
+
+/* One who lives is not overruled, nor is a value that no note has. */
+static void living_watch_stays(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_group *ctr;
+	char note[96];
+
+	if (!world_v2(w, CGFS_MEMORY))
+		world_skip(w, "memory is on v1 in this layout: thresholds are the kernel's own");
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	snprintf(note, sizeof(note), "max %llu %d ", (unsigned long long)LINE, (int)getpid());
+	check_note(w, s.ctr, note);
+	OK(cgfs_container_open(s.c, s.pod, "c1", &ctr, &err));
+	world_track(w, ctr);
+	REFUSED(cgfs_group_watch_memory(ctr, LINE, 8 * MIB, &err), -EBUSY);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, "memory.high"), LINE);
+	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
+	CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
+	check_note(w, ctr, NULL);
+}
+
 static void refused(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
@@ -332,6 +430,8 @@ const struct world_test watch_memory_tests[] = {
 	{ "watch_memory_pod_counts_its_containers", pod_counts_its_containers },
 	{ "watch_memory_pod_and_container", pod_and_container },
 	{ "watch_memory_high_is_put_back", memory_high_is_put_back },
+	{ "watch_memory_left_behind", left_behind },
+	{ "watch_memory_living_watch_stays", living_watch_stays },
 	{ "watch_memory_refused", refused },
 	{ "watch_memory_threshold_and_oom", threshold_and_oom },
 	{ "watch_memory_destroyed", destroyed_while_watched },

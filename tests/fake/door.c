@@ -494,6 +494,44 @@ static int door_may_write(void *ctx, int dirfd, const char *name)
 	return r < 0 ? r : fake_node_may_write(n, last);
 }
 
+/* -- notes ------------------------------------------------------------------------------------- */
+
+static int door_note(void *ctx, int dirfd, const char *name, const char *value)
+{
+	char last[NAME_MAX + 1];
+	struct node *n;
+	int r = locate(ctx, FAKE_NOTE, dirfd, ".", &n, last);
+
+	(void)name; /* there is one */
+	if (r < 0)
+		return r;
+	if (n->h->version != CGFS_V2)
+		return -EOPNOTSUPP;
+	if (!value && !*n->note)
+		return -ENODATA;
+	snprintf(n->note, sizeof(n->note), "%s", value ? value : "");
+	return 0;
+}
+
+static ssize_t door_noted(void *ctx, int dirfd, const char *name, char *buf, size_t len)
+{
+	char last[NAME_MAX + 1];
+	struct node *n;
+	int r = locate(ctx, FAKE_NOTE, dirfd, ".", &n, last);
+
+	(void)name;
+	if (r < 0)
+		return r;
+	if (n->h->version != CGFS_V2)
+		return -EOPNOTSUPP;
+	if (!*n->note)
+		return -ENODATA;
+	if (strlen(n->note) > len)
+		return -ERANGE;
+	memcpy(buf, n->note, strlen(n->note));
+	return (ssize_t)strlen(n->note);
+}
+
 const struct cgfs_fs_ops fake_fs_ops = {
 	.open = door_open,
 	.close = door_close,
@@ -510,4 +548,6 @@ const struct cgfs_fs_ops fake_fs_ops = {
 	.owner = door_owner,
 	.chown = door_chown,
 	.may_write = door_may_write,
+	.note = door_note,
+	.noted = door_noted,
 };

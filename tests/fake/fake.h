@@ -124,6 +124,8 @@ enum fake_op {
 	FAKE_POLICY_PROBE = 1 << 18,
 	FAKE_POLICY_SWEEP = 1 << 19,
 	FAKE_POLICY_GET_RULES = 1 << 20,
+	/* Of the door again. */
+	FAKE_NOTE = 1 << 21,
 };
 void fake_fail(struct fake *f, unsigned int ops, unsigned int nth, int err);
 /* Calls of these operations (of all, when @ops is 0) since then; did the fault strike?  Closing

@@ -104,6 +104,7 @@ struct node {
 	size_t procs, procs_below;		/* own; own and those of descendants */
 	size_t dying;				/* removed children that page cache keeps */
 	bool was_frozen;			/* what cgroup.events said last */
+	char note[96];				/* an extended attribute */
 	struct owned *owned;			/* all else is the maker's */
 	uid_t maker;
 
