@@ -113,6 +113,10 @@ void fs_close(struct cgfs *c, int *fd);
 /* Whole file from offset 0, NUL-terminated; the length, or -EFBIG when @len is too small. */
 ssize_t fs_pread(struct cgfs *c, int fd, char *buf, size_t len);
 ssize_t fs_read_at(struct cgfs *c, int dirfd, const char *name, char *buf, size_t len);
+/* The same for files that may be long: *ret is @small, or *ret_big where that does not do, which is
+ * to be freed. */
+ssize_t fs_read_long(struct cgfs *c, int dirfd, const char *name, char *small, size_t len,
+		     char **ret_big, char **ret);
 int fs_write_at(struct cgfs *c, int dirfd, const char *name, const char *value);
 
 /* When a process was started, in clock ticks since boot, which with its pid is a name that no other

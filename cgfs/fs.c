@@ -240,6 +240,21 @@ ssize_t fs_read_at(struct cgfs *c, int dirfd, const char *name, char *buf, size_
 	return fs_pread(c, d.fd, buf, len);
 }
 
+ssize_t fs_read_long(struct cgfs *c, int dirfd, const char *name, char *small, size_t len,
+		     char **ret_big, char **ret)
+{
+	ssize_t n = fs_read_at(c, dirfd, name, small, len);
+
+	*ret_big = NULL;
+	*ret = small;
+	for (size_t size = 1u << 16; n == -EFBIG && size <= 1u << 22; size *= 4) {
+		free(*ret_big);
+		*ret = *ret_big = malloc(size);
+		n = *ret ? fs_read_at(c, dirfd, name, *ret, size) : -ENOMEM;
+	}
+	return n;
+}
+
 int fs_write_at(struct cgfs *c, int dirfd, const char *name, const char *value)
 {
 	auto_door_fd struct door_fd d = { c, fs_open(c, dirfd, name, O_WRONLY) };

@@ -100,8 +100,9 @@ static int start(const struct cgfs_dir *d, const char *file, char *buf, size_t l
 /* @value: what is about to be written; it says which line of the file. */
 static int remember(const struct cgfs_dir *d, const char *file, const char *value)
 {
+	char small[4096], undo[4096], *old;
+	auto_free char *big = NULL;
 	struct journal_entry *e;
-	char old[4096], undo[4096];
 	ssize_t n;
 	int fd, r;
 
@@ -111,7 +112,7 @@ static int remember(const struct cgfs_dir *d, const char *file, const char *valu
 	r = group_dir(d->g, d->hierarchy, &fd, NULL);
 	if (r < 0)
 		return r;
-	n = fs_read_at(d->g->c, fd, file, old, sizeof(old));
+	n = fs_read_long(d->g->c, fd, file, small, sizeof(small), &big, &old);
 	if (n < 0)
 		return n == -ENOENT ? 0 : (int)n; /* the write will say it better */
 	while (n > 0 && old[n - 1] == '\n')

@@ -35,19 +35,14 @@ int entries_read(const struct cgfs_dir *d, const char *file, struct entries *e,
 		 void (*fn)(void *entry, char *rest), struct cgfs_err *reterr)
 {
 	auto_free char *big = NULL;
-	char small[4096], *text = small, *save = NULL;
+	char small[4096], *text, *save = NULL;
 	ssize_t n;
 	int fd, r;
 
 	r = group_dir(d->g, d->hierarchy, &fd, reterr);
 	if (r < 0)
 		return r == -ENOENT ? -ENODEV : r; /* the group, not the file */
-	n = fs_read_at(d->g->c, fd, file, text, sizeof(small));
-	for (size_t size = 1u << 16; n == -EFBIG && size <= 1u << 22; size *= 4) {
-		free(big);
-		text = big = malloc(size);
-		n = text ? fs_read_at(d->g->c, fd, file, text, size) : -ENOMEM;
-	}
+	n = fs_read_long(d->g->c, fd, file, small, sizeof(small), &big, &text);
 	if (n == -ENOENT && dir_alive(d))
 		return 0;
 	if (n < 0)

@@ -16,14 +16,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
-#define FAKE_PAGE      4096ull
-#define FAKE_NONE      UINT64_MAX /* no limit */
-#define FAKE_CPUS      4	  /* 0-3; one memory node, 0; one disk, 8:0 */
-#define FAKE_FD_FIRST  (1 << 24)
-#define FAKE_PID_FIRST 10000000 /* above any pid that a kernel gives out */
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define FAKE_PAGE	4096ull
+#define FAKE_NONE	UINT64_MAX /* no limit */
+#define FAKE_CPUS	4	   /* 0-3; one memory node, 0; one disk, 8:0 */
+#define FAKE_FD_FIRST	(1 << 24)
+#define FAKE_PID_FIRST	10000000 /* above any pid that a kernel gives out */
 /* Of a node's file tables: what it has as a cgroup, and per controller. */
-#define FAKE_CORE      CGFS_CONTROLLER_COUNT
+#define FAKE_CORE	CGFS_CONTROLLER_COUNT
+/* Of the network; with 18 bytes for each, net_prio.ifpriomap is longer than a page. */
+#define FAKE_INTERFACES 300
 
 struct node;
 struct open_file;
@@ -137,7 +139,8 @@ struct node {
 	uint64_t io_weight, rbps, wbps, riops, wiops;
 	uint64_t io_weight_disk, bfq_weight, bfq_weight_disk, latency; /* of the disk; 0: none */
 	/* net.c */
-	uint64_t classid, prio[2]; /* of lo and eth0 */
+	uint64_t classid;
+	uint32_t prio[FAKE_INTERFACES];
 	/* misc.c */
 	uint64_t huge_max[2], huge_usage[2], huge_peak[2], huge_fail[2];
 	uint64_t huge_rsvd_max[2], huge_rsvd[2], huge_rsvd_peak[2], huge_rsvd_fail[2];
