@@ -165,16 +165,31 @@ static void note_of(const char *before, uint64_t set, char *buf, size_t len)
 		 process_start(getpid()));
 }
 
+/*
+ * -ENOENT where there is none to be believed: whoever has got the directory (cgfs_group_delegate())
+ * may write what he likes there, and would be rid of a memory.high that is not his.
+ */
+static ssize_t read_note(struct cgfs_group *g, char *buf, size_t len)
+{
+	const struct cgfs_fs *fs = g->c->fs;
+	uid_t uid;
+	gid_t gid;
+	int fd;
+
+	if (group_dir(g, g->c->place[CGFS_MEMORY].hierarchy, &fd, NULL) < 0 ||
+	    fs->ops->owner(fs->ctx, fd, ".", &uid, &gid) < 0 || uid != geteuid())
+		return -ENOENT;
+	return fs->ops->noted(fs->ctx, fd, NOTE, buf, len);
+}
+
 /* @now, @value: what memory.high is; replaced by what it was when a watch was left behind. */
 static void look_behind(struct cgfs_group *g, char *now, size_t len, uint64_t *value)
 {
 	char text[NOTE_MAX], was[32];
 	uint64_t set, start, before;
-	ssize_t n = -ENOENT;
-	int fd, pid;
+	ssize_t n = read_note(g, text, sizeof(text) - 1);
+	int pid;
 
-	if (group_dir(g, g->c->place[CGFS_MEMORY].hierarchy, &fd, NULL) == 0)
-		n = g->c->fs->ops->noted(g->c->fs->ctx, fd, NOTE, text, sizeof(text) - 1);
 	if (n <= 0)
 		return;
 	text[n] = '\0';

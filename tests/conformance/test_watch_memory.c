@@ -325,6 +325,21 @@ static void left_behind(struct world *w)
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 64 * MIB);
 }
 
+/* A user who was given the group cannot have its limit lifted by a note. */
+static void users_note_is_not_believed(struct world *w)
+{
+	struct scene s = begin(w);
+	char note[96];
+
+	if (!world_v2(w, CGFS_MEMORY))
+		world_skip(w, "memory is on v1 in this layout: thresholds are the kernel's own");
+	snprintf(note, sizeof(note), "max %llu 1 1", (unsigned long long)LINE);
+	OK(cgfs_group_delegate(s.ctr, geteuid() + 1, getegid() + 1, &err));
+	leave(w, s.ctr, note);
+	REFUSED(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err), -EBUSY);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), LINE);
+}
+
 /* One who lives is not overruled, nor is a value that no note has. */
 static void living_watch_stays(struct world *w)
 {
@@ -431,6 +446,7 @@ const struct world_test watch_memory_tests[] = {
 	{ "watch_memory_pod_and_container", pod_and_container },
 	{ "watch_memory_high_is_put_back", memory_high_is_put_back },
 	{ "watch_memory_left_behind", left_behind },
+	{ "watch_memory_users_note_is_not_believed", users_note_is_not_believed },
 	{ "watch_memory_living_watch_stays", living_watch_stays },
 	{ "watch_memory_refused", refused },
 	{ "watch_memory_threshold_and_oom", threshold_and_oom },
