@@ -266,6 +266,15 @@ t_ls_shows_pods_and_containers() {
 	json 0 '.pods[0].containers[0].id' c1 d ls --json
 	json 0 '.pods[0].containers[0].state' running d ls --json
 	json 0 '.pods[0].containers[0].stats.pids.current' 1 d ls --json
+	local freeze
+	freeze=$(find /sys/fs/cgroup -path "*$root/t/cgroup.freeze" 2> /dev/null | head -n 1)
+	if [ -n "$freeze" ]; then
+		echo 1 > "$freeze"
+		until grep -q 'frozen 1' "${freeze%freeze}events"; do sleep 0.05; done
+		json 0 '.pods[0].containers[0].state' frozen d ls --json
+		json 0 '.state' frozen d stat --json t
+		echo 0 > "$freeze"
+	fi
 	expect 0 d ls
 	grep -Eq '^POD +CONTAINER +STATE +PIDS +MEMORY +LIMIT +CPU +DENIED +OOM$' "$tmp/out" || wrong "$out"
 	grep -Eq '^t +running +1 .* 64.0 MiB ' "$tmp/out" || wrong "$out"
