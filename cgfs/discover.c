@@ -58,18 +58,14 @@ static int find_unified(struct cgfs_mounts *m)
 
 uint32_t unified_controllers(const char *mount_point)
 {
-	char path[300], name[32];
+	char path[300], text[512];
 	uint32_t controllers = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/cgroup.controllers", mount_point);
 	f = fopen(path, "re");
-	while (f && fscanf(f, "%31s", name) == 1) {
-		for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
-			if (ctl_name(ctl, CGFS_V2) && streq(name, ctl_name(ctl, CGFS_V2)))
-				controllers |= 1u << ctl;
-		}
-	}
+	if (f && fgets(text, sizeof(text), f))
+		controllers = ctl_listed(text);
 	if (f)
 		fclose(f);
 	return controllers;

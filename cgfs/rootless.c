@@ -10,8 +10,6 @@
 #include "controller/table.h"
 #include "core.h"
 
-#include <stdio.h>
-
 /* The deepest directory of the root's path that there is. */
 struct reached {
 	struct door_fd dir, above; /* above: -EBADF at the mount itself */
@@ -50,18 +48,9 @@ static bool refused(struct cgfs *c, int dirfd, const char *name)
 
 static uint32_t controllers_in(struct cgfs *c, int dirfd, const char *file)
 {
-	uint32_t controllers = 0;
-	char text[512], *save = NULL;
+	char text[512];
 
-	if (fs_read_at(c, dirfd, file, text, sizeof(text)) < 0)
-		return 0;
-	for (char *word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
-		for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
-			if (ctl_name(ctl, CGFS_V2) && streq(word, ctl_name(ctl, CGFS_V2)))
-				controllers |= 1u << ctl;
-		}
-	}
-	return controllers;
+	return fs_read_at(c, dirfd, file, text, sizeof(text)) < 0 ? 0 : ctl_listed(text);
 }
 
 /* Which of the cgroup2 tree's controllers the children of what was reached can have. */

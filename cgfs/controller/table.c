@@ -44,6 +44,20 @@ const char *ctl_name(enum cgfs_controller ctl, enum cgfs_version_id version)
 	return version == CGFS_V1 ? table[ctl].v1 : table[ctl].v2;
 }
 
+uint32_t ctl_listed(char *text)
+{
+	uint32_t controllers = 0;
+	char *save = NULL;
+
+	for (char *word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+		for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
+			if (table[ctl].v2 && streq(word, table[ctl].v2))
+				controllers |= 1u << ctl;
+		}
+	}
+	return controllers;
+}
+
 int ctl_of_file(const char *file)
 {
 	size_t n = strcspn(file, ".");

@@ -123,6 +123,9 @@ extern const struct keyed_file tree_keyed[];
 const struct ctl_ops *ctl_ops(enum cgfs_controller ctl, enum cgfs_version_id version);
 /* Its name in cgroup.controllers or /proc/cgroups; NULL where it does not exist. */
 const char *ctl_name(enum cgfs_controller ctl, enum cgfs_version_id version);
+/* The text of cgroup.controllers or cgroup.subtree_control, which is taken apart, as 1u << enum
+ * cgfs_controller each. */
+uint32_t ctl_listed(char *text);
 
 /* The controller of a cgroup2 control file, memory of "memory.high"; -ENOENT for any other. */
 int ctl_of_file(const char *file);

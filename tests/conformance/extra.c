@@ -230,3 +230,19 @@ pid_t extra_with_file(struct world *w, struct cgfs_group *ctr, uint64_t bytes)
 	CHECK_INT(w->ops->file(w, pid, bytes), 0);
 	return pid;
 }
+
+bool extra_disk(struct world *w, struct cgfs_io_device *dev)
+{
+	unsigned int major = 8, minor = 0;
+	char line[256], name[64];
+	bool found = !w->kind->live;
+	FILE *f = found ? NULL : fopen("/proc/partitions", "re");
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%u %u %*u %63s", &major, &minor, name) == 3 &&
+			strncmp(name, "loop", 4) != 0 && strncmp(name, "zram", 4) != 0;
+	if (f)
+		fclose(f);
+	*dev = (struct cgfs_io_device){ .major = major, .minor = minor };
+	return found;
+}

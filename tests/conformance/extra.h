@@ -43,6 +43,8 @@ struct cgfs_resources extra_memory(uint64_t max);
 struct cgfs_resources extra_pids_max(uint64_t max);
 struct cgfs_resources extra_quota(uint64_t quota, uint64_t period);
 const char *extra_max_file(struct world *w);
+/* A disk that can be throttled, and what its scheduler may weigh. */
+bool extra_disk(struct world *w, struct cgfs_io_device *dev);
 /* A process in the container with so much page cache of a file; skips where there is none. */
 pid_t extra_with_file(struct world *w, struct cgfs_group *ctr, uint64_t bytes);
 

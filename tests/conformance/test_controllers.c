@@ -339,18 +339,9 @@ static void hugetlb_each_size(struct world *w)
 /* Its number, in the API's and in the files' form. */
 static bool disk(struct world *w, struct cgfs_io_device *dev, char text[32])
 {
-	unsigned int major = 8, minor = 0;
-	char line[256], name[64];
-	bool found = !w->kind->live;
-	FILE *f = found ? NULL : fopen("/proc/partitions", "re");
+	bool found = extra_disk(w, dev);
 
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, "%u %u %*u %63s", &major, &minor, name) == 3 &&
-			strncmp(name, "loop", 4) != 0 && strncmp(name, "zram", 4) != 0;
-	if (f)
-		fclose(f);
-	*dev = (struct cgfs_io_device){ .major = major, .minor = minor };
-	snprintf(text, 32, "%u:%u", major, minor);
+	snprintf(text, 32, "%u:%u", dev->major, dev->minor);
 	return found;
 }
 

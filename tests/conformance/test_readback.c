@@ -317,23 +317,6 @@ static void old_memory_in_somebodys_root(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.use_hierarchy"), "1");
 }
 
-/* A disk that can be throttled, and what its scheduler may weigh. */
-static bool disk(struct world *w, struct cgfs_io_device *dev)
-{
-	unsigned int major = 8, minor = 0;
-	char line[256], name[64];
-	bool found = !w->kind->live;
-	FILE *f = found ? NULL : fopen("/proc/partitions", "re");
-
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, "%u %u %*u %63s", &major, &minor, name) == 3 &&
-			strncmp(name, "loop", 4) != 0 && strncmp(name, "zram", 4) != 0;
-	if (f)
-		fclose(f);
-	*dev = (struct cgfs_io_device){ .major = major, .minor = minor };
-	return found;
-}
-
 static void check_disk(struct cgfs_group *g, const struct cgfs_io_device *want)
 {
 	struct cgfs_io_device *dev = NULL;
@@ -379,7 +362,7 @@ static void io_limits(struct world *w)
 	}
 	world_need_file(w, CGFS_IO, ctr,
 			world_v2(w, CGFS_IO) ? "io.max" : "blkio.throttle.read_bps_device");
-	if (!disk(w, &dev))
+	if (!extra_disk(w, &dev))
 		world_skip(w, "no disk that could be throttled");
 	want = dev;
 	check_disk(ctr, &want);
@@ -442,7 +425,7 @@ static void disk_weight(struct world *w, unsigned int feature, const char *file)
 		fake_add_disk(world_fake(w), feature);
 	ctr = world_container(w, NULL, c, "c1", NULL);
 	world_need_file(w, CGFS_IO, ctr, file);
-	disk(w, &dev[0]);
+	extra_disk(w, &dev[0]);
 	dev[0].set = CGFS_IO_WEIGHT;
 	dev[1] = dev[0];
 	dev[1].major = 4000;
@@ -498,7 +481,7 @@ static void no_weight_of_a_disk(struct world *w)
 	const char *text;
 
 	world_need(w, CGFS_IO);
-	if (!disk(w, &dev))
+	if (!extra_disk(w, &dev))
 		world_skip(w, "no disk");
 	dev.set = CGFS_IO_WEIGHT;
 	dev.weight = 200;
