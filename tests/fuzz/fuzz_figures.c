@@ -151,6 +151,7 @@ static void lists(struct cgfs_group *g)
 	struct cgfs_hugetlb_stat *huge = NULL;
 	struct cgfs_rdma_stat *rdma = NULL;
 	struct cgfs_misc_stat *misc = NULL;
+	struct cgfs_net_prio *prio = NULL;
 	struct cgfs_io_device *dev = NULL;
 	struct cgfs_cpuset *set = NULL;
 	pid_t *pids = NULL;
@@ -170,6 +171,11 @@ static void lists(struct cgfs_group *g)
 		for (size_t i = 0; i < n; i++)
 			if (!dev[i].set)
 				abort();
+	if (cgfs_group_net_prio(g, &prio, &n, NULL) == 0)
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < i; k++)
+				if (streq(prio[i].interface, prio[k].interface))
+					abort();
 	if (cgfs_group_hugetlb(g, &huge, &n, NULL) == 0 && n && !huge)
 		abort();
 	if (cgfs_group_cpuset(g, &set, NULL) == 0 &&
@@ -182,6 +188,7 @@ static void lists(struct cgfs_group *g)
 				abort();
 	if (!memchr(lies, '\0', n_lies))
 		(void)!cgfs_group_native(g, CGFS_READ_ALL, native, NULL, NULL);
+	free(prio);
 	free(dev);
 	free(huge);
 	free(rdma);
