@@ -78,9 +78,8 @@ variant_is_as_asked() (
 	'')        true ;;
 	nobpflsm)  ! grep -qw bpf /sys/kernel/security/lsm ;;
 	nomem)     ! has_v2 memory ;;
-	dynmods)   grep -q ' cgroup2 .*favordynmods' /proc/mounts ;;
+	dynmods)   grep -q ' cgroup2 .*favordynmods' /proc/mounts && grep -q zram0 /proc/swaps ;;
 	jitharden) [ "$(cat /proc/sys/net/core/bpf_jit_harden)" = 2 ] ;;
-	swap)      grep -q zram0 /proc/swaps ;;
 	*)         false ;;
 	esac
 )
