@@ -126,7 +126,7 @@ static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 		uint64_t want = res->set & (handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2));
 		enum cgfs_version_id version = c->place[ctl].version;
 
-		if (!(want & ~already_so(res)))
+		if (!want)
 			continue;
 		if (version == CGFS_NONE && (c->denied & (1u << ctl)))
 			return cgfs_err_set(reterr, -EACCES, "set", member_name(want), NULL,
