@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # storm.sh - 10,000 OOM kills (STORM= of make) in short-lived containers give 10,000 events: by the
-# policy in 7.2 v2; a tenth of it by control files alone, and both ways in 6.1 v1 and 6.1 v2.  All of
+# policy in 7.2 v2; a twentieth of it by control files alone, and both ways in 6.1 v1 and 6.1 v2.  All of
 # it everywhere would take longer than everything else.  200 kills each way are part of every run of
 # the conformance suite.  T= without the word "storm" leaves it out.
 
@@ -25,7 +25,7 @@ while :; do cat /dev/kmsg; done 2> /dev/null |
 	}' &
 echo 0 > /proc/sys/vm/oom_dump_tasks
 read -r n < /storm
-few=$((n / 10))
+few=$((n / 20))
 [ $few -ge 20 ] || few=20
 case $CGFS_TEST_KERNEL in
 7.2*) CGFS_TEST_STORM=$n,$few ;;

@@ -155,8 +155,8 @@ struct oci_live *oci_live_new(char *why, size_t len)
 		snprintf(why, len, "control files are the same without %s", variant);
 	else if (kernel && layout &&
 		 ((strncmp(kernel, "6.12.", 5) == 0 && strcmp(layout, "mixed") != 0) ||
-		  (strncmp(kernel, "7.2", 3) == 0 && strcmp(layout, "v1") == 0)))
-		snprintf(why, len, "its control files are those of 6.1 v2, 6.12 mixed or 7.2");
+		  (strncmp(kernel, "7.2", 3) == 0 && strcmp(layout, "v2") != 0)))
+		snprintf(why, len, "its files are those of 6.1 v2, 6.12 mixed or 7.2 v2");
 	else if (access(l->podctl, X_OK) < 0)
 		snprintf(why, len, "%s: %m", l->podctl);
 	else if (cgfs_discover(&l->mounts, NULL) < 0)
