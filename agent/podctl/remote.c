@@ -19,6 +19,9 @@ int remote_open(const char *agent, struct client **ret, struct cgfs_err *reterr)
 	r = client_open(agent, &c, reterr);
 	if (r == 0)
 		r = client_negotiate(c, REMOTE_TIMEOUT_MS, reterr);
+	if (r < 0 && c && client_hresult(c) == HR_NOT_IMPL)
+		cgfs_err_set(reterr, r, "negotiate with", agent, NULL,
+			     "the agent was started without -v4");
 	if (r < 0) {
 		client_close(c);
 		return r;

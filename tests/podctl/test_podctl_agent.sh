@@ -8,7 +8,9 @@ set -u
 . "${0%/*}/lib.sh"
 
 # Every process that a test starts ends with it, whatever happens.
-with_agent() {
+with_agent() {	# with_agent [v3]: one that was not told to speak version 4
+	local version=-v4
+	[ "${1:-}" != v3 ] || version=
 	as_root
 	[ -x "$O/cgfs-agent" ] || { echo "cgfs-agent is not built"; exit 77; }
 	[ -x /bin/busybox ] || { echo "busybox-static is missing"; exit 77; }
@@ -21,7 +23,7 @@ with_agent() {
 			ln -s busybox "$tmp/rootfs/bin/$applet"
 		done
 	}
-	"$O/cgfs-agent" -v4 -listen "unix:$tmp/sock" -root "$root" -pin-dir "$pins" \
+	"$O/cgfs-agent" $version -listen "unix:$tmp/sock" -root "$root" -pin-dir "$pins" \
 		-state-dir "$tmp/state" -delete-on-exit 2> "$tmp/log" &
 	agent=$!
 	trap 'kill $agent 2> /dev/null; wait' EXIT
@@ -148,6 +150,13 @@ t_agent_sandbox_waits_until_removed() {
 	end_agent
 }
 
+t_agent_without_v4_is_named() {
+	with_agent v3
+	expect 1 "$podctl" ls
+	one_line
+	says "started without -v4"
+	end_agent
+}
 t_agent_errors_are_one_line() {
 	with_agent
 	expect 1 p rm none; says 'remove "none": there is no pod "none"'; one_line
