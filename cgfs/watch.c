@@ -290,6 +290,8 @@ int cgfs_group_watch_pressure(struct cgfs_group *g, enum cgfs_pressure what, boo
 			      reterr);
 	snprintf(trigger, sizeof(trigger), "%s %" PRIu64 " %" PRIu64, full ? "full" : "some",
 		 stall_us, window_us);
+	w->pressure[what].stall_us = stall_us;
+	w->pressure[what].window_us = window_us;
 	r = pressure_open(g, what, trigger);
 	if (r < 0) {
 		struct cgfs_dir d = { g, g->c->unified, NULL };
@@ -297,8 +299,9 @@ int cgfs_group_watch_pressure(struct cgfs_group *g, enum cgfs_pressure what, boo
 		dir_error(&d, r, "write", pressure_files[what], trigger, reterr);
 		return cgfs_err_context(reterr, r, "watch pressure of \"%.80s\"", g->rel);
 	}
-	w->pressure[what].stall_us = stall_us;
-	w->pressure[what].window_us = window_us;
+	/* Under pressure it may have fired before inotify watched it, and is not told of again
+	 * until somebody has taken the event. */
+	pressure_fired(g);
 	return 0;
 }
 
