@@ -8,39 +8,14 @@
 #include <strings.h>
 
 #include "../cgfs/internal.h"
-
-/* The parser recurses: the depth is bounded before it sees the text. */
-static bool shallow(const char *text, size_t len)
-{
-	unsigned int depth = 0;
-	bool string = false;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (string) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				string = false;
-		} else if (c == '"') {
-			string = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > JSON_DEPTH_MAX)
-				return false;
-		} else if ((c == '}' || c == ']') && depth > 0) {
-			depth--;
-		}
-	}
-	return true;
-}
+#include "../cgfs/parse.h"
 
 json_t *json_parse_object(const char *text, size_t len, char why[JSON_WHY_MAX])
 {
 	json_error_t err = { 0 };
 	json_t *j;
 
-	if (!shallow(text, len)) {
+	if (cgfs_json_deeper(text, len, JSON_DEPTH_MAX)) {
 		snprintf(why, JSON_WHY_MAX, "nested more than %d deep", JSON_DEPTH_MAX);
 		return NULL;
 	}

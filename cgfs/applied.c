@@ -5,29 +5,7 @@
 #include "controller/table.h"
 #include "convert.h"
 #include "core.h"
-
-static const struct {
-	uint64_t bit;
-	size_t offset;
-	enum cgfs_stat stat;
-} limits[] = {
-	{ CGFS_SET_MEMORY_MAX, offsetof(struct cgfs_applied, memory_max_bytes),
-	  CGFS_STAT_MEMORY_MAX },
-	{ CGFS_SET_MEMORY_HIGH, offsetof(struct cgfs_applied, memory_high_bytes),
-	  CGFS_STAT_MEMORY_HIGH },
-	{ CGFS_SET_MEMORY_LOW, offsetof(struct cgfs_applied, memory_low_bytes),
-	  CGFS_STAT_MEMORY_LOW },
-	{ CGFS_SET_MEMORY_SWAP, offsetof(struct cgfs_applied, memory_swap_bytes),
-	  CGFS_STAT_MEMORY_SWAP_MAX },
-	{ CGFS_SET_MEMORY_MIN, offsetof(struct cgfs_applied, memory_min_bytes),
-	  CGFS_STAT_MEMORY_MIN },
-	{ CGFS_SET_MEMORY_ZSWAP_MAX, offsetof(struct cgfs_applied, memory_zswap_max_bytes),
-	  CGFS_STAT_MEMORY_ZSWAP_MAX },
-	{ CGFS_SET_CPU_WEIGHT, offsetof(struct cgfs_applied, cpu_weight), CGFS_STAT_CPU_WEIGHT },
-	{ CGFS_SET_CPU_QUOTA, offsetof(struct cgfs_applied, cpu_quota_us), CGFS_STAT_CPU_QUOTA },
-	{ CGFS_SET_CPU_PERIOD, offsetof(struct cgfs_applied, cpu_period_us), CGFS_STAT_CPU_PERIOD },
-	{ CGFS_SET_PIDS_MAX, offsetof(struct cgfs_applied, pids_max), CGFS_STAT_PIDS_MAX },
-};
+#include "members.h"
 
 #define MEMORY_BITS                                                                                \
 	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAP | \
@@ -63,15 +41,16 @@ static int value_of(const struct ctl_limit *l, const char *text, size_t len, uin
 
 static void put(struct cgfs_applied *a, const struct ctl_limit *l, uint64_t value)
 {
-	char *to = (char *)a + l->member;
+	const struct member *m = member_of(l->bit);
+	char *to = (char *)a + m->applied;
 	uint32_t number = (uint32_t)value;
 	bool on = value != 0;
 
-	if (l->type == LIMIT_IOCOST)
+	if (l->iocost)
 		value = cgfs_weight_of_io(value);
-	if (l->type == LIMIT_BOOL)
+	if (m->type == MEMBER_BOOL)
 		memcpy(to, &on, sizeof(on));
-	else if (l->type == LIMIT_U32)
+	else if (m->type == MEMBER_U32)
 		memcpy(to, &number, sizeof(number));
 	else
 		memcpy(to, &value, sizeof(value));
@@ -129,11 +108,11 @@ int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
 	r = cgfs_group_stats(g, what, &s, reterr);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		if (!(set & limits[i].bit) || !s.available[limits[i].stat])
+	for (const struct member *m = members; m < members + MEMBERS; m++) {
+		if (!(set & m->bit) || m->stat == CGFS_STAT_COUNT || !s.available[m->stat])
 			continue;
-		memcpy((char *)&a + limits[i].offset, &s.value[limits[i].stat], sizeof(uint64_t));
-		a.set |= limits[i].bit;
+		memcpy((char *)&a + m->applied, &s.value[m->stat], sizeof(uint64_t));
+		a.set |= m->bit;
 	}
 	add_memory_to_swap(&a, &s);
 	if (a.set & CGFS_SET_MEMORY_MAX)

@@ -235,9 +235,6 @@ static inline void asked_end(struct cgfs *c)
 
 /* -- resources (resources.c) --------------------------------------------------------------- */
 
-/* Permissions among the bits of cgfs_resources.set. */
-#define SET_PERMISSIONS (CGFS_SET_ALLOW_OOM_KILL | CGFS_SET_NEAREST)
-
 /* What is in force now (applied.c). */
 int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
 		 struct cgfs_err *reterr);

@@ -1,128 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * group_json.c - a whole group as JSON: figures, lists, the kernel's own counters.  Owns the keys
- * of lists; must not know files.
+ * group_json.c - a whole group as JSON: figures, lists, limits, the kernel's own counters; must
+ * not know files.
  */
 #include "core.h"
 #include "json.h"
-
-static int io_list(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	struct cgfs_io_stat *io;
-	bool first = false;
-	size_t n;
-	int r = cgfs_group_io(g, &io, &n, reterr);
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		fprintf(f, "%s{\"device\":\"%u:%u\"", i ? "," : "", io[i].major, io[i].minor);
-		cgfs_json_number(f, &first, "read_bytes", io[i].read_bytes);
-		cgfs_json_number(f, &first, "write_bytes", io[i].write_bytes);
-		cgfs_json_number(f, &first, "discard_bytes", io[i].discard_bytes);
-		cgfs_json_number(f, &first, "read_ops", io[i].read_ops);
-		cgfs_json_number(f, &first, "write_ops", io[i].write_ops);
-		cgfs_json_number(f, &first, "discard_ops", io[i].discard_ops);
-		fputc('}', f);
-	}
-	if (r == 0)
-		free(io);
-	return r;
-}
-
-static int hugetlb_list(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	struct cgfs_hugetlb_stat *h;
-	bool first = false;
-	size_t n;
-	int r = cgfs_group_hugetlb(g, &h, &n, reterr);
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		const struct {
-			unsigned int bit;
-			const char *key;
-			uint64_t value;
-		} all[] = {
-			{ CGFS_HUGETLB_CURRENT, "current", h[i].current_bytes },
-			{ CGFS_HUGETLB_MAX, "max", h[i].max_bytes },
-			{ CGFS_HUGETLB_PEAK, "peak", h[i].peak_bytes },
-			{ CGFS_HUGETLB_FAILED, "failed", h[i].failed },
-			{ CGFS_HUGETLB_LOCAL_FAILED, "local_failed", h[i].local_failed },
-			{ CGFS_HUGETLB_RSVD_CURRENT, "rsvd_current", h[i].rsvd_current_bytes },
-			{ CGFS_HUGETLB_RSVD_MAX, "rsvd_max", h[i].rsvd_max_bytes },
-			{ CGFS_HUGETLB_RSVD_PEAK, "rsvd_peak", h[i].rsvd_peak_bytes },
-			{ CGFS_HUGETLB_RSVD_FAILED, "rsvd_failed", h[i].rsvd_failed },
-		};
-
-		if (i)
-			fputc(',', f);
-		cgfs_json_name(f, "page_size", h[i].page_size);
-		for (size_t k = 0; k < ARRAY_SIZE(all); k++) {
-			if (h[i].available & all[k].bit)
-				cgfs_json_number(f, &first, all[k].key, all[k].value);
-		}
-		fputc('}', f);
-	}
-	if (r == 0)
-		free(h);
-	return r;
-}
-
-static int rdma_list(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	struct cgfs_rdma_stat *s;
-	bool first = false;
-	size_t n;
-	int r = cgfs_group_rdma(g, &s, &n, reterr);
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (i)
-			fputc(',', f);
-		cgfs_json_name(f, "device", s[i].device);
-		cgfs_json_number(f, &first, "hca_handles", s[i].hca_handles);
-		cgfs_json_number(f, &first, "hca_handles_max", s[i].hca_handles_max);
-		cgfs_json_number(f, &first, "hca_objects", s[i].hca_objects);
-		cgfs_json_number(f, &first, "hca_objects_max", s[i].hca_objects_max);
-		if (s[i].available & CGFS_RDMA_PEAK) {
-			cgfs_json_number(f, &first, "hca_handles_peak", s[i].hca_handles_peak);
-			cgfs_json_number(f, &first, "hca_objects_peak", s[i].hca_objects_peak);
-		}
-		if (s[i].available & CGFS_RDMA_FAILED) {
-			cgfs_json_number(f, &first, "hca_handles_failed", s[i].hca_handles_failed);
-			cgfs_json_number(f, &first, "hca_objects_failed", s[i].hca_objects_failed);
-		}
-		fputc('}', f);
-	}
-	if (r == 0)
-		free(s);
-	return r;
-}
-
-static int misc_list(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	struct cgfs_misc_stat *s;
-	bool first = false;
-	size_t n;
-	int r = cgfs_group_misc(g, &s, &n, reterr);
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (i)
-			fputc(',', f);
-		cgfs_json_name(f, "name", s[i].name);
-		if (s[i].available & CGFS_MISC_CURRENT)
-			cgfs_json_number(f, &first, "current", s[i].current);
-		if (s[i].available & CGFS_MISC_MAX)
-			cgfs_json_number(f, &first, "max", s[i].max);
-		if (s[i].available & CGFS_MISC_PEAK)
-			cgfs_json_number(f, &first, "peak", s[i].peak);
-		if (s[i].available & CGFS_MISC_FAILED)
-			cgfs_json_number(f, &first, "failed", s[i].failed);
-		fputc('}', f);
-	}
-	if (r == 0)
-		free(s);
-	return r;
-}
-
-/* -- all of it ------------------------------------------------------------------------------- */
 
 struct native {
 	FILE *f;
@@ -151,10 +33,10 @@ static int lists(struct cgfs_group *g, unsigned int what, FILE *f, struct cgfs_e
 		const char *key;
 		int (*list)(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr);
 	} all[] = {
-		{ CGFS_READ_IO, CGFS_IO, "io_devices", io_list },
-		{ CGFS_READ_HUGETLB, CGFS_HUGETLB, "hugetlb", hugetlb_list },
-		{ CGFS_READ_RDMA, CGFS_RDMA, "rdma", rdma_list },
-		{ CGFS_READ_MISC, CGFS_MISC, "misc", misc_list },
+		{ CGFS_READ_IO, CGFS_IO, "io_devices", cgfs_json_io },
+		{ CGFS_READ_HUGETLB, CGFS_HUGETLB, "hugetlb", cgfs_json_hugetlb },
+		{ CGFS_READ_RDMA, CGFS_RDMA, "rdma", cgfs_json_rdma },
+		{ CGFS_READ_MISC, CGFS_MISC, "misc", cgfs_json_misc },
 	};
 	struct native native = { .f = f };
 	int r = 0;

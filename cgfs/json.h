@@ -19,4 +19,11 @@ void cgfs_json_name(FILE *f, const char *key, const char *text);
 int cgfs_json_limits(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr);
 int cgfs_json_cpuset(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr);
 
+/* The entries of an array, without its brackets (lists_json.c). */
+int cgfs_json_io(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr);
+int cgfs_json_io_limits(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr);
+int cgfs_json_hugetlb(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr);
+int cgfs_json_rdma(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr);
+int cgfs_json_misc(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr);
+
 #endif

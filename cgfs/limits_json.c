@@ -1,107 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limits_json.c - the limits of a group, and its cpuset, as JSON.  Owns their keys, which are the
- * members of struct cgfs_resources and struct cgfs_cpuset; must not know files.
+ * limits_json.c - the limits of a group, and its cpuset, as JSON.  Their keys are the members of
+ * struct cgfs_resources and struct cgfs_cpuset; must not know files.
  */
 #include "core.h"
 #include "json.h"
+#include "members.h"
 
-enum kind { NUMBER, NUMBER32, TRUTH };
-
-#define LIMIT(bit, name, kind)                                                                     \
-	{                                                                                          \
-		CGFS_SET_##bit, #name, offsetof(struct cgfs_applied, name), kind                   \
-	}
-
-static const struct {
-	uint64_t bit;
-	const char *name;
-	size_t offset;
-	enum kind kind;
-} limits[] = {
-	LIMIT(MEMORY_MAX, memory_max_bytes, NUMBER),
-	LIMIT(MEMORY_SWAP, memory_swap_bytes, NUMBER),
-	LIMIT(MEMORY_LOW, memory_low_bytes, NUMBER),
-	LIMIT(MEMORY_HIGH, memory_high_bytes, NUMBER),
-	LIMIT(MEMORY_MIN, memory_min_bytes, NUMBER),
-	LIMIT(MEMORY_ZSWAP_MAX, memory_zswap_max_bytes, NUMBER),
-	LIMIT(MEMORY_SWAPPINESS, memory_swappiness, NUMBER),
-	LIMIT(MEMORY_KERNEL, memory_kernel_bytes, NUMBER),
-	LIMIT(MEMORY_KERNEL_TCP, memory_kernel_tcp_bytes, NUMBER),
-	LIMIT(ZSWAP_WRITEBACK, memory_zswap_writeback, TRUTH),
-	LIMIT(MEMORY_OOM_GROUP, memory_oom_group, TRUTH),
-	LIMIT(MEMORY_OOM_DISABLE, memory_oom_disable, TRUTH),
-	LIMIT(CPU_WEIGHT, cpu_weight, NUMBER),
-	LIMIT(CPU_QUOTA, cpu_quota_us, NUMBER),
-	LIMIT(CPU_PERIOD, cpu_period_us, NUMBER),
-	LIMIT(CPU_BURST, cpu_burst_us, NUMBER),
-	LIMIT(CPU_IDLE, cpu_idle, TRUTH),
-	LIMIT(CPU_RT_RUNTIME, cpu_rt_runtime_us, NUMBER),
-	LIMIT(CPU_RT_PERIOD, cpu_rt_period_us, NUMBER),
-	LIMIT(PIDS_MAX, pids_max, NUMBER),
-	LIMIT(IO_WEIGHT, io_weight, NUMBER),
-	LIMIT(NET_CLASSID, net_classid, NUMBER32),
-};
-
-static void put_limit(FILE *f, bool *first, size_t i, const struct cgfs_applied *a)
+static void put_limit(FILE *f, bool *first, const struct member *m, const struct cgfs_applied *a)
 {
-	const char *at = (const char *)a + limits[i].offset;
+	const char *at = (const char *)a + m->applied, *name = m->word[WORDS_OWN];
 	uint64_t number = 0;
 	uint32_t small = 0;
 	bool on = false;
 
-	switch (limits[i].kind) {
-	case TRUTH:
+	if (m->type == MEMBER_BOOL) {
 		memcpy(&on, at, sizeof(on));
-		fprintf(f, "%s\"%s\":%s", *first ? "" : ",", limits[i].name, on ? "true" : "false");
+		fprintf(f, "%s\"%s\":%s", *first ? "" : ",", name, on ? "true" : "false");
 		*first = false;
 		return;
-	case NUMBER32:
+	}
+	if (m->type == MEMBER_U32) {
 		memcpy(&small, at, sizeof(small));
 		number = small;
-		break;
-	case NUMBER:
+	} else {
 		memcpy(&number, at, sizeof(number));
-		break;
 	}
-	cgfs_json_number(f, first, limits[i].name, number);
+	cgfs_json_number(f, first, name, number);
 }
 
 static int io_limits(struct cgfs_group *g, FILE *f, bool *first, struct cgfs_err *reterr)
 {
-	struct cgfs_io_device *dev = NULL;
-	bool inner = false;
-	size_t n = 0;
-	int r = cgfs_group_io_limits(g, &dev, &n, reterr);
+	int r;
 
-	if (r < 0 || !n)
-		return r;
 	fprintf(f, "%s\"io_devices\":[", *first ? "" : ",");
-	for (size_t i = 0; i < n; i++) {
-		const struct {
-			unsigned int bit;
-			const char *key;
-			uint64_t value;
-		} all[] = {
-			{ CGFS_IO_WEIGHT, "weight", dev[i].weight },
-			{ CGFS_IO_READ_BPS, "read_bps", dev[i].read_bps },
-			{ CGFS_IO_WRITE_BPS, "write_bps", dev[i].write_bps },
-			{ CGFS_IO_READ_IOPS, "read_iops", dev[i].read_iops },
-			{ CGFS_IO_WRITE_IOPS, "write_iops", dev[i].write_iops },
-			{ CGFS_IO_LATENCY, "latency_us", dev[i].latency_us },
-		};
-
-		fprintf(f, "%s{\"device\":\"%u:%u\"", i ? "," : "", dev[i].major, dev[i].minor);
-		for (size_t k = 0; k < ARRAY_SIZE(all); k++) {
-			if (dev[i].set & all[k].bit)
-				cgfs_json_number(f, &inner, all[k].key, all[k].value);
-		}
-		fputc('}', f);
-	}
+	r = cgfs_json_io_limits(g, f, reterr);
 	fputc(']', f);
 	*first = false;
-	free(dev);
-	return 0;
+	return r;
 }
 
 static int net_prio(struct cgfs_group *g, FILE *f, bool *first, struct cgfs_err *reterr)
@@ -162,9 +98,9 @@ int cgfs_json_limits(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
 	if (r < 0)
 		return r;
 	fputs(",\"limits\":{", f);
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		if (a.set & limits[i].bit)
-			put_limit(f, &first, i, &a);
+	for (const struct member *m = members; m < members + MEMBERS; m++) {
+		if (m->applied && (a.set & m->bit))
+			put_limit(f, &first, m, &a);
 	}
 	if (g->c->place[CGFS_IO].hierarchy >= 0)
 		r = io_limits(g, f, &first, reterr);

@@ -5,6 +5,7 @@
  */
 #include "oci.h"
 #include "internal.h"
+#include "parse.h"
 #include "resources_check.h"
 
 #include <inttypes.h>
@@ -13,38 +14,6 @@
 
 #define LEN_MAX	  (1u << 20)
 #define DEPTH_MAX 32
-
-static const struct cgfs_resource_names names = {
-	.memory_max = "memory.limit",
-	.memory_swap = "memory.swap",
-	.memory_low = "memory.reservation",
-	.memory_high = "memory.high",
-	.memory_min = "memory.min",
-	.cpu_weight = "cpu.weight",
-	.cpu_shares = "cpu.shares",
-	.cpu_quota = "cpu.quota",
-	.cpu_period = "cpu.period",
-	.cpuset_cpus = "cpu.cpus",
-	.cpuset_mems = "cpu.mems",
-	.pids_max = "pids.limit",
-	.devices = "devices",
-	.unified = "unified",
-	.cpu_burst = "cpu.burst",
-	.cpu_idle = "cpu.idle",
-	.cpu_rt_runtime = "cpu.realtimeRuntime",
-	.cpu_rt_period = "cpu.realtimePeriod",
-	.cpuset_partition = "cpu.partition",
-	.memory_swappiness = "memory.swappiness",
-	.memory_kernel = "memory.kernel",
-	.memory_kernel_tcp = "memory.kernelTCP",
-	.memory_zswap_max = "memory.zswap",
-	.io_weight = "blockIO.weight",
-	.io_devices = "blockIO",
-	.hugetlb = "hugepageLimits",
-	.rdma = "rdma",
-	.misc = "misc",
-	.net_prio = "network.priorities",
-};
 
 size_t cgfs_oci_enter(struct oci *o, const char *name)
 {
@@ -142,32 +111,6 @@ int cgfs_oci_boolean(struct oci *o, const json_t *value, bool *ret)
 	return 0;
 }
 
-/* Bounds the nesting before the parser recurses into it; strings hold no brackets. */
-static bool is_too_deep(const char *json, size_t len)
-{
-	bool in_string = false;
-	size_t depth = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = json[i];
-
-		if (in_string) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				in_string = false;
-		} else if (c == '"') {
-			in_string = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > DEPTH_MAX)
-				return true;
-		} else if ((c == '}' || c == ']') && depth) {
-			depth--;
-		}
-	}
-	return false;
-}
-
 /*
  * The parser's integers end at INT64_MAX, OCI's unsigned ones do not.  A copy of the text in which
  * each that is longer than 18 digits, and too much for it, is a real: its last two digits are "e2".
@@ -209,7 +152,7 @@ static int parse(struct oci *o, const char *json, size_t len)
 
 	if (len > LEN_MAX)
 		return cgfs_oci_refuse(o, -E2BIG, NULL, "%zu bytes are more than %u", len, LEN_MAX);
-	if (is_too_deep(json, len))
+	if (cgfs_json_deeper(json, len, DEPTH_MAX))
 		return cgfs_oci_refuse(o, -E2BIG, NULL, "it is nested deeper than %d", DEPTH_MAX);
 	o->out->root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &error);
 	if (!o->out->root && json_error_code(&error) == json_error_numeric_overflow) {
@@ -244,7 +187,7 @@ int cgfs_resources_from_oci(const char *json, size_t len, struct cgfs_resources 
 	if (r == 0 && !(o.out->res.set & CGFS_SET_DEVICES))
 		r = cgfs_oci_devices(&o, NULL);
 	if (r == 0)
-		r = cgfs_resources_check_named(&o.out->res, &names, reterr);
+		r = cgfs_resources_check_in(&o.out->res, WORDS_OCI, reterr);
 	if (r < 0) {
 		cgfs_resources_free(&o.out->res);
 		return r;

@@ -169,3 +169,29 @@ int cgfs_parse_pid(const char **text, size_t *len, pid_t *ret)
 	*ret = (pid_t)v;
 	return 1;
 }
+
+/* Strings hold no brackets. */
+bool cgfs_json_deeper(const char *json, size_t len, size_t max)
+{
+	bool in_string = false;
+	size_t depth = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = json[i];
+
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '{' || c == '[') {
+			if (++depth > max)
+				return true;
+		} else if ((c == '}' || c == ']') && depth) {
+			depth--;
+		}
+	}
+	return false;
+}

@@ -66,4 +66,7 @@ int cgfs_keys_find(const struct cgfs_keys *keys, const char *name, size_t len);
  */
 CGFS_CHECK int cgfs_parse_pid(const char **text, size_t *len, pid_t *ret);
 
+/* Is JSON nested deeper than @max?  Asked before a parser that recurses sees it. */
+bool cgfs_json_deeper(const char *json, size_t len, size_t max);
+
 #endif

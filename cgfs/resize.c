@@ -8,22 +8,12 @@
  * changed, or none.
  */
 #include "core.h"
+#include "resources_check.h"
 
-/* The limits that have a size, where to find the new one and the present one. */
-static const struct {
-	uint64_t bit;
-	size_t offset;
-	enum cgfs_stat stat;
-} sized[] = {
-	{ CGFS_SET_MEMORY_MAX, offsetof(struct cgfs_resources, memory_max_bytes),
-	  CGFS_STAT_MEMORY_MAX },
-	{ CGFS_SET_MEMORY_HIGH, offsetof(struct cgfs_resources, memory_high_bytes),
-	  CGFS_STAT_MEMORY_HIGH },
-	{ CGFS_SET_MEMORY_LOW, offsetof(struct cgfs_resources, memory_low_bytes),
-	  CGFS_STAT_MEMORY_LOW },
-	{ CGFS_SET_PIDS_MAX, offsetof(struct cgfs_resources, pids_max), CGFS_STAT_PIDS_MAX },
-};
-
+/* The limits that have a size. */
+#define SIZED                                                                                      \
+	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_MIN |  \
+	 CGFS_SET_PIDS_MAX)
 #define MEMORY_BITS (CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP)
 #define CPU_BITS    (CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD | CGFS_SET_CPU_BURST)
 
@@ -58,13 +48,11 @@ static int shrinking(struct cgfs_group *g, const struct cgfs_resources *res, uin
 	r = cgfs_group_stats(g, CGFS_READ_MEMORY | CGFS_READ_CPU | CGFS_READ_PIDS, &now, reterr);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(sized); i++) {
-		uint64_t value;
+	for (uint64_t sized = res->set & SIZED; sized; sized &= sized - 1) {
+		const struct member *m = member_of(sized & -sized);
 
-		memcpy(&value, (const char *)res + sized[i].offset, sizeof(value));
-		if ((res->set & sized[i].bit) && now.available[sized[i].stat] &&
-		    value < now.value[sized[i].stat])
-			bits |= sized[i].bit;
+		if (now.available[m->stat] && member_asked(res, m->bit) < now.value[m->stat])
+			bits |= m->bit;
 	}
 	/* Limits that belong together go together. */
 	if (bits & CGFS_SET_MEMORY_MAX)
@@ -88,7 +76,7 @@ static int apply(const struct step *s, uint64_t bits, struct journal *j, struct 
 
 	if (!bits)
 		return 0;
-	part.set = bits | (s->res->set & SET_PERMISSIONS);
+	part.set = bits | (s->res->set & CGFS_PERMISSIONS);
 	r = resources_apply(s->g, &part, j, reterr);
 	return r < 0 ? cgfs_err_context(reterr, r, "update \"%.80s\"", s->g->rel) : 0;
 }
@@ -121,7 +109,7 @@ static int plan(struct step *s, struct cgfs_group *g, const struct cgfs_resource
 	r = resources_plan(g->c, res, reterr);
 	if (r == 0)
 		r = shrinking(g, res, &s->shrink, reterr);
-	s->grow = res->set & ~(s->shrink | SET_PERMISSIONS);
+	s->grow = res->set & ~(s->shrink | CGFS_PERMISSIONS);
 	return r;
 }
 

@@ -6,91 +6,10 @@
 #include "controller/table.h"
 #include "controller/unified_v1.h"
 #include "core.h"
+#include "members.h"
 #include "resources_check.h"
 
 #include <stdio.h>
-
-/* By OCI's words, where it has one. */
-static const struct {
-	uint64_t bit;
-	const char *name;
-} members[] = {
-	{ CGFS_SET_MEMORY_MAX, "memory.limit" },
-	{ CGFS_SET_MEMORY_SWAP, "memory.swap" },
-	{ CGFS_SET_MEMORY_LOW, "memory.reservation" },
-	{ CGFS_SET_MEMORY_HIGH, "memory.high" },
-	{ CGFS_SET_MEMORY_MIN, "memory.min" },
-	{ CGFS_SET_CPU_WEIGHT, "cpu.weight" },
-	{ CGFS_SET_CPU_SHARES, "cpu.shares" },
-	{ CGFS_SET_CPU_QUOTA, "cpu.quota" },
-	{ CGFS_SET_CPU_PERIOD, "cpu.period" },
-	{ CGFS_SET_CPUSET_CPUS, "cpu.cpus" },
-	{ CGFS_SET_CPUSET_MEMS, "cpu.mems" },
-	{ CGFS_SET_PIDS_MAX, "pids.limit" },
-	{ CGFS_SET_CPU_BURST, "cpu.burst" },
-	{ CGFS_SET_CPU_IDLE, "cpu.idle" },
-	{ CGFS_SET_CPU_RT_RUNTIME, "cpu.realtimeRuntime" },
-	{ CGFS_SET_CPU_RT_PERIOD, "cpu.realtimePeriod" },
-	{ CGFS_SET_CPUSET_PARTITION, "cpuset.partition" },
-	{ CGFS_SET_MEMORY_SWAPPINESS, "memory.swappiness" },
-	{ CGFS_SET_MEMORY_KERNEL, "memory.kernel" },
-	{ CGFS_SET_MEMORY_KERNEL_TCP, "memory.kernelTCP" },
-	{ CGFS_SET_MEMORY_OOM_GROUP, "memory.oom.group" },
-	{ CGFS_SET_MEMORY_OOM_DISABLE, "memory.disableOOMKiller" },
-	{ CGFS_SET_MEMORY_ZSWAP_MAX, "memory.zswap.max" },
-	{ CGFS_SET_ZSWAP_WRITEBACK, "memory.zswap.writeback" },
-	{ CGFS_SET_IO_WEIGHT, "blockIO.weight" },
-	{ CGFS_SET_IO_DEVICES, "blockIO devices" },
-	{ CGFS_SET_HUGETLB, "hugepageLimits" },
-	{ CGFS_SET_RDMA, "rdma" },
-	{ CGFS_SET_MISC, "misc" },
-	{ CGFS_SET_NET_CLASSID, "network.classID" },
-	{ CGFS_SET_NET_PRIO, "network.priorities" },
-	{ CGFS_SET_DEVICES, "devices" },
-	{ CGFS_SET_UNIFIED, "unified" },
-};
-
-static const char *member_name(uint64_t bits)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		if (bits & members[i].bit)
-			return members[i].name;
-	}
-	return "?";
-}
-
-/* Values that come from `unified`, in its words. */
-static const struct cgfs_resource_names unified_names = {
-	.memory_max = "memory.max",
-	.memory_swap = "memory.swap.max",
-	.memory_low = "memory.low",
-	.memory_high = "memory.high",
-	.memory_min = "memory.min",
-	.cpu_weight = "cpu.weight",
-	.cpu_shares = "cpu.weight",
-	.cpu_quota = "cpu.max",
-	.cpu_period = "cpu.max",
-	.cpuset_cpus = "cpuset.cpus",
-	.cpuset_mems = "cpuset.mems",
-	.pids_max = "pids.max",
-	.devices = "devices",
-	.unified = "unified",
-	.cpu_burst = "cpu.max.burst",
-	.cpu_idle = "cpu.idle",
-	.cpu_rt_runtime = "cpu.realtimeRuntime",
-	.cpu_rt_period = "cpu.realtimePeriod",
-	.cpuset_partition = "cpuset.cpus.partition",
-	.memory_swappiness = "memory.swappiness",
-	.memory_kernel = "memory.kernel",
-	.memory_kernel_tcp = "memory.kernelTCP",
-	.memory_zswap_max = "memory.zswap.max",
-	.io_weight = "io.weight",
-	.io_devices = "io.max",
-	.hugetlb = "hugetlb",
-	.rdma = "rdma.max",
-	.misc = "misc.max",
-	.net_prio = "network.priorities",
-};
 
 static uint64_t handled(enum cgfs_controller ctl, enum cgfs_version_id version)
 {
@@ -115,13 +34,14 @@ bool devices_enforced(const struct cgfs *c)
 static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 			struct cgfs_err *reterr)
 {
-	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED | SET_PERMISSIONS;
+	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED | CGFS_PERMISSIONS;
 
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++)
 		known |= handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2);
 	if (res->set & ~known)
-		return cgfs_err_set(reterr, -EOPNOTSUPP, "set", member_name(res->set & ~known),
-				    NULL, "unknown to this version of cgfs");
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "set",
+				    member_word(res->set & ~known, WORDS_OCI), NULL,
+				    "unknown to this version of cgfs");
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
 		uint64_t want = res->set & (handled(ctl, CGFS_V1) | handled(ctl, CGFS_V2));
 		enum cgfs_version_id version = c->place[ctl].version;
@@ -129,17 +49,19 @@ static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 		if (!want)
 			continue;
 		if (version == CGFS_NONE && (c->denied & (1u << ctl)))
-			return cgfs_err_set(reterr, -EACCES, "set", member_name(want), NULL,
+			return cgfs_err_set(reterr, -EACCES, "set", member_word(want, WORDS_OCI),
+					    NULL,
 					    "the %s controller is not delegated to this process "
 					    "below %s",
 					    cgfs_controller_name(ctl), cgfs_root(c));
 		if (version == CGFS_NONE)
-			return cgfs_err_set(reterr, -ENODEV, "set", member_name(want), NULL,
-					    "the %s controller is not on this host",
+			return cgfs_err_set(reterr, -ENODEV, "set", member_word(want, WORDS_OCI),
+					    NULL, "the %s controller is not on this host",
 					    cgfs_controller_name(ctl));
 		want &= ~handled(ctl, version) & ~already_so(res);
 		if (want)
-			return cgfs_err_set(reterr, -EOPNOTSUPP, "set", member_name(want), NULL,
+			return cgfs_err_set(reterr, -EOPNOTSUPP, "set",
+					    member_word(want, WORDS_OCI), NULL,
 					    "cgroup v%d's %s controller has no such limit", version,
 					    cgfs_controller_name(ctl));
 	}
@@ -158,7 +80,7 @@ int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struc
 	if (res->set & CGFS_SET_UNIFIED) {
 		r = unified_plan(c, res, &u, reterr);
 		if (r == 0) {
-			r = cgfs_resources_check_named(&u.res, &unified_names, reterr);
+			r = cgfs_resources_check_in(&u.res, WORDS_UNIFIED, reterr);
 			if (r < 0)
 				cgfs_err_context(reterr, r, "set unified");
 		}

@@ -12,8 +12,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define PERMISSIONS (CGFS_SET_ALLOW_OOM_KILL | CGFS_SET_NEAREST)
-#define KNOWN_BITS  ((uint64_t)((CGFS_SET_ZSWAP_WRITEBACK << 1) - 1) | PERMISSIONS)
+#define KNOWN_BITS ((uint64_t)((CGFS_SET_ZSWAP_WRITEBACK << 1) - 1) | CGFS_PERMISSIONS)
+
+/* Members that are a number of bytes. */
+#define BYTES                                                                                      \
+	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | \
+	 CGFS_SET_MEMORY_MIN | CGFS_SET_MEMORY_KERNEL | CGFS_SET_MEMORY_KERNEL_TCP |               \
+	 CGFS_SET_MEMORY_ZSWAP_MAX)
 
 /* No caller's struct is larger, whatever its version: a larger size is an uninitialized one. */
 #define SZ_MAX 4096
@@ -29,38 +34,6 @@
 #define CPUSET_NUMBER_MAX 65535
 #define CPUSET_LEN_MAX	  4095
 
-static const struct cgfs_resource_names own_names = {
-	.memory_max = "memory_max_bytes",
-	.memory_swap = "memory_swap_bytes",
-	.memory_low = "memory_low_bytes",
-	.memory_high = "memory_high_bytes",
-	.memory_min = "memory_min_bytes",
-	.cpu_weight = "cpu_weight",
-	.cpu_shares = "cpu_shares",
-	.cpu_quota = "cpu_quota_us",
-	.cpu_period = "cpu_period_us",
-	.cpuset_cpus = "cpuset_cpus",
-	.cpuset_mems = "cpuset_mems",
-	.pids_max = "pids_max",
-	.devices = "devices",
-	.unified = "unified",
-	.cpu_burst = "cpu_burst_us",
-	.cpu_idle = "cpu_idle",
-	.cpu_rt_runtime = "cpu_rt_runtime_us",
-	.cpu_rt_period = "cpu_rt_period_us",
-	.cpuset_partition = "cpuset_partition",
-	.memory_swappiness = "memory_swappiness",
-	.memory_kernel = "memory_kernel_bytes",
-	.memory_kernel_tcp = "memory_kernel_tcp_bytes",
-	.memory_zswap_max = "memory_zswap_max_bytes",
-	.io_weight = "io_weight",
-	.io_devices = "io_devices",
-	.hugetlb = "hugetlb",
-	.rdma = "rdma",
-	.misc = "misc",
-	.net_prio = "net_prio",
-};
-
 int cgfs_value_refuse(struct cgfs_err *reterr, const char *name, uint64_t value, const char *why,
 		      ...)
 {
@@ -75,136 +48,148 @@ int cgfs_value_refuse(struct cgfs_err *reterr, const char *name, uint64_t value,
 			    words);
 }
 
-/* A number of bytes that the kernel can hold, or CGFS_MAX. */
-static int check_bytes(uint64_t value, const char *name, struct cgfs_err *reterr)
+/* What is checked, and in whose words. */
+struct check {
+	const struct cgfs_resources *res;
+	enum words words;
+	struct cgfs_err *reterr;
+};
+
+static const char *word(const struct check *c, uint64_t bit)
 {
-	if (value > INT64_MAX && value != CGFS_MAX)
-		return cgfs_value_refuse(reterr, name, value,
-					 "the largest number of bytes is %" PRId64, INT64_MAX);
+	return member_word(bit, c->words);
+}
+
+/* -EINVAL about a number, in these words. */
+static int refuse(const struct check *c, uint64_t bit, const char *why, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(const struct check *c, uint64_t bit, const char *why, ...)
+{
+	char words[256];
+	va_list ap;
+
+	va_start(ap, why);
+	vsnprintf(words, sizeof(words), why, ap);
+	va_end(ap);
+	return cgfs_value_refuse(c->reterr, word(c, bit), member_asked(c->res, bit), "%s", words);
+}
+
+/* A number of bytes that the kernel can hold, or CGFS_MAX. */
+static int check_bytes(const struct check *c)
+{
+	uint64_t bits = c->res->set & BYTES;
+
+	for (; bits; bits &= bits - 1) {
+		uint64_t bit = bits & -bits, value = member_asked(c->res, bit);
+
+		if (value > INT64_MAX && value != CGFS_MAX)
+			return refuse(c, bit, "the largest number of bytes is %" PRId64, INT64_MAX);
+	}
 	return 0;
 }
 
-static int check_memory(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
-			struct cgfs_err *reterr)
+static int check_memory(const struct check *c)
 {
-	const struct {
-		uint64_t bit, value;
-		const char *name;
-	} bytes[] = {
-		{ CGFS_SET_MEMORY_MAX, res->memory_max_bytes, names->memory_max },
-		{ CGFS_SET_MEMORY_SWAP, res->memory_swap_bytes, names->memory_swap },
-		{ CGFS_SET_MEMORY_LOW, res->memory_low_bytes, names->memory_low },
-		{ CGFS_SET_MEMORY_HIGH, res->memory_high_bytes, names->memory_high },
-		{ CGFS_SET_MEMORY_MIN, res->memory_min_bytes, names->memory_min },
-		{ CGFS_SET_MEMORY_KERNEL, res->memory_kernel_bytes, names->memory_kernel },
-		{ CGFS_SET_MEMORY_KERNEL_TCP, res->memory_kernel_tcp_bytes,
-		  names->memory_kernel_tcp },
-		{ CGFS_SET_MEMORY_ZSWAP_MAX, res->memory_zswap_max_bytes, names->memory_zswap_max },
-	};
+	const struct cgfs_resources *res = c->res;
 	long page = sysconf(_SC_PAGESIZE);
+	int r = check_bytes(c);
 
-	for (size_t i = 0; i < ARRAY_SIZE(bytes); i++) {
-		int r = res->set & bytes[i].bit ? check_bytes(bytes[i].value, bytes[i].name, reterr)
-						: 0;
-
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	/* The kernel counts pages and rounds down; a limit of 0 kills whatever is started. */
 	if ((res->set & CGFS_SET_MEMORY_MAX) && page > 0 && res->memory_max_bytes < (uint64_t)page)
-		return cgfs_value_refuse(reterr, names->memory_max, res->memory_max_bytes,
-					 "a limit is at least one page (%ld bytes)", page);
+		return refuse(c, CGFS_SET_MEMORY_MAX, "a limit is at least one page (%ld bytes)",
+			      page);
 	if ((res->set & CGFS_SET_MEMORY_SWAPPINESS) && res->memory_swappiness > 100)
-		return cgfs_value_refuse(reterr, names->memory_swappiness, res->memory_swappiness,
-					 "it must be 0 to 100");
+		return refuse(c, CGFS_SET_MEMORY_SWAPPINESS, "it must be 0 to 100");
 	return 0;
 }
 
-static int check_swap(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
-		      struct cgfs_err *reterr)
+static int check_swap(const struct check *c)
 {
-	uint64_t swap = res->memory_swap_bytes, memory = res->memory_max_bytes;
+	uint64_t swap = c->res->memory_swap_bytes, memory = c->res->memory_max_bytes;
+	const char *max = word(c, CGFS_SET_MEMORY_MAX);
 
-	if (!(res->set & CGFS_SET_MEMORY_SWAP) || swap == CGFS_MAX)
+	if (!(c->res->set & CGFS_SET_MEMORY_SWAP) || swap == CGFS_MAX)
 		return 0;
-	if (!(res->set & CGFS_SET_MEMORY_MAX))
-		return cgfs_value_refuse(reterr, names->memory_swap, swap,
-					 "it is memory and swap together and needs %s",
-					 names->memory_max);
+	if (!(c->res->set & CGFS_SET_MEMORY_MAX))
+		return refuse(c, CGFS_SET_MEMORY_SWAP,
+			      "it is memory and swap together and needs %s", max);
 	if (memory == CGFS_MAX)
-		return cgfs_value_refuse(reterr, names->memory_swap, swap,
-					 "it is memory and swap together, but %s is unlimited",
-					 names->memory_max);
+		return refuse(c, CGFS_SET_MEMORY_SWAP,
+			      "it is memory and swap together, but %s is unlimited", max);
 	if (swap < memory)
-		return cgfs_value_refuse(reterr, names->memory_swap, swap,
-					 "it is memory and swap together, but %s is %" PRIu64,
-					 names->memory_max, memory);
+		return refuse(c, CGFS_SET_MEMORY_SWAP,
+			      "it is memory and swap together, but %s is %" PRIu64, max, memory);
 	return 0;
 }
 
-static int check_cpu(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
-		     struct cgfs_err *reterr)
+static int check_cpu(const struct check *c)
 {
-	uint64_t set = res->set;
+	const struct cgfs_resources *res = c->res;
+	uint64_t set = res->set, quota = res->cpu_quota_us;
 
 	if ((set & CGFS_SET_CPU_WEIGHT) && (set & CGFS_SET_CPU_SHARES))
-		return cgfs_value_refuse(reterr, names->cpu_shares, res->cpu_shares,
-					 "%s is set as well, and both say the same thing",
-					 names->cpu_weight);
+		return refuse(c, CGFS_SET_CPU_SHARES,
+			      "%s is set as well, and both say the same thing",
+			      word(c, CGFS_SET_CPU_WEIGHT));
 	if ((set & CGFS_SET_CPU_WEIGHT) && (res->cpu_weight < 1 || res->cpu_weight > 10000))
-		return cgfs_value_refuse(reterr, names->cpu_weight, res->cpu_weight,
-					 "it must be 1 to 10000");
+		return refuse(c, CGFS_SET_CPU_WEIGHT, "it must be 1 to 10000");
 	if ((set & CGFS_SET_CPU_SHARES) && res->cpu_shares == CGFS_MAX)
-		return cgfs_value_refuse(reterr, names->cpu_shares, res->cpu_shares,
-					 "shares are relative; there is no unlimited");
-	if ((set & CGFS_SET_CPU_QUOTA) && res->cpu_quota_us < CPU_QUOTA_MIN)
-		return cgfs_value_refuse(reterr, names->cpu_quota, res->cpu_quota_us,
-					 "the smallest quota is %d microseconds", CPU_QUOTA_MIN);
-	if ((set & CGFS_SET_CPU_QUOTA) && res->cpu_quota_us > CPU_QUOTA_MAX &&
-	    res->cpu_quota_us != CGFS_MAX)
-		return cgfs_value_refuse(reterr, names->cpu_quota, res->cpu_quota_us,
-					 "the largest quota is %" PRIu64 " microseconds",
-					 CPU_QUOTA_MAX);
+		return refuse(c, CGFS_SET_CPU_SHARES, "shares are relative; there is no unlimited");
+	if ((set & CGFS_SET_CPU_QUOTA) && quota < CPU_QUOTA_MIN)
+		return refuse(c, CGFS_SET_CPU_QUOTA, "the smallest quota is %d microseconds",
+			      CPU_QUOTA_MIN);
+	if ((set & CGFS_SET_CPU_QUOTA) && quota > CPU_QUOTA_MAX && quota != CGFS_MAX)
+		return refuse(c, CGFS_SET_CPU_QUOTA,
+			      "the largest quota is %" PRIu64 " microseconds", CPU_QUOTA_MAX);
 	if ((set & CGFS_SET_CPU_PERIOD) &&
 	    (res->cpu_period_us < CPU_PERIOD_MIN || res->cpu_period_us > CPU_PERIOD_MAX))
-		return cgfs_value_refuse(reterr, names->cpu_period, res->cpu_period_us,
-					 "it must be %d to %d microseconds", CPU_PERIOD_MIN,
-					 CPU_PERIOD_MAX);
+		return refuse(c, CGFS_SET_CPU_PERIOD, "it must be %d to %d microseconds",
+			      CPU_PERIOD_MIN, CPU_PERIOD_MAX);
 	return 0;
 }
 
 /* What goes beyond weight, quota and period. */
-static int check_cpu_more(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
-			  struct cgfs_err *reterr)
+static int check_cpu_more(const struct check *c)
 {
+	const struct cgfs_resources *res = c->res;
 	uint64_t set = res->set, runtime = res->cpu_rt_runtime_us, period = res->cpu_rt_period_us;
 
 	if ((set & CGFS_SET_CPU_BURST) && res->cpu_burst_us > CPU_QUOTA_MAX)
-		return cgfs_value_refuse(reterr, names->cpu_burst, res->cpu_burst_us,
-					 "the largest burst is %" PRIu64 " microseconds",
-					 CPU_QUOTA_MAX);
+		return refuse(c, CGFS_SET_CPU_BURST,
+			      "the largest burst is %" PRIu64 " microseconds", CPU_QUOTA_MAX);
 	if ((set & CGFS_SET_CPU_BURST) && (set & CGFS_SET_CPU_QUOTA) &&
 	    res->cpu_burst_us > res->cpu_quota_us)
-		return cgfs_value_refuse(reterr, names->cpu_burst, res->cpu_burst_us,
-					 "it must not be above %s, which is %" PRIu64,
-					 names->cpu_quota, res->cpu_quota_us);
+		return refuse(c, CGFS_SET_CPU_BURST, "it must not be above %s, which is %" PRIu64,
+			      word(c, CGFS_SET_CPU_QUOTA), res->cpu_quota_us);
 	if ((set & CGFS_SET_CPU_IDLE) && res->cpu_idle &&
 	    (set & (CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_SHARES)))
-		return cgfs_err_set(reterr, -EINVAL, names->cpu_idle, NULL, NULL,
+		return cgfs_err_set(c->reterr, -EINVAL, word(c, CGFS_SET_CPU_IDLE), NULL, NULL,
 				    "an idle group has no weight, but %s is set",
-				    set & CGFS_SET_CPU_WEIGHT ? names->cpu_weight
-							      : names->cpu_shares);
+				    word(c, set & (CGFS_SET_CPU_WEIGHT | CGFS_SET_CPU_SHARES)));
 	if ((set & CGFS_SET_CPU_RT_PERIOD) && (!period || period > CPU_QUOTA_MAX))
-		return cgfs_value_refuse(reterr, names->cpu_rt_period, period,
-					 "it must be 1 to %" PRIu64 " microseconds", CPU_QUOTA_MAX);
+		return refuse(c, CGFS_SET_CPU_RT_PERIOD, "it must be 1 to %" PRIu64 " microseconds",
+			      CPU_QUOTA_MAX);
 	if ((set & CGFS_SET_CPU_RT_RUNTIME) && runtime > CPU_QUOTA_MAX && runtime != CGFS_MAX)
-		return cgfs_value_refuse(reterr, names->cpu_rt_runtime, runtime,
-					 "the largest is %" PRIu64 " microseconds", CPU_QUOTA_MAX);
+		return refuse(c, CGFS_SET_CPU_RT_RUNTIME, "the largest is %" PRIu64 " microseconds",
+			      CPU_QUOTA_MAX);
 	if ((set & CGFS_SET_CPU_RT_RUNTIME) && (set & CGFS_SET_CPU_RT_PERIOD) &&
 	    runtime != CGFS_MAX && runtime > period)
-		return cgfs_value_refuse(reterr, names->cpu_rt_runtime, runtime,
-					 "it must not be above %s, which is %" PRIu64,
-					 names->cpu_rt_period, period);
+		return refuse(c, CGFS_SET_CPU_RT_RUNTIME,
+			      "it must not be above %s, which is %" PRIu64,
+			      word(c, CGFS_SET_CPU_RT_PERIOD), period);
+	return 0;
+}
+
+static int check_pids(const struct check *c)
+{
+	uint64_t max = c->res->pids_max;
+
+	if ((c->res->set & CGFS_SET_PIDS_MAX) && max > PIDS_LIMIT_MAX && max != CGFS_MAX)
+		return refuse(c, CGFS_SET_PIDS_MAX, "the largest limit is %" PRIu64,
+			      PIDS_LIMIT_MAX);
 	return 0;
 }
 
@@ -251,60 +236,65 @@ static int check_list(const char *list, const char *name, struct cgfs_err *reter
 	return 0;
 }
 
-static int check_lists(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
-		       struct cgfs_err *reterr)
+static int check_lists(const struct check *c)
 {
+	const struct cgfs_resources *res = c->res;
+	struct cgfs_err *reterr = c->reterr;
 	const char *partition = res->cpuset_partition;
 	int r = 0;
 
 	if (res->set & CGFS_SET_CPUSET_CPUS)
-		r = check_list(res->cpuset_cpus, names->cpuset_cpus, reterr);
+		r = check_list(res->cpuset_cpus, word(c, CGFS_SET_CPUSET_CPUS), reterr);
 	if (r == 0 && (res->set & CGFS_SET_CPUSET_MEMS))
-		r = check_list(res->cpuset_mems, names->cpuset_mems, reterr);
+		r = check_list(res->cpuset_mems, word(c, CGFS_SET_CPUSET_MEMS), reterr);
 	if (r < 0 || !(res->set & CGFS_SET_CPUSET_PARTITION))
 		return r;
 	if (!partition || (!streq(partition, "member") && !streq(partition, "root") &&
 			   !streq(partition, "isolated")))
-		return cgfs_err_set(reterr, -EINVAL, names->cpuset_partition, NULL, partition,
-				    "it must be member, root or isolated");
+		return cgfs_err_set(reterr, -EINVAL, word(c, CGFS_SET_CPUSET_PARTITION), NULL,
+				    partition, "it must be member, root or isolated");
 	return 0;
 }
 
-static int check_devices(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
-			 struct cgfs_err *reterr)
+static int check_devices(const struct check *c)
 {
+	const struct cgfs_resources *res = c->res;
+	struct cgfs_err *reterr = c->reterr;
+
 	if (!(res->set & CGFS_SET_DEVICES))
 		return 0;
 	if (res->n_devices > CGFS_DEVICE_RULES_MAX)
-		return cgfs_err_set(reterr, -E2BIG, names->devices, NULL, NULL,
+		return cgfs_err_set(reterr, -E2BIG, word(c, CGFS_SET_DEVICES), NULL, NULL,
 				    "%zu rules are more than %d", res->n_devices,
 				    CGFS_DEVICE_RULES_MAX);
 	if (!res->devices && res->n_devices)
-		return cgfs_err_set(reterr, -EINVAL, names->devices, NULL, NULL,
+		return cgfs_err_set(reterr, -EINVAL, word(c, CGFS_SET_DEVICES), NULL, NULL,
 				    "there is no list of %zu rules", res->n_devices);
 	for (size_t i = 0; i < res->n_devices; i++) {
 		int r = cgfs_device_rule_check(&res->devices[i], reterr);
 
 		if (r < 0)
-			return cgfs_err_context(reterr, r, "%s[%zu]", names->devices, i);
+			return cgfs_err_context(reterr, r, "%s[%zu]", word(c, CGFS_SET_DEVICES), i);
 	}
 	return 0;
 }
 
-static int check_unified(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
-			 struct cgfs_err *reterr)
+static int check_unified(const struct check *c)
 {
+	const struct cgfs_resources *res = c->res;
+	struct cgfs_err *reterr = c->reterr;
+
 	if (!(res->set & CGFS_SET_UNIFIED))
 		return 0;
 	if (res->n_unified > CGFS_UNIFIED_MAX)
-		return cgfs_err_set(reterr, -E2BIG, names->unified, NULL, NULL,
+		return cgfs_err_set(reterr, -E2BIG, word(c, CGFS_SET_UNIFIED), NULL, NULL,
 				    "%zu entries are more than %d", res->n_unified,
 				    CGFS_UNIFIED_MAX);
 	if (!res->unified && res->n_unified)
-		return cgfs_err_set(reterr, -EINVAL, names->unified, NULL, NULL,
+		return cgfs_err_set(reterr, -EINVAL, word(c, CGFS_SET_UNIFIED), NULL, NULL,
 				    "there is no list of %zu entries", res->n_unified);
 	for (size_t i = 0; i < res->n_unified; i++) {
-		int r = cgfs_unified_check(&res->unified[i], names->unified, reterr);
+		int r = cgfs_unified_check(&res->unified[i], word(c, CGFS_SET_UNIFIED), reterr);
 
 		if (r < 0)
 			return r;
@@ -329,43 +319,32 @@ static int check_version(const struct cgfs_resources *res, struct cgfs_err *rete
 		return cgfs_err_set(reterr, -E2BIG, "resources", NULL, NULL,
 				    "set has bits that this library (%s) does not know: 0x%" PRIx64,
 				    CGFS_VERSION, (uint64_t)(res->set & ~KNOWN_BITS));
-	if ((res->set & PERMISSIONS) == PERMISSIONS)
+	if ((res->set & CGFS_PERMISSIONS) == CGFS_PERMISSIONS)
 		return cgfs_err_set(reterr, -EINVAL, "resources", NULL, NULL,
 				    "CGFS_SET_ALLOW_OOM_KILL and CGFS_SET_NEAREST do not go "
 				    "together");
 	return 0;
 }
 
-int cgfs_resources_check_named(const struct cgfs_resources *res,
-			       const struct cgfs_resource_names *names, struct cgfs_err *reterr)
+int cgfs_resources_check_in(const struct cgfs_resources *res, enum words words,
+			    struct cgfs_err *reterr)
 {
+	static int (*const checks[])(const struct check *c) = {
+		check_memory, check_swap,  check_cpu,	  check_cpu_more,
+		check_pids,   check_lists, check_devices,
+	};
+	const struct check c = { res, words, reterr };
 	int r;
 
 	r = check_version(res, reterr);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(checks); i++)
+		r = checks[i](&c);
 	if (r == 0)
-		r = check_memory(res, names, reterr);
-	if (r == 0)
-		r = check_swap(res, names, reterr);
-	if (r == 0)
-		r = check_cpu(res, names, reterr);
-	if (r == 0)
-		r = check_cpu_more(res, names, reterr);
-	if (r == 0 && (res->set & CGFS_SET_PIDS_MAX) && res->pids_max > PIDS_LIMIT_MAX &&
-	    res->pids_max != CGFS_MAX)
-		r = cgfs_value_refuse(reterr, names->pids_max, res->pids_max,
-				      "the largest limit is %" PRIu64, PIDS_LIMIT_MAX);
-	if (r == 0)
-		r = check_lists(res, names, reterr);
-	if (r == 0)
-		r = check_devices(res, names, reterr);
-	if (r == 0)
-		r = cgfs_resource_lists_check(res, names, reterr);
-	if (r == 0)
-		r = check_unified(res, names, reterr);
-	return r;
+		r = cgfs_resource_lists_check(res, words, reterr);
+	return r == 0 ? check_unified(&c) : r;
 }
 
 int cgfs_resources_check(const struct cgfs_resources *res, struct cgfs_err *reterr)
 {
-	return cgfs_resources_check_named(res, &own_names, reterr);
+	return cgfs_resources_check_in(res, WORDS_OWN, reterr);
 }

@@ -5,6 +5,8 @@
 #ifndef CGFS_RESOURCES_CHECK_H
 #define CGFS_RESOURCES_CHECK_H
 
+#include "members.h"
+
 #include <cgfs/resources.h>
 
 /* Most entries of `unified`, of huge page sizes, block devices ... in one request. */
@@ -13,24 +15,15 @@
 /* The longest value of `unified`: one page of text. */
 #define CGFS_UNIFIED_VALUE_MAX 4095
 
-/* What the caller calls the members; errors are in these words. */
-struct cgfs_resource_names {
-	const char *memory_max, *memory_swap, *memory_low, *memory_high, *memory_min;
-	const char *cpu_weight, *cpu_shares, *cpu_quota, *cpu_period;
-	const char *cpu_burst, *cpu_idle, *cpu_rt_runtime, *cpu_rt_period;
-	const char *cpuset_cpus, *cpuset_mems, *cpuset_partition, *pids_max, *devices, *unified;
-	const char *memory_swappiness, *memory_kernel, *memory_kernel_tcp, *memory_zswap_max;
-	const char *io_weight, *io_devices, *hugetlb, *rdma, *misc, *net_prio;
-};
+/* No members, but how to change them. */
+#define CGFS_PERMISSIONS (CGFS_SET_ALLOW_OOM_KILL | CGFS_SET_NEAREST)
 
-/* cgfs_resources_check() with other names. */
-CGFS_CHECK int cgfs_resources_check_named(const struct cgfs_resources *res,
-					  const struct cgfs_resource_names *names,
-					  struct cgfs_err *reterr);
+/* cgfs_resources_check() in other words. */
+CGFS_CHECK int cgfs_resources_check_in(const struct cgfs_resources *res, enum words words,
+				       struct cgfs_err *reterr);
 
 /* The lists (io_devices ... net_prio) alone; a part of the above. */
-CGFS_CHECK int cgfs_resource_lists_check(const struct cgfs_resources *res,
-					 const struct cgfs_resource_names *names,
+CGFS_CHECK int cgfs_resource_lists_check(const struct cgfs_resources *res, enum words words,
 					 struct cgfs_err *reterr);
 
 /* One entry of a list; @what is its name, "hugetlb[1]" or "hugepageLimits[1]". */

@@ -128,62 +128,73 @@ static const char *entry_name(char *buf, size_t len, const char *name, size_t i)
 	return buf;
 }
 
-static int check_io(const struct cgfs_resources *res, const struct cgfs_resource_names *names,
-		    struct cgfs_err *reterr)
+static int check_io(const struct cgfs_resources *res, enum words words, struct cgfs_err *reterr)
 {
 	bool set = res->set & CGFS_SET_IO_DEVICES;
 	char what[64];
 	int r = 0;
 
 	if (res->set & CGFS_SET_IO_WEIGHT)
-		r = check_io_weight(res->io_weight, names->io_weight, reterr);
+		r = check_io_weight(res->io_weight, member_word(CGFS_SET_IO_WEIGHT, words), reterr);
 	if (r == 0)
-		r = check_count(set, res->io_devices, res->n_io_devices, names->io_devices, reterr);
+		r = check_count(set, res->io_devices, res->n_io_devices,
+				member_word(CGFS_SET_IO_DEVICES, words), reterr);
 	for (size_t i = 0; set && r == 0 && i < res->n_io_devices; i++)
-		r = cgfs_io_device_check(&res->io_devices[i],
-					 entry_name(what, sizeof(what), names->io_devices, i),
-					 reterr);
+		r = cgfs_io_device_check(
+			&res->io_devices[i],
+			entry_name(what, sizeof(what), member_word(CGFS_SET_IO_DEVICES, words), i),
+			reterr);
 	return r;
 }
 
-static int check_rdma_and_misc(const struct cgfs_resources *res,
-			       const struct cgfs_resource_names *names, struct cgfs_err *reterr)
+static int check_rdma_and_misc(const struct cgfs_resources *res, enum words words,
+			       struct cgfs_err *reterr)
 {
 	bool rdma = res->set & CGFS_SET_RDMA, misc = res->set & CGFS_SET_MISC;
 	char what[64];
 	int r;
 
-	r = check_count(rdma, res->rdma, res->n_rdma, names->rdma, reterr);
+	r = check_count(rdma, res->rdma, res->n_rdma, member_word(CGFS_SET_RDMA, words), reterr);
 	for (size_t i = 0; rdma && r == 0 && i < res->n_rdma; i++)
-		r = cgfs_rdma_check(&res->rdma[i], entry_name(what, sizeof(what), names->rdma, i),
-				    reterr);
+		r = cgfs_rdma_check(
+			&res->rdma[i],
+			entry_name(what, sizeof(what), member_word(CGFS_SET_RDMA, words), i),
+			reterr);
 	if (r == 0)
-		r = check_count(misc, res->misc, res->n_misc, names->misc, reterr);
+		r = check_count(misc, res->misc, res->n_misc, member_word(CGFS_SET_MISC, words),
+				reterr);
 	for (size_t i = 0; misc && r == 0 && i < res->n_misc; i++)
 		r = check_word(res->misc[i].name, 63,
-			       entry_name(what, sizeof(what), names->misc, i), reterr);
+			       entry_name(what, sizeof(what), member_word(CGFS_SET_MISC, words), i),
+			       reterr);
 	return r;
 }
 
-int cgfs_resource_lists_check(const struct cgfs_resources *res,
-			      const struct cgfs_resource_names *names, struct cgfs_err *reterr)
+int cgfs_resource_lists_check(const struct cgfs_resources *res, enum words words,
+			      struct cgfs_err *reterr)
 {
 	bool huge = res->set & CGFS_SET_HUGETLB, prio = res->set & CGFS_SET_NET_PRIO;
 	char what[64];
 	int r;
 
-	r = check_io(res, names, reterr);
+	r = check_io(res, words, reterr);
 	if (r == 0)
-		r = check_count(huge, res->hugetlb, res->n_hugetlb, names->hugetlb, reterr);
+		r = check_count(huge, res->hugetlb, res->n_hugetlb,
+				member_word(CGFS_SET_HUGETLB, words), reterr);
 	for (size_t i = 0; huge && r == 0 && i < res->n_hugetlb; i++)
-		r = cgfs_hugetlb_check(&res->hugetlb[i],
-				       entry_name(what, sizeof(what), names->hugetlb, i), reterr);
+		r = cgfs_hugetlb_check(
+			&res->hugetlb[i],
+			entry_name(what, sizeof(what), member_word(CGFS_SET_HUGETLB, words), i),
+			reterr);
 	if (r == 0)
-		r = check_rdma_and_misc(res, names, reterr);
+		r = check_rdma_and_misc(res, words, reterr);
 	if (r == 0)
-		r = check_count(prio, res->net_prio, res->n_net_prio, names->net_prio, reterr);
+		r = check_count(prio, res->net_prio, res->n_net_prio,
+				member_word(CGFS_SET_NET_PRIO, words), reterr);
 	for (size_t i = 0; prio && r == 0 && i < res->n_net_prio; i++)
-		r = cgfs_net_prio_check(&res->net_prio[i],
-					entry_name(what, sizeof(what), names->net_prio, i), reterr);
+		r = cgfs_net_prio_check(
+			&res->net_prio[i],
+			entry_name(what, sizeof(what), member_word(CGFS_SET_NET_PRIO, words), i),
+			reterr);
 	return r;
 }

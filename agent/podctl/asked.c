@@ -15,30 +15,10 @@ struct asked {
 	bool failed;
 };
 
-static const struct {
-	uint64_t member;
-	const char *section, *field;
-} fields[] = {
-	{ CGFS_SET_MEMORY_MAX, "memory", "limit" },
-	{ CGFS_SET_MEMORY_SWAP, "memory", "swap" },
-	{ CGFS_SET_MEMORY_LOW, "memory", "reservation" },
-	{ CGFS_SET_MEMORY_KERNEL, "memory", "kernel" },
-	{ CGFS_SET_MEMORY_KERNEL_TCP, "memory", "kernelTCP" },
-	{ CGFS_SET_MEMORY_SWAPPINESS, "memory", "swappiness" },
-	{ CGFS_SET_MEMORY_OOM_DISABLE, "memory", "disableOOMKiller" },
-	{ CGFS_SET_CPU_SHARES, "cpu", "shares" },
-	{ CGFS_SET_CPU_QUOTA, "cpu", "quota" },
-	{ CGFS_SET_CPU_PERIOD, "cpu", "period" },
-	{ CGFS_SET_CPU_BURST, "cpu", "burst" },
-	{ CGFS_SET_CPU_IDLE, "cpu", "idle" },
-	{ CGFS_SET_CPU_RT_RUNTIME, "cpu", "realtimeRuntime" },
-	{ CGFS_SET_CPU_RT_PERIOD, "cpu", "realtimePeriod" },
-	{ CGFS_SET_CPUSET_CPUS, "cpu", "cpus" },
-	{ CGFS_SET_CPUSET_MEMS, "cpu", "mems" },
-	{ CGFS_SET_PIDS_MAX, "pids", "limit" },
-	{ CGFS_SET_IO_WEIGHT, "blockIO", "weight" },
-	{ CGFS_SET_NET_CLASSID, "network", "classID" },
-};
+/* Members that are lists: of them one entry is behind a file. */
+#define LISTS                                                                                      \
+	(CGFS_SET_UNIFIED | CGFS_SET_RDMA | CGFS_SET_HUGETLB | CGFS_SET_NET_PRIO |                 \
+	 CGFS_SET_IO_DEVICES)
 
 struct asked *asked_new(const json_t *json)
 {
@@ -130,14 +110,14 @@ static json_t *behind(const json_t *json, const struct cgfs_written *w)
 {
 	json_t *to = json_object();
 
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		char path[64];
+	for (uint64_t left = w->members & ~LISTS; left; left &= left - 1) {
+		const char *path = cgfs_resources_field(left & -left), *dot = strchr(path, '.');
+		char section[64];
 
-		if (!(w->members & fields[i].member))
+		if (!dot)
 			continue;
-		snprintf(path, sizeof(path), "%s.%s", fields[i].section, fields[i].field);
-		add(to, json_object_get(json_object_get(json, fields[i].section), fields[i].field),
-		    path);
+		snprintf(section, sizeof(section), "%.*s", (int)(dot - path), path);
+		add(to, json_object_get(json_object_get(json, section), dot + 1), path);
 	}
 	if (w->members & CGFS_SET_UNIFIED)
 		add_member(to, json_object_get(json, "unified"), "unified", w->entry);

@@ -194,10 +194,10 @@ static const struct keyed_file cpu_keyed[] = {
 };
 
 static const struct ctl_limit v1_more[] = {
-	CTL_LIMIT(CPU_BURST, "cpu.cfs_burst_us", NULL, cpu_burst_us, U64),
-	CTL_LIMIT(CPU_IDLE, "cpu.idle", NULL, cpu_idle, BOOL),
-	CTL_LIMIT(CPU_RT_RUNTIME, "cpu.rt_runtime_us", NULL, cpu_rt_runtime_us, U64),
-	CTL_LIMIT(CPU_RT_PERIOD, "cpu.rt_period_us", NULL, cpu_rt_period_us, U64),
+	CTL_LIMIT(CPU_BURST, "cpu.cfs_burst_us", NULL),
+	CTL_LIMIT(CPU_IDLE, "cpu.idle", NULL),
+	CTL_LIMIT(CPU_RT_RUNTIME, "cpu.rt_runtime_us", NULL),
+	CTL_LIMIT(CPU_RT_PERIOD, "cpu.rt_period_us", NULL),
 	{ .bit = 0 },
 };
 
@@ -326,8 +326,8 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 }
 
 static const struct ctl_limit v2_more[] = {
-	CTL_LIMIT(CPU_BURST, "cpu.max.burst", NULL, cpu_burst_us, U64),
-	CTL_LIMIT(CPU_IDLE, "cpu.idle", NULL, cpu_idle, BOOL),
+	CTL_LIMIT(CPU_BURST, "cpu.max.burst", NULL),
+	CTL_LIMIT(CPU_IDLE, "cpu.idle", NULL),
 	{ .bit = 0 },
 };
 

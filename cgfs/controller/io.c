@@ -102,8 +102,8 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 }
 
 static const struct ctl_limit v1_weight[] = {
-	CTL_LIMIT(IO_WEIGHT, "blkio.bfq.weight", NULL, io_weight, U64),
-	CTL_LIMIT(IO_WEIGHT, "blkio.weight", NULL, io_weight, U64),
+	CTL_LIMIT(IO_WEIGHT, "blkio.bfq.weight", NULL),
+	CTL_LIMIT(IO_WEIGHT, "blkio.weight", NULL),
 	{ .bit = 0 },
 };
 
@@ -181,8 +181,8 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 }
 
 static const struct ctl_limit v2_weight[] = {
-	CTL_LIMIT(IO_WEIGHT, "io.bfq.weight", "default", io_weight, U64),
-	CTL_LIMIT(IO_WEIGHT, "io.weight", "default", io_weight, IOCOST),
+	CTL_LIMIT(IO_WEIGHT, "io.bfq.weight", "default"),
+	{ CGFS_SET_IO_WEIGHT, "io.weight", "default", true },
 	{ .bit = 0 },
 };
 

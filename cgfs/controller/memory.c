@@ -246,12 +246,10 @@ static const struct keyed_file v1_keyed[] = {
 };
 
 static const struct ctl_limit v1_more[] = {
-	CTL_LIMIT(MEMORY_SWAPPINESS, "memory.swappiness", NULL, memory_swappiness, U64),
-	CTL_LIMIT(MEMORY_KERNEL, "memory.kmem.limit_in_bytes", NULL, memory_kernel_bytes, U64),
-	CTL_LIMIT(MEMORY_KERNEL_TCP, "memory.kmem.tcp.limit_in_bytes", NULL,
-		  memory_kernel_tcp_bytes, U64),
-	CTL_LIMIT(MEMORY_OOM_DISABLE, "memory.oom_control", "oom_kill_disable", memory_oom_disable,
-		  BOOL),
+	CTL_LIMIT(MEMORY_SWAPPINESS, "memory.swappiness", NULL),
+	CTL_LIMIT(MEMORY_KERNEL, "memory.kmem.limit_in_bytes", NULL),
+	CTL_LIMIT(MEMORY_KERNEL_TCP, "memory.kmem.tcp.limit_in_bytes", NULL),
+	CTL_LIMIT(MEMORY_OOM_DISABLE, "memory.oom_control", "oom_kill_disable"),
 	{ .bit = 0 },
 };
 
@@ -413,8 +411,8 @@ static const struct keyed_file v2_keyed[] = {
 };
 
 static const struct ctl_limit v2_more[] = {
-	CTL_LIMIT(MEMORY_OOM_GROUP, "memory.oom.group", NULL, memory_oom_group, BOOL),
-	CTL_LIMIT(ZSWAP_WRITEBACK, "memory.zswap.writeback", NULL, memory_zswap_writeback, BOOL),
+	CTL_LIMIT(MEMORY_OOM_GROUP, "memory.oom.group", NULL),
+	CTL_LIMIT(ZSWAP_WRITEBACK, "memory.zswap.writeback", NULL),
 	{ .bit = 0 },
 };
 

@@ -80,7 +80,7 @@ int cgfs_group_net_prio(struct cgfs_group *g, struct cgfs_net_prio **ret_prio, s
 }
 
 static const struct ctl_limit class[] = {
-	CTL_LIMIT(NET_CLASSID, "net_cls.classid", NULL, net_classid, U32),
+	CTL_LIMIT(NET_CLASSID, "net_cls.classid", NULL),
 	{ .bit = 0 },
 };
 

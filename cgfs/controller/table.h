@@ -65,12 +65,11 @@ struct ctl_limit {
 	uint64_t bit;	  /* CGFS_SET_* */
 	const char *file; /* of several for one limit the first that exists */
 	const char *key;  /* of a file of "key value" lines; NULL: the value alone */
-	size_t member;
-	enum ctl_limit_type { LIMIT_U64, LIMIT_U32, LIMIT_BOOL, LIMIT_IOCOST } type;
+	bool iocost;	  /* in that controller's scale of weights */
 };
-#define CTL_LIMIT(bit, file, key, member, type)                                                    \
+#define CTL_LIMIT(bit, file, key)                                                                  \
 	{                                                                                          \
-		CGFS_SET_##bit, file, key, offsetof(struct cgfs_applied, member), LIMIT_##type     \
+		CGFS_SET_##bit, file, key, false                                                   \
 	}
 
 /* Every slot but the last two is mandatory; the ctl_no_* functions below stand for "nothing to do".

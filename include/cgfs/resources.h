@@ -198,6 +198,17 @@ CGFS_API CGFS_CHECK int cgfs_resources_from_oci(const char *json, size_t len,
 CGFS_API const char *cgfs_resources_ignored(const struct cgfs_resources *res);
 
 /**
+ * cgfs_resources_field() - where OCI's JSON has a member of struct cgfs_resources
+ * @member: one CGFS_SET_ bit, as struct cgfs_written has them
+ *
+ * Since:   0.1
+ *
+ * Return: "memory.limit" for CGFS_SET_MEMORY_MAX; the nearest word, "memory.high", for what OCI
+ * has in `unified` only; "?" for what this library does not know.
+ */
+CGFS_API const char *cgfs_resources_field(uint64_t member);
+
+/**
  * cgfs_resources_free() - release what cgfs_resources_from_oci() made
  * @res: may be NULL
  */

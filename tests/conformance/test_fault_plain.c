@@ -112,6 +112,8 @@ static int run_plain(struct scene *s, struct cgfs_err *err)
 	CHECK(cgfs_place(s->c, CGFS_CPU).version != CGFS_NONE);
 	CHECK_STR(cgfs_root(s->c), s->w->root);
 	CHECK_INT(cgfs_resources_check(&res, err), 0);
+	CHECK_STR(cgfs_resources_field(CGFS_SET_MEMORY_MAX), "memory.limit");
+	CHECK_STR(cgfs_resources_field(1ull << 61), "?");
 	CHECK_INT(cgfs_weight_from_shares(cgfs_shares_from_weight(100)), 100);
 	CHECK(cgfs_stat_name(CGFS_STAT_PIDS_MAX) && cgfs_stat_unit(CGFS_STAT_PIDS_MAX));
 	CHECK_STR(cgfs_version(), CGFS_VERSION);
@@ -128,8 +130,8 @@ FAULT_OP(plain,
 	 "cgfs_device_defaults cgfs_device_format cgfs_device_parse cgfs_event_fd cgfs_event_name "
 	 "cgfs_fs_kernel cgfs_group_cgroup_id cgfs_group_id cgfs_group_is_pod cgfs_group_path "
 	 "cgfs_group_pod cgfs_id_check cgfs_layout cgfs_layout_name cgfs_mounts cgfs_place "
-	 "cgfs_resources_check cgfs_root cgfs_shares_from_weight cgfs_stat_name cgfs_stat_unit "
-	 "cgfs_version cgfs_weight_from_shares",
+	 "cgfs_resources_check cgfs_resources_field cgfs_root cgfs_shares_from_weight "
+	 "cgfs_stat_name cgfs_stat_unit cgfs_version cgfs_weight_from_shares",
 	 "plain reads", with_container, run_plain, CANNOT_FAIL, 0)
 
 const struct fault_op *const fault_plain_ops[] = { &from_oci_op, &json_op, &discover_op, &plain_op,

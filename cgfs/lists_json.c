@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lists_json.c - lists of a group as JSON arrays, an object an entry.  Owns the keys of entries;
+ * must not know files.
+ */
+#include "core.h"
+#include "json.h"
+
+struct key {
+	const char *key;
+	size_t at;	    /* a uint64_t of the entry */
+	unsigned int known; /* bit of the entry's @known_at; 0: it is always known */
+};
+
+/* What an entry is made of: its name or its device's number first, then its figures. */
+struct list {
+	const char *name; /* the key of a name, a char[] at @name_at; NULL: major, minor at 0 */
+	size_t size, name_at, known_at;
+	const struct key *keys; /* ended by one without a key */
+};
+
+static void put_entry(FILE *f, const struct list *l, const char *entry)
+{
+	unsigned int known;
+	uint32_t device[2];
+	bool first = false;
+
+	memcpy(&known, entry + l->known_at, sizeof(known));
+	memcpy(device, entry, sizeof(device));
+	if (l->name)
+		cgfs_json_name(f, l->name, entry + l->name_at);
+	else
+		fprintf(f, "{\"device\":\"%u:%u\"", device[0], device[1]);
+	for (const struct key *k = l->keys; k->key; k++) {
+		uint64_t value;
+
+		if (k->known && !(known & k->known))
+			continue;
+		memcpy(&value, entry + k->at, sizeof(value));
+		cgfs_json_number(f, &first, k->key, value);
+	}
+	fputc('}', f);
+}
+
+static void put_list(FILE *f, const struct list *l, const void *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			fputc(',', f);
+		put_entry(f, l, (const char *)entries + i * l->size);
+	}
+}
+
+/* -- entries ------------------------------------------------------------------------------- */
+
+#define IO(member)                                                                                 \
+	{                                                                                          \
+#member, offsetof(struct cgfs_io_stat, member), 0                                  \
+	}
+static const struct list io_stat = {
+	.size = sizeof(struct cgfs_io_stat),
+	.keys = (const struct key[]){ IO(read_bytes),
+				      IO(write_bytes),
+				      IO(discard_bytes),
+				      IO(read_ops),
+				      IO(write_ops),
+				      IO(discard_ops),
+				      { 0 } },
+};
+
+#define IO_LIMIT(member, bit)                                                                      \
+	{                                                                                          \
+#member, offsetof(struct cgfs_io_device, member), CGFS_IO_##bit                    \
+	}
+static const struct list io_limit = {
+	.size = sizeof(struct cgfs_io_device),
+	.known_at = offsetof(struct cgfs_io_device, set),
+	.keys = (const struct key[]){ IO_LIMIT(weight, WEIGHT),
+				      IO_LIMIT(read_bps, READ_BPS),
+				      IO_LIMIT(write_bps, WRITE_BPS),
+				      IO_LIMIT(read_iops, READ_IOPS),
+				      IO_LIMIT(write_iops, WRITE_IOPS),
+				      IO_LIMIT(latency_us, LATENCY),
+				      { 0 } },
+};
+
+#define HUGE(key, member, bit)                                                                     \
+	{                                                                                          \
+		key, offsetof(struct cgfs_hugetlb_stat, member), CGFS_HUGETLB_##bit                \
+	}
+static const struct list hugetlb = {
+	.name = "page_size",
+	.size = sizeof(struct cgfs_hugetlb_stat),
+	.name_at = offsetof(struct cgfs_hugetlb_stat, page_size),
+	.known_at = offsetof(struct cgfs_hugetlb_stat, available),
+	.keys = (const struct key[]){ HUGE("current", current_bytes, CURRENT),
+				      HUGE("max", max_bytes, MAX),
+				      HUGE("peak", peak_bytes, PEAK),
+				      HUGE("failed", failed, FAILED),
+				      HUGE("local_failed", local_failed, LOCAL_FAILED),
+				      HUGE("rsvd_current", rsvd_current_bytes, RSVD_CURRENT),
+				      HUGE("rsvd_max", rsvd_max_bytes, RSVD_MAX),
+				      HUGE("rsvd_peak", rsvd_peak_bytes, RSVD_PEAK),
+				      HUGE("rsvd_failed", rsvd_failed, RSVD_FAILED),
+				      { 0 } },
+};
+
+#define RDMA(member, known)                                                                        \
+	{                                                                                          \
+#member, offsetof(struct cgfs_rdma_stat, member), known                            \
+	}
+static const struct list rdma = {
+	.name = "device",
+	.size = sizeof(struct cgfs_rdma_stat),
+	.name_at = offsetof(struct cgfs_rdma_stat, device),
+	.known_at = offsetof(struct cgfs_rdma_stat, available),
+	.keys = (const struct key[]){ RDMA(hca_handles, 0),
+				      RDMA(hca_handles_max, 0),
+				      RDMA(hca_objects, 0),
+				      RDMA(hca_objects_max, 0),
+				      RDMA(hca_handles_peak, CGFS_RDMA_PEAK),
+				      RDMA(hca_objects_peak, CGFS_RDMA_PEAK),
+				      RDMA(hca_handles_failed, CGFS_RDMA_FAILED),
+				      RDMA(hca_objects_failed, CGFS_RDMA_FAILED),
+				      { 0 } },
+};
+
+#define MISC(member, bit)                                                                          \
+	{                                                                                          \
+#member, offsetof(struct cgfs_misc_stat, member), CGFS_MISC_##bit                  \
+	}
+static const struct list misc = {
+	.name = "name",
+	.size = sizeof(struct cgfs_misc_stat),
+	.name_at = offsetof(struct cgfs_misc_stat, name),
+	.known_at = offsetof(struct cgfs_misc_stat, available),
+	.keys = (const struct key[]){ MISC(current, CURRENT),
+				      MISC(max, MAX),
+				      MISC(peak, PEAK),
+				      MISC(failed, FAILED),
+				      { 0 } },
+};
+
+/* -- lists --------------------------------------------------------------------------------- */
+
+int cgfs_json_io(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
+{
+	auto_free struct cgfs_io_stat *all = NULL;
+	size_t n = 0;
+	int r = cgfs_group_io(g, &all, &n, reterr);
+
+	put_list(f, &io_stat, all, n);
+	return r;
+}
+
+int cgfs_json_io_limits(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
+{
+	auto_free struct cgfs_io_device *all = NULL;
+	size_t n = 0;
+	int r = cgfs_group_io_limits(g, &all, &n, reterr);
+
+	put_list(f, &io_limit, all, n);
+	return r;
+}
+
+int cgfs_json_hugetlb(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
+{
+	auto_free struct cgfs_hugetlb_stat *all = NULL;
+	size_t n = 0;
+	int r = cgfs_group_hugetlb(g, &all, &n, reterr);
+
+	put_list(f, &hugetlb, all, n);
+	return r;
+}
+
+int cgfs_json_rdma(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
+{
+	auto_free struct cgfs_rdma_stat *all = NULL;
+	size_t n = 0;
+	int r = cgfs_group_rdma(g, &all, &n, reterr);
+
+	put_list(f, &rdma, all, n);
+	return r;
+}
+
+int cgfs_json_misc(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
+{
+	auto_free struct cgfs_misc_stat *all = NULL;
+	size_t n = 0;
+	int r = cgfs_group_misc(g, &all, &n, reterr);
+
+	put_list(f, &misc, all, n);
+	return r;
+}
