@@ -352,7 +352,7 @@ on_san    = $(call on_fakes,$(O)/san,!fake-*-6.12/fault_*)
 bench_guest = $(filter-out %/agent,$(bench_prog))
 # What runs in a guest, and for how long at most; /bin has the programs, /tests the tests.
 guest_prog = -a $(agent_bin)=/bin/cgfs-agent -a $(podctl_bin)=/bin/podctl \
-	     $(conf_prog):400 $(tbpf_prog:%=%:200) $(tagent_live:%=%:200)
+	     $(conf_prog):600 $(tbpf_prog:%=%:200) $(tagent_live:%=%:200)
 guest_oci  = $(foreach c,$(wildcard tests/oci/cases/*.json),-a $(c)=/oci/$(notdir $(c))) \
 	     $(oci_prog):300
 # OOM kills in three of the cells: 10 ms of processor time each.

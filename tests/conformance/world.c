@@ -58,6 +58,11 @@ void world_note(struct world *w, const char *fmt, ...)
 	va_end(ap);
 }
 
+bool world_thorough(void)
+{
+	return !getenv("CGFS_TEST_GUEST") || getenv("CGFS_TEST_THOROUGH");
+}
+
 void world_skip(struct world *w, const char *why, ...)
 {
 	va_list ap;

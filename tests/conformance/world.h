@@ -151,6 +151,8 @@ void world_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
 void world_skip(struct world *w, const char *why, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
+/* Is what takes long and is the same on every kernel done at length?  Not in most of the guests. */
+bool world_thorough(void);
 void world_note(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define FAIL(...) world_fail(__FILE__, __LINE__, __VA_ARGS__)

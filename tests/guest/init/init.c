@@ -12,6 +12,7 @@
  *   cgfs.jitharden=N                net.core.bpf_jit_harden
  *   cgfs.swap                       swap on zram
  *   cgfs.variant=WORD               passed on as CGFS_TEST_VARIANT
+ *   cgfs.thorough                   passed on as CGFS_TEST_THOROUGH=1
  *   cgfs.test=GLOB[,GLOB...]        arguments for every program
  *   cgfs.nonce=WORD                 first word of every report line
  *   cgfs.shell                      no tests, no report: a shell on the console
@@ -164,6 +165,8 @@ int main(void)
 	setenv("CGFS_TEST_LAYOUT", layout ? layout : "v2", 1);
 	setenv("CGFS_TEST_KERNEL", u.release, 1);
 	setenv("CGFS_TEST_VARIANT", (w = word("variant")) ? w : "", 1);
+	if (word("thorough"))
+		setenv("CGFS_TEST_THOROUGH", "1", 1);
 
 	if (word("shell")) {
 		run_shell();
