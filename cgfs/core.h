@@ -15,6 +15,9 @@
 
 #define HIERARCHY_MAX CGFS_MOUNTS_MAX
 
+/* May a directory of somebody's be called so?  Wider than what cgfs_id_check() takes (id.c). */
+bool cgfs_directory_ok(const char *name);
+
 /* Longest relative path of a group ("pod/container") with a control file behind it. */
 #define REL_MAX	      (2 * (CGFS_ID_MAX + 1))
 #define FILE_PATH_MAX (REL_MAX + 96)

@@ -48,7 +48,8 @@ const char *cgfs_layout_name(enum cgfs_layout layout)
 	return (unsigned int)layout < ARRAY_SIZE(names) ? names[layout] : "unknown";
 }
 
-/* "/a/b": absolute, every part a valid id, no slash at the end. */
+/* "/a/b": absolute, every part a name, no slash at the end.  Somebody else may have made the parts:
+ * what systemd delegates is below "user@1000.service", which is no id. */
 static int check_root(const char *root, struct cgfs_err *reterr)
 {
 	char part[CGFS_ID_MAX + 1];
@@ -65,7 +66,7 @@ static int check_root(const char *root, struct cgfs_err *reterr)
 					    "a part is longer than %d bytes", CGFS_ID_MAX);
 		memcpy(part, p + 1, n);
 		part[n] = '\0';
-		if (cgfs_id_check(part, NULL) < 0)
+		if (!cgfs_directory_ok(part))
 			return cgfs_err_set(reterr, -EINVAL, "open pods root", NULL, root,
 					    "\"%s\" is not a valid name", part);
 		p += n + 1;

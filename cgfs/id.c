@@ -3,7 +3,7 @@
  * id.c - which names a pod or container may have.  Owns the rule that nothing which passes here
  * can leave its directory or meet a control file; must not know where pods live.
  */
-#include "internal.h"
+#include "core.h"
 
 #include <stdio.h>
 
@@ -41,9 +41,33 @@ static int refuse(struct cgfs_err *reterr, int code, const char *id, const char 
 	return cgfs_err_set(reterr, code, "id", NULL, text, "%s", why);
 }
 
+/* Does the kernel have, or may it have, a file of that name in a cgroup? */
+static const char *why_control_file(const char *name)
+{
+	size_t dot = strcspn(name, ".");
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (streq(name, files[i]))
+			return "the kernel has a file of that name";
+	for (size_t i = 0; name[dot] && i < ARRAY_SIZE(prefixes); i++)
+		if (strlen(prefixes[i]) == dot && memcmp(name, prefixes[i], dot) == 0)
+			return "an id must not begin like a control file of the kernel";
+	return NULL;
+}
+
+bool cgfs_directory_ok(const char *name)
+{
+	for (const char *c = name; *c; c++)
+		if (*c <= ' ' || *c >= 0x7f || *c == '/')
+			return false;
+	return *name && strlen(name) <= CGFS_ID_MAX && !streq(name, ".") && !streq(name, "..") &&
+	       !why_control_file(name);
+}
+
 int cgfs_id_check(const char *id, struct cgfs_err *reterr)
 {
-	size_t len, dot;
+	const char *why_file;
+	size_t len;
 
 	if (!id)
 		return cgfs_err_set(reterr, -EINVAL, "id", NULL, NULL, "there is none");
@@ -67,13 +91,8 @@ int cgfs_id_check(const char *id, struct cgfs_err *reterr)
 	if (len > CGFS_ID_MAX)
 		return refuse(reterr, -ENAMETOOLONG, id, "an id has at most 255 characters");
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (streq(id, files[i]))
-			return refuse(reterr, -EINVAL, id, "the kernel has a file of that name");
-	dot = strcspn(id, ".");
-	for (size_t i = 0; id[dot] && i < ARRAY_SIZE(prefixes); i++)
-		if (strlen(prefixes[i]) == dot && memcmp(id, prefixes[i], dot) == 0)
-			return refuse(reterr, -EINVAL, id,
-				      "an id must not begin like a control file of the kernel");
+	why_file = why_control_file(id);
+	if (why_file)
+		return refuse(reterr, -EINVAL, id, why_file);
 	return 0;
 }

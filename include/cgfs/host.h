@@ -92,7 +92,8 @@ struct cgfs_written {
 struct cgfs_open_opts {
 	size_t sz;
 	/* Where pods live, in every hierarchy: "/pods" when NULL.  Absolute, relative to the
-	 * root that this process sees; made on first use with all parents. */
+	 * root that this process sees; made on first use with all parents.  Its parts may have
+	 * names that no id has, such as "user@1000.service". */
 	const char *root;
 	/* Device policy and kill attribution; NULL: control files only.  Borrowed until close. */
 	const struct cgfs_policy *policy;

@@ -106,8 +106,8 @@ static void absent_controller_is_named(struct world *w)
 
 static void open_refuses_bad_options(struct world *w)
 {
-	static const char *const roots[] = { "",      "pods",	"/a//b", "/a/",
-					     "/../a", "/a/./b", "/a b",	 "/memory.max" };
+	static const char *const roots[] = { "",      "pods",	"/a//b", "/a/",		"/../a",
+					     "/a/..", "/a/./b", "/a b",	 "/memory.max", "/tasks" };
 	struct {
 		struct cgfs_open_opts opts;
 		uint64_t newer;

@@ -307,6 +307,33 @@ static void replaced_group_is_not_touched(struct world *w)
 	world_close_group(w, old);
 }
 
+/* What systemd delegates to a user has a name that no pod may have. */
+static void root_below_a_unit_of_systemd(struct world *w)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	char root[256], pod[300];
+	struct cgfs_group *g;
+	struct cgfs *c = NULL;
+
+	CHECK(w->n_contexts < WORLD_CONTEXTS_MAX);
+	snprintf(root, sizeof(root), "%s/user@1000.service/_app-a\\x2db.slice", w->root);
+	snprintf(pod, sizeof(pod), "%s/web", root);
+	opts.root = root;
+	w->ops->options(w, WORLD_FILES, &opts);
+	OK(cgfs_open(&opts, &c, &err));
+	w->contexts[w->n_contexts++] = c;
+	g = world_pod(w, c, "web", NULL);
+	CHECK_STR(cgfs_group_path(g), pod);
+	world_container(w, g, c, "c1", NULL);
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++)
+		CHECK(world_version(w, ctl) == CGFS_NONE || w->ops->exists(w, ctl, pod));
+	world_destroy(w, w->groups[w->n_groups - 1]);
+	world_destroy(w, g);
+	OK(cgfs_root_remove(c, &err));
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++)
+		CHECK(!w->ops->exists(w, ctl, w->root));
+}
+
 static void churn_leaves_nothing(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -338,6 +365,7 @@ const struct world_test root_tests[] = {
 	{ "root_handles_outlive_destroy", handles_outlive_destroy },
 	{ "root_handles_outlive_a_foreign_rmdir", handles_outlive_a_foreign_rmdir },
 	{ "root_replaced_group_is_not_touched", replaced_group_is_not_touched },
+	{ "root_below_a_unit_of_systemd", root_below_a_unit_of_systemd },
 	{ "root_churn_leaves_nothing", churn_leaves_nothing },
 	{ NULL, NULL },
 };
