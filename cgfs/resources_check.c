@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 #define KNOWN_BITS ((uint64_t)((CGFS_SET_ZSWAP_WRITEBACK << 1) - 1) | CGFS_PERMISSIONS)
 
@@ -193,12 +194,17 @@ static int check_pids(const struct check *c)
 	return 0;
 }
 
-/* Digits at *@text; -1 when there are none or too many. */
+/* Digits at *@text, or "N" for the last number that there is; -1 when there are none or too many.
+ */
 static int32_t list_number(const char **text)
 {
 	int32_t v = 0;
 	const char *c = *text;
 
+	if (*c == 'N') {
+		(*text)++;
+		return CPUSET_NUMBER_MAX;
+	}
 	if (*c < '0' || *c > '9')
 		return -1;
 	for (; *c >= '0' && *c <= '9'; c++) {
@@ -210,8 +216,37 @@ static int32_t list_number(const char **text)
 	return v;
 }
 
-/* "0-3,7": numbers and ranges, with as many commas and blanks between and around them as the
- * kernel's parser skips. */
+/* One region, as bitmap_parse_region() of the kernel takes it: "3", "0-3", "4-N", "all", and of
+ * a range the first 1 of each 2, "0-7:1/2". */
+static bool list_region(const char **text)
+{
+	bool all = strncasecmp(*text, "all", 3) == 0, range = all;
+	int32_t first = 0, last = 0, used, of;
+
+	if (all)
+		*text += 3;
+	else
+		first = last = list_number(text);
+	if (first >= 0 && !all && **text == '-') {
+		(*text)++;
+		last = list_number(text);
+		range = true;
+	}
+	if (first < 0 || last < first)
+		return false;
+	if (!range || **text != ':')
+		return true;
+	(*text)++;
+	used = list_number(text);
+	if (used < 1 || **text != '/')
+		return false;
+	(*text)++;
+	of = list_number(text);
+	return of >= used;
+}
+
+/* "0-3,7": regions, with as many commas and blanks between and around them as the kernel's parser
+ * skips. */
 static int check_list(const char *list, const char *name, struct cgfs_err *reterr)
 {
 	const char *separators = ", \t", *c = list ? list + strspn(list, separators) : "";
@@ -222,13 +257,7 @@ static int check_list(const char *list, const char *name, struct cgfs_err *reter
 		return cgfs_err_set(reterr, -EINVAL, name, NULL, list, "it is longer than %d bytes",
 				    CPUSET_LEN_MAX);
 	while (*c) {
-		int32_t first = list_number(&c), last = first;
-
-		if (first >= 0 && *c == '-') {
-			c++;
-			last = list_number(&c);
-		}
-		if (first < 0 || last < first || (*c && !strchr(separators, *c)))
+		if (!list_region(&c) || (*c && !strchr(separators, *c)))
 			return cgfs_err_set(reterr, -EINVAL, name, NULL, list,
 					    "it is not a list such as \"0-3,7\"");
 		c += strspn(c, separators);

@@ -136,12 +136,16 @@ static void resources_pids_range_is_checked(void **state)
 
 static void resources_cpuset_syntax_is_checked(void **state)
 {
-	static const char *const good[] = { "0",  "0-3", "0-3,7", "1,1,1", "0-0",   "65535",
-					    "0,", ",0",	 "0,,1",  "0 ,1",  " 0\t1 " };
-	static const char *const bad[] = { "",	      " ",     " , ", "0-,1",
-					   "0 -1",    "a",     "0-",  "-1",
-					   "3-1",     "0-3-5", "0\n", "all",
-					   "0-3:1/2", "65536", "0;1", "99999999999999999999" };
+	static const char *const good[] = { "0",     "0-3",	"0-3,7", "1,1,1", "0-0",    "65535",
+					    "0,",    ",0",	"0,,1",	 "0 ,1",  " 0\t1 ", "all",
+					    "ALL,0", "0-3:1/2", "0-N",	 "N",	  "all:2/2" };
+	static const char *const bad[] = { "",	      " ",	  " , ",   "0-,1",
+					   "0 -1",    "a",	  "0-",	   "-1",
+					   "3-1",     "0-3-5",	  "0\n",   "al",
+					   "0-3:0/2", "65536",	  "0;1",   "99999999999999999999",
+					   "0-3:1",   "0-3:",	  "0:1/2", "0-3:3/2",
+					   "0-3:1/0", "alls",	  "n",	   "N-0",
+					   "all-3",   "0-3:1/2/3" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
