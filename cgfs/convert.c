@@ -118,6 +118,20 @@ uint64_t cgfs_shares_of_scheduler(uint64_t weight)
 	return (weight * 1024 + 50) / 100;
 }
 
+/* Kernel: sched_prio_to_weight[] of kernel/sched/core.c, in the same unit: what
+ * cpu_weight_nice_write_s64() hands to the function that v1's cpu.shares is handed to. */
+uint64_t cgfs_shares_of_nice(int nice)
+{
+	static const uint32_t weight[] = {
+		88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
+		9548,  7620,  6100,  4904,  3906,  3121,  2501,	 1991,	1586,  1277,
+		1024,  820,   655,   526,   423,   335,	  272,	 215,	172,   137,
+		110,   87,    70,    56,    45,	   36,	  29,	 23,	18,    15,
+	};
+
+	return weight[nice < -20 ? 0 : nice > 19 ? 39 : nice + 20];
+}
+
 /* Kernel: cgroup-v1/memory.rst 2.4, memsw is memory+swap; cgroup-v2.rst memory.swap.max is swap
  * alone. */
 uint64_t cgfs_swap_alone(uint64_t total, uint64_t memory)

@@ -22,6 +22,9 @@ uint64_t cgfs_weight_of_io(uint64_t io);
 /* The shares that the scheduler keeps for a cpu.weight: 100 -> 1024. */
 uint64_t cgfs_shares_of_scheduler(uint64_t weight);
 
+/* The shares of a nice value, as cpu.weight.nice has it: 0 -> 1024. */
+uint64_t cgfs_shares_of_nice(int nice);
+
 /* v1's and OCI's memory and swap together, as cgroup2's swap alone, and back; CGFS_MAX is no limit.
  * Less than the memory is no swap.  false: unlimited memory has no limited total, and a total is
  * at most INT64_MAX. */

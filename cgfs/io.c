@@ -170,7 +170,7 @@ static void tell(const struct cgfs_dir *d, const char *file, const char *value, 
 		.entry = a->entry,
 		.error = error,
 	};
-	char path[1024];
+	char path[2048]; /* a mount, a pods root, a pod, a container and the file */
 
 	group_file_path(d->g, d->hierarchy, file, path, sizeof(path));
 	w.path = path;

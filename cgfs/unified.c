@@ -90,7 +90,10 @@ int cgfs_unified_check(const struct cgfs_unified *entry, const char *what, struc
 	if (r < 0)
 		return r;
 
-	if (!*entry->value)
+	/* Blanks alone: the kernel's memparse() takes them for 0, of memory.max, too.  An empty
+	 * list of a cpuset is one that is the parent's. */
+	if (!*entry->value ||
+	    (!entry->value[strspn(entry->value, " \t")] && !has_prefix(entry->file, "cpuset")))
 		return cgfs_err_set(reterr, -EINVAL, what, entry->file, entry->value,
 				    "nothing would be written");
 	if (strlen(entry->value) > CGFS_UNIFIED_VALUE_MAX)

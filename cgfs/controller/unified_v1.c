@@ -26,6 +26,7 @@ struct entry {
 	const struct cgfs_unified *u;
 	size_t index;
 	enum cgfs_controller ctl;
+	enum cgfs_version_id version; /* of ctl here */
 };
 
 typedef int convert_fn(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr);
@@ -55,6 +56,11 @@ static int add_write(struct unified_plan *p, const struct entry *e, const char *
 	snprintf(w->file, sizeof(w->file), "%.63s", file);
 	p->n_write++;
 	return 0;
+}
+
+static int same(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr)
+{
+	return add_write(p, e, e->u->file, e->u->value, reterr);
 }
 
 static void put(struct unified_plan *p, const struct entry *e, uint64_t bit, uint64_t *member,
@@ -131,14 +137,15 @@ static bool take_bytes(const char *text, uint64_t *ret)
 	}
 	if (!take_any_base(&text, &v))
 		return false;
-	unit = *text ? strchr(units, *text & ~0x20) : NULL;
+	/* A letter: what is left of a blank without that bit is found in any string. */
+	unit = (*text & ~0x20) ? strchr(units, *text & ~0x20) : NULL;
 	if (unit) {
 		if (__builtin_mul_overflow(v, UINT64_C(1) << (10 * (unit - units + 1)), &v))
 			return false;
 		text++;
 	}
-	*ret = v;
-	return v <= INT64_MAX && at_end(text);
+	*ret = v > INT64_MAX ? CGFS_MAX : v;
+	return at_end(text);
 }
 
 static bool take_only(const char *text, uint64_t *ret)
@@ -149,7 +156,10 @@ static bool take_only(const char *text, uint64_t *ret)
 
 /* -- memory ------------------------------------------------------------------------------------ */
 
-/* The swap that a caller's own members leave stays what it is, as it would on cgroup2. */
+/*
+ * The swap that a caller's own members leave stays what it is, as it would on cgroup2.  There it
+ * is a member, too, because a limit below what is in use would kill.
+ */
 static int memory_max(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr)
 {
 	struct cgfs_resources *res = &p->res;
@@ -158,6 +168,8 @@ static int memory_max(struct unified_plan *p, const struct entry *e, struct cgfs
 
 	if (!take_bytes(e->u->value, &v))
 		return refuse(e, "it is neither a number of bytes nor max", reterr);
+	if (limited && v == CGFS_MAX && e->version == CGFS_V2)
+		return same(p, e, reterr);
 	if (limited && v == CGFS_MAX)
 		return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", e->u->file, e->u->value,
 				    "cgroup v1 limits memory and swap together, and cannot limit "
@@ -236,6 +248,20 @@ static int cpu_weight(struct unified_plan *p, const struct entry *e, struct cgfs
 	if (!take_only(e->u->value, &v) || v < 1 || v > 10000)
 		return refuse(e, "it must be 1 to 10000", reterr);
 	put_shares(p, e, cgfs_shares_of_scheduler(v));
+	return 0;
+}
+
+/* The kernel's own way from one to the other; see cgfs_shares_of_nice(). */
+static int cpu_weight_nice(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr)
+{
+	const char *text = skip_blanks(e->u->value);
+	bool minus = *text == '-';
+	uint64_t v;
+
+	text += minus;
+	if (!take_any_base(&text, &v) || !at_end(text) || v > (minus ? 20 : 19))
+		return refuse(e, "it must be -20 to 19", reterr);
+	put_shares(p, e, cgfs_shares_of_nice(minus ? -(int)v : (int)v));
 	return 0;
 }
 
@@ -364,11 +390,6 @@ static int bfq_weight(struct unified_plan *p, const struct entry *e, struct cgfs
 /* -- the table -----------------------------------------------------------------------------------
  */
 
-static int same(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr)
-{
-	return add_write(p, e, e->u->file, e->u->value, reterr);
-}
-
 /* A member, because an empty v1 cpuset takes no process, where cgroup2's has its parent's. */
 static int cpuset_list(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr)
 {
@@ -408,6 +429,7 @@ static const struct {
 	{ "cpu.max", cpu_max },
 	{ "cpu.max.burst", cpu_max_burst },
 	{ "cpu.weight", cpu_weight },
+	{ "cpu.weight.nice", cpu_weight_nice },
 	{ "cpu.idle", same },
 	{ "cpu.uclamp.min", same },
 	{ "cpu.uclamp.max", same },
@@ -447,7 +469,7 @@ static int convert(struct unified_plan *p, const struct entry *e, struct cgfs_er
 			    cgfs_controller_name(e->ctl));
 }
 
-static int take(const struct cgfs *c, struct unified_plan *p, const struct entry *e,
+static int take(const struct cgfs *c, struct unified_plan *p, struct entry *e,
 		struct cgfs_err *reterr)
 {
 	const struct place *place = &c->place[e->ctl];
@@ -460,7 +482,10 @@ static int take(const struct cgfs *c, struct unified_plan *p, const struct entry
 		return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", NULL, e->u->file,
 				    "the %s controller is not driven by this version of cgfs",
 				    cgfs_controller_name(e->ctl));
-	return place->version == CGFS_V1 ? convert(p, e, reterr) : same(p, e, reterr);
+	e->version = place->version;
+	if (e->version == CGFS_V2 && streq(e->u->file, "memory.max"))
+		return memory_max(p, e, reterr);
+	return e->version == CGFS_V1 ? convert(p, e, reterr) : same(p, e, reterr);
 }
 
 /* cgroup.max.depth and its like belong to no controller: to the tree, where it holds the host's
@@ -513,7 +538,7 @@ int unified_plan(const struct cgfs *c, const struct cgfs_resources *res, struct 
 	/* Swap needs to know of memory, wherever that stands in the list. */
 	for (int swap = 0; swap < 2; swap++) {
 		for (size_t i = 0; r == 0 && i < n; i++) {
-			struct entry e = { &res->unified[i], i, 0 };
+			struct entry e = { &res->unified[i], i, 0, CGFS_NONE };
 			int ctl = ctl_of_file(e.u->file);
 
 			if ((swap == 1) != (streq(e.u->file, "memory.swap.max") &&

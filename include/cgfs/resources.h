@@ -114,11 +114,12 @@ struct cgfs_resources {
 	uint64_t cpu_quota_us;	/* per period, 1000 at the least; CGFS_MAX: none */
 	uint64_t cpu_period_us; /* 1000..1000000; 100000 when only the quota is set */
 	uint64_t pids_max;
-	const char *cpuset_cpus; /* "0-3,7" */
+	const char *cpuset_cpus; /* "0-3,7", or whatever else the kernel's parser takes */
 	const char *cpuset_mems;
 	const struct cgfs_device_rule *devices; /* in order, from "deny everything" */
 	size_t n_devices;
-	const struct cgfs_unified *unified; /* written last, in order */
+	/* Written last, in order; memory.max as its member would be, with no kill unasked. */
+	const struct cgfs_unified *unified;
 	size_t n_unified;
 	uint64_t cpu_burst_us;	    /* at most the quota; v2 cpu.max.burst, v1 cpu.cfs_burst_us */
 	bool cpu_idle;		    /* SCHED_IDLE for the group; excludes weight and shares */

@@ -296,6 +296,37 @@ static void shrink_reclaims_first(struct world *w)
 	world_runs(w, pid);
 }
 
+/* What `unified` says is no less safe than the member that says the same. */
+static void unified_does_not_kill(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_resources res = extra_memory(128 * MIB);
+	struct cgfs_unified entry = { "memory.max", "16M" };
+	struct cgfs_group *ctr;
+	struct snapshot before;
+	pid_t pid;
+
+	world_need(w, CGFS_MEMORY);
+	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", &res);
+	pid = world_spawn_in(w, ctr);
+	CHECK_INT(w->ops->alloc(w, pid, 48 * MIB), 0);
+	take(w, ctr, &before);
+	res = (struct cgfs_resources)CGFS_RESOURCES_INIT;
+	res.set = CGFS_SET_UNIFIED;
+	res.unified = &entry;
+	res.n_unified = 1;
+	CHECK_HAS(REFUSED(cgfs_group_set(ctr, &res, &err), -EBUSY), extra_max_file(w));
+	check_same(w, ctr, &before, "container");
+	entry.value = "0";
+	CHECK_HAS(REFUSED(cgfs_group_set(ctr, &res, &err), -EINVAL), "memory.max");
+	check_same(w, ctr, &before, "container");
+	entry.value = "96M";
+	OK(cgfs_group_set(ctr, &res, &err));
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, extra_max_file(w)), 96 * MIB);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
+	world_runs(w, pid);
+}
+
 static void check_alive(struct world *w, struct cgfs *c, struct cgfs_group *g, pid_t pid)
 {
 	CHECK_INT(world_stat(g, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
@@ -446,6 +477,7 @@ const struct world_test update_tests[] = {
 	{ "update_each_write_refused", each_write_refused },
 	{ "update_shrink_reclaims_first", shrink_reclaims_first },
 	{ "update_shrink_refused_takes_the_rest_back", shrink_refused_takes_the_rest_back },
+	{ "update_unified_does_not_kill", unified_does_not_kill },
 	{ "update_allowed_kill", allowed_kill },
 	{ "update_tells_what_was_applied", update_tells_what_was_applied },
 	{ "update_limits_are_read_back", limits_are_read_back },

@@ -193,7 +193,7 @@ static int show_nice(const struct open_file *file, FILE *out)
 	int nice = 0;
 
 	for (int i = -20; i < 20; i++) {
-		uint64_t w = nice_to_weight(i), have = file->node->weight;
+		uint64_t w = nice_weight[i + 20], have = (file->node->weight * 1024 + 50) / 100;
 		uint64_t away = w > have ? w - have : have - w;
 
 		if (away >= best)

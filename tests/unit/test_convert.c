@@ -130,6 +130,21 @@ static void scheduler_shares_known_values_match(void **state)
 	}
 }
 
+static void nice_shares_known_values_match(void **state)
+{
+	(void)state;
+	assert_int_equal(cgfs_shares_of_nice(0), 1024);
+	assert_int_equal(cgfs_shares_of_nice(-20), 88761);
+	assert_int_equal(cgfs_shares_of_nice(19), 15);
+	assert_int_equal(cgfs_shares_of_nice(5), 335);
+	/* A level is a factor of 1.25, within what rounding to small numbers leaves of it. */
+	for (int nice = -20; nice < 19; nice++) {
+		uint64_t more = cgfs_shares_of_nice(nice), less = cgfs_shares_of_nice(nice + 1);
+
+		assert_true(more * 100 >= less * 115 && more * 100 <= less * 135);
+	}
+}
+
 static void swap_goes_and_comes_back(void **state)
 {
 	static const uint64_t sizes[] = { 0,	 1,	     4095,	    4096,	  1u << 20,
@@ -187,6 +202,7 @@ static const struct tap_test tests[] = {
 	TAP_TEST(io_weight_fixed_points_and_order_hold),
 	TAP_TEST(io_weight_comes_back),
 	TAP_TEST(scheduler_shares_known_values_match),
+	TAP_TEST(nice_shares_known_values_match),
 	TAP_TEST(swap_goes_and_comes_back),
 	TAP_TEST(cpu_max_has_quota_and_period),
 	TAP_TEST(shares_from_weight_every_weight_comes_back),
