@@ -96,7 +96,7 @@ static void add_device(json_t *to, const json_t *block_io, size_t n)
 		json_array_foreach(list, i, entry)
 		{
 			/* Without a weight an entry limits nothing. */
-			if (k == 0 && !json_integer_value(json_object_get(entry, "weight")))
+			if (k == 0 && json_number_value(json_object_get(entry, "weight")) == 0)
 				continue;
 			if (n-- == 0) {
 				add_entry(to, list, name, i);
