@@ -149,16 +149,18 @@ static int describe(struct direct *d, struct cgfs_group *g, const struct cgfs_re
 		    struct asked *asked, json_t **ret, struct cgfs_err *reterr)
 {
 	bool policy = d->bpf && cgfs_group_cgroup_id(g);
-	json_t *applied, *device_files, *doc;
+	json_t *applied, *device_files, *rules, *doc;
 
 	if (asked_documents(asked, &applied, &device_files) < 0)
 		return doc_no_memory(reterr);
+	/* Those that nothing keeps are not shown. */
+	rules = policy || json_array_size(device_files) ? device_rules(res) : json_array();
 	doc = json_pack("{s:s, s:I, s:s, s:o, s:o, s:{s:o, s:o, s:b}, s:o}", "cgroup",
 			cgfs_group_path(g), "cgroup_id", (json_int_t)cgfs_group_cgroup_id(g),
 			"layout", cgfs_layout_name(cgfs_layout(d->c)), "hierarchies",
 			hierarchies(d->c, cgfs_group_path(g)), "applied", applied, "devices",
-			"rules", device_rules(res), "files", device_files, "ebpf", (int)policy,
-			"ignored", ignored(res));
+			"rules", rules, "files", device_files, "ebpf", (int)policy, "ignored",
+			ignored(res));
 	if (!doc)
 		return doc_no_memory(reterr);
 	*ret = doc;
@@ -168,15 +170,13 @@ static int describe(struct direct *d, struct cgfs_group *g, const struct cgfs_re
 /* -- the verb
  * -------------------------------------------------------------------------------------- */
 
-/* Without a policy and without v1's controller nothing would keep device rules: those that the
- * caller wrote down are then refused by the library, the default ones are left out. */
-static void without_policy(struct direct *d, const json_t *json, struct cgfs_resources *res)
+/* Without a policy there may be nothing to keep device rules (no v1 controller, or no privilege for
+ * it): those that the caller wrote down are then refused by the library.  The default ones are what
+ * the library would take anyway, but does not insist on. */
+static void without_policy(const json_t *json, struct cgfs_resources *res)
 {
-	if (cgfs_place(d->c, CGFS_DEVICES).version == CGFS_NONE &&
-	    !json_array_size(json_object_get(json, "devices"))) {
+	if (!json_array_size(json_object_get(json, "devices")))
 		res->set &= ~CGFS_SET_DEVICES;
-		res->n_devices = 0;
-	}
 }
 
 static int make(struct args *a, const char *root, const char *id, const json_t *json,
@@ -197,7 +197,7 @@ static int make(struct args *a, const char *root, const char *id, const json_t *
 	r = direct_open_opts(a, a->no_bpf ? DIRECT_FILES : DIRECT_APPLY, &opts, &d, reterr);
 	if (r == 0) {
 		if (!d.bpf)
-			without_policy(&d, json, res);
+			without_policy(json, res);
 		r = cgfs_container_create(d.c, NULL, id, res, &g, reterr);
 		if (r < 0 && asked_refused(asked))
 			cgfs_err_context(reterr, r, "%s", asked_refused(asked));

@@ -17,19 +17,35 @@
 #define CGROUP2_MOUNT "/run/cgfs/cgroup2"
 #define PIN_DIR	      "/sys/fs/bpf/cgfs"
 
-int direct_lock(struct direct *d, struct cgfs_err *reterr)
+/* The lock is on the directory itself, which only its owner can open. */
+static int lock_directory(struct direct *d, const char *path, struct cgfs_err *reterr)
 {
-	/* The lock is on the directory itself, which only root can open. */
-	if (mkdir(LOCK_DIR, 0700) < 0 && errno != EEXIST)
-		return cgfs_err_set(reterr, -errno, "mkdir", LOCK_DIR, NULL, NULL);
-	d->lock = open(LOCK_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return cgfs_err_set(reterr, -errno, "mkdir", path, NULL, NULL);
+	d->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->lock < 0)
-		return cgfs_err_set(reterr, -errno, "lock", LOCK_DIR, NULL, NULL);
+		return cgfs_err_set(reterr, -errno, "lock", path, NULL, NULL);
 	while (flock(d->lock, LOCK_EX) < 0) {
 		if (errno != EINTR)
-			return cgfs_err_set(reterr, -errno, "lock", LOCK_DIR, NULL, NULL);
+			return cgfs_err_set(reterr, -errno, "lock", path, NULL, NULL);
 	}
 	return 0;
+}
+
+/* Root's, or that of a user's session.  Who has neither has no pins, which is what it is mostly
+ * for; a root that goes between is made again by the library. */
+int direct_lock(struct direct *d, struct cgfs_err *reterr)
+{
+	const char *session = getenv("XDG_RUNTIME_DIR");
+	char own[4096];
+	int r = lock_directory(d, LOCK_DIR, reterr);
+
+	if (r != -EACCES)
+		return r;
+	if (!session || *session != '/' ||
+	    (size_t)snprintf(own, sizeof(own), "%s/cgfs", session) >= sizeof(own))
+		return 0;
+	return lock_directory(d, own, reterr);
 }
 
 void direct_unlock(struct direct *d)
@@ -209,7 +225,8 @@ int direct_tidy(const struct args *a, struct direct *d, struct cgfs_err *reterr)
 
 	/* cgfs_probe() has removed what it made; an empty root that was there may stay. */
 	r = d->probing ? 0 : cgfs_root_remove(d->c, reterr);
-	if (r == -ENOTEMPTY || r == -EBUSY)
+	/* EACCES: the root is what was delegated, and its parent is not. */
+	if (r == -ENOTEMPTY || r == -EBUSY || r == -EACCES)
 		return 0;
 	return r < 0 ? r : policy_tidy(d, reterr);
 }

@@ -430,6 +430,35 @@ t_apply_leaves_what_was_there() {
 	clean
 }
 
+# In every hierarchy a directory of a user of no name.
+t_apply_without_privilege() {
+	as_root
+	local mounts m user=54321 on=''
+	command -v setpriv > /dev/null || { echo "setpriv is missing"; exit 77; }
+	mounts=$(sed -n 's/^[^ ]* \([^ ]*\) cgroup2* .*/\1/p' /proc/mounts)
+	cp "$podctl" "$tmp/podctl"; chmod 755 "$tmp" "$tmp/podctl"
+	for m in $mounts; do
+		mkdir "$m$root"
+		if grep -qsw pids "$m/cgroup.controllers" && ! grep -qw pids "$m/cgroup.subtree_control"; then
+			echo +pids > "$m/cgroup.subtree_control"
+			on=$m/cgroup.subtree_control
+		fi
+		[ ! -e "$m/cpuset.cpus" ] || { cat "$m/cpuset.cpus" > "$m$root/cpuset.cpus"; cat "$m/cpuset.mems" > "$m$root/cpuset.mems"; }
+		chown $user:$user "$m$root" "$m$root"/{cgroup.procs,tasks,cgroup.subtree_control} 2> /dev/null || true
+	done
+	u() { setpriv --reuid $user --regid $user --clear-groups "$tmp/podctl" apply --no-bpf "$@"; }
+	unset XDG_RUNTIME_DIR
+	json 0 '.applied[0].reads + " " + (.devices.rules | length | tostring)' '7 0' u - "$root/x" \
+		< <(echo '{"pids":{"limit":7}}')
+	expect 1 u - "$root/x" < <(echo '{}'); says "in use"; one_line
+	expect 1 u - "$root/y" < <(echo '{"devices":[{"allow":true,"access":"rwm"}]}'); says devices
+	expect 0 u --remove "$root/x"
+	[ "$(leftovers | sort)" = "$(for m in $mounts; do echo "$m$root"; done | sort)" ] || wrong "left: $(leftovers)"
+	for m in $mounts; do rmdir "$m$root"; done
+	[ -z "$on" ] || echo -pids > "$on"
+	clean
+}
+
 t_apply_wrong_usage() {
 	expect 2 p apply; says "is missing"; one_line
 	expect 2 p apply x.json; says "CGROUP is missing"; one_line
