@@ -32,13 +32,18 @@ static int lock_directory(struct direct *d, const char *path, struct cgfs_err *r
 	return 0;
 }
 
-/* Root's, or that of a user's session.  Who has neither has no pins, which is what it is mostly
- * for; a root that goes between is made again by the library. */
 int direct_lock(struct direct *d, struct cgfs_err *reterr)
+{
+	return lock_directory(d, LOCK_DIR, reterr);
+}
+
+/* Without pins to care for: root's, or that of a user's session.  Who has neither goes without; a
+ * root that goes meanwhile is made again by the library. */
+static int lock_files(struct direct *d, struct cgfs_err *reterr)
 {
 	const char *session = getenv("XDG_RUNTIME_DIR");
 	char own[4096];
-	int r = lock_directory(d, LOCK_DIR, reterr);
+	int r = direct_lock(d, reterr);
 
 	if (r != -EACCES)
 		return r;
@@ -136,7 +141,7 @@ int direct_open_opts(const struct args *a, enum direct_mode mode, struct cgfs_op
 	int r;
 
 	if (writes) {
-		r = direct_lock(&d, reterr);
+		r = mode == DIRECT_FILES ? lock_files(&d, reterr) : direct_lock(&d, reterr);
 		if (r < 0)
 			goto fail;
 	}
