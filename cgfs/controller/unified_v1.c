@@ -5,7 +5,8 @@
  *
  * Some files have a counterpart of the same or another name and the same text; others become
  * members of struct cgfs_resources, because v1 spreads them over files whose order matters.  As
- * on cgroup2 an entry overrides the member that says the same.
+ * on cgroup2 an entry overrides the member that says the same.  Three become members on cgroup2
+ * as well: memory.max, which there would kill, and cpu.max and its burst, whose order matters.
  *
  * No counterpart, though the name sounds like one: memory.low and .min protect, where v1's soft
  * limit is a target of reclaim; io.weight is iocost's scale, v1 has BFQ's alone; memory.high,
@@ -423,25 +424,26 @@ static int huge_max(struct unified_plan *p, const struct entry *e, struct cgfs_e
 static const struct {
 	const char *file; /* a * in it stands for anything */
 	convert_fn *convert;
+	bool v2; /* there, too: as the member it is safe, whatever the order */
 } counterparts[] = {
-	{ "memory.max", memory_max },
-	{ "memory.swap.max", memory_swap_max },
-	{ "cpu.max", cpu_max },
-	{ "cpu.max.burst", cpu_max_burst },
-	{ "cpu.weight", cpu_weight },
-	{ "cpu.weight.nice", cpu_weight_nice },
-	{ "cpu.idle", same },
-	{ "cpu.uclamp.min", same },
-	{ "cpu.uclamp.max", same },
-	{ "cpuset.cpus", cpuset_list },
-	{ "cpuset.mems", cpuset_list },
-	{ "pids.max", same },
-	{ "io.max", io_max },
-	{ "io.bfq.weight", bfq_weight },
-	{ "io.prio.class", prio_class },
-	{ "hugetlb.*.max", huge_max },
-	{ "rdma.max", same },
-	{ "misc.max", same },
+	{ "memory.max", memory_max, true },
+	{ "memory.swap.max", memory_swap_max, false },
+	{ "cpu.max", cpu_max, true },
+	{ "cpu.max.burst", cpu_max_burst, true },
+	{ "cpu.weight", cpu_weight, false },
+	{ "cpu.weight.nice", cpu_weight_nice, false },
+	{ "cpu.idle", same, false },
+	{ "cpu.uclamp.min", same, false },
+	{ "cpu.uclamp.max", same, false },
+	{ "cpuset.cpus", cpuset_list, false },
+	{ "cpuset.mems", cpuset_list, false },
+	{ "pids.max", same, false },
+	{ "io.max", io_max, false },
+	{ "io.bfq.weight", bfq_weight, false },
+	{ "io.prio.class", prio_class, false },
+	{ "hugetlb.*.max", huge_max, false },
+	{ "rdma.max", same, false },
+	{ "misc.max", same, false },
 };
 
 static bool matches(const char *pattern, const char *file)
@@ -460,9 +462,12 @@ static bool matches(const char *pattern, const char *file)
 static int convert(struct unified_plan *p, const struct entry *e, struct cgfs_err *reterr)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(counterparts); i++) {
-		if (matches(counterparts[i].file, e->u->file))
+		if (matches(counterparts[i].file, e->u->file) &&
+		    (e->version == CGFS_V1 || counterparts[i].v2))
 			return counterparts[i].convert(p, e, reterr);
 	}
+	if (e->version == CGFS_V2)
+		return same(p, e, reterr);
 	return cgfs_err_set(reterr, -EOPNOTSUPP, "set unified", NULL, e->u->file,
 			    "the %s controller is on cgroup v1 here, which has nothing that is "
 			    "exactly this",
@@ -483,9 +488,7 @@ static int take(const struct cgfs *c, struct unified_plan *p, struct entry *e,
 				    "the %s controller is not driven by this version of cgfs",
 				    cgfs_controller_name(e->ctl));
 	e->version = place->version;
-	if (e->version == CGFS_V2 && streq(e->u->file, "memory.max"))
-		return memory_max(p, e, reterr);
-	return e->version == CGFS_V1 ? convert(p, e, reterr) : same(p, e, reterr);
+	return convert(p, e, reterr);
 }
 
 /* cgroup.max.depth and its like belong to no controller: to the tree, where it holds the host's

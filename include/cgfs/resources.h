@@ -118,7 +118,7 @@ struct cgfs_resources {
 	const char *cpuset_mems;
 	const struct cgfs_device_rule *devices; /* in order, from "deny everything" */
 	size_t n_devices;
-	/* Written last, in order; memory.max as its member would be, with no kill unasked. */
+	/* Written last, in order; but memory.max, cpu.max and cpu.max.burst as their members. */
 	const struct cgfs_unified *unified;
 	size_t n_unified;
 	uint64_t cpu_burst_us;	    /* at most the quota; v2 cpu.max.burst, v1 cpu.cfs_burst_us */
