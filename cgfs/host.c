@@ -9,7 +9,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define BIT(ctl) (1u << (ctl))
+#define BIT(ctl)     (1u << (ctl))
+#define ROOT_LEN_MAX 1023
 
 /* The controllers by which a layout gets its name; the others follow whatever there is. */
 #define MAIN_CONTROLLERS                                                                           \
@@ -55,9 +56,12 @@ static int check_root(const char *root, struct cgfs_err *reterr)
 	char part[CGFS_ID_MAX + 1];
 	const char *p = root;
 
-	if (root[0] != '/' || strlen(root) >= 1024)
+	if (root[0] != '/')
 		return cgfs_err_set(reterr, -EINVAL, "open pods root", NULL, root,
 				    "must be an absolute path such as /pods");
+	if (strlen(root) > ROOT_LEN_MAX)
+		return cgfs_err_set(reterr, -EINVAL, "open pods root", NULL, root,
+				    "the path is longer than %d bytes", ROOT_LEN_MAX);
 	while (*p) {
 		size_t n = strcspn(p + 1, "/");
 

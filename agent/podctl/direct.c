@@ -170,6 +170,9 @@ int direct_open_opts(const struct args *a, enum direct_mode mode, struct cgfs_op
 	*ret = d;
 	return 0;
 fail:
+	/* Pins that are there for nothing; an error tells more than what became of them. */
+	if (writes && d.bpf && !d.had_pins)
+		(void)!direct_tidy_pins(a, &d, NULL);
 	direct_close(&d);
 	return r;
 }

@@ -411,6 +411,22 @@ t_apply_refuses_whole() {
 	clean
 }
 
+# Found only when the policy is loaded already: its pins go, too.
+t_apply_refuses_a_path() {
+	as_root
+	local long
+	long=$(printf 'abcdefghi/%.0s' {1..110})
+	echo '{}' > "$tmp/r.json"
+	expect 1 a "$tmp/r.json" "$root/../x"; says '".." is not'; one_line; clean
+	expect 1 a "$tmp/r.json" "$root/./x"; says '"." is not'; clean
+	expect 1 a "$tmp/r.json" "$root/$long"; says "longer than"; clean
+	expect 2 a "$tmp/r.json" "$root/.."; says "begins with"; clean
+	long=$(printf 'abcdefghi/%.0s' {1..90})x
+	json 0 .cgroup "$root/$long" a "$tmp/r.json" "$root/$long/"
+	expect 0 a --remove "$root/$long"
+	clean
+}
+
 t_apply_leaves_what_was_there() {
 	as_root
 	local there
