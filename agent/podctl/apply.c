@@ -303,6 +303,12 @@ static int apply_verb(struct args *a)
 	}
 	r = out_json(doc);
 	json_decref(doc);
+	/* What nobody could be told of is not kept; main() says why. */
+	if (!a->remove && (r < 0 || fflush(stdout) || ferror(stdout))) {
+		doc = NULL;
+		(void)!take_away(a, root, id, &doc, NULL);
+		json_decref(doc);
+	}
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }
 

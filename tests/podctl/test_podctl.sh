@@ -411,6 +411,16 @@ t_apply_refuses_whole() {
 	clean
 }
 
+t_apply_that_cannot_be_told_is_undone() {
+	as_root
+	[ -w /dev/full ] || { echo "/dev/full cannot be written"; exit 77; }
+	echo '{"pids":{"limit":7}}' > "$tmp/r.json"
+	a "$tmp/r.json" "$root/x" > /dev/full 2> "$tmp/err" && wrong "writing to /dev/full succeeded"
+	err=$(cat "$tmp/err")
+	says "standard output"; one_line
+	clean
+}
+
 # Found only when the policy is loaded already: its pins go, too.
 t_apply_refuses_a_path() {
 	as_root
