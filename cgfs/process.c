@@ -245,33 +245,46 @@ static void nothing(struct cgfs_group *g)
 	(void)g;
 }
 
-/* Waits until the state is FROZEN; cgroup.events tells when, v1 has to be asked again. */
+/* v1 has to be asked again, at longer and longer intervals, for those that it missed. */
+static int ask_again(struct cgfs_group *g, const struct freezer *f, uint64_t *at, uint64_t *delay,
+		     struct cgfs_err *reterr)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	if (now < *at)
+		return 0;
+	*delay = *delay < 50000000 ? *delay * 2 : *delay;
+	*at = now + *delay;
+	return f->again ? f->write(g, true, reterr) : 0;
+}
+
+/* Waits until the state is FROZEN.  cgroup.events tells when; without that it is looked at. */
 static int await_frozen(struct cgfs_group *g, const struct freezer *f, uint64_t deadline,
 			struct cgfs_err *reterr)
 {
-	uint64_t delay = 1000000;
+	uint64_t delay = 1000000, again_at = now_ns(CLOCK_MONOTONIC) + delay;
 	int r, wd = -EBADF;
 	enum frozen state;
 
 	if (!f->again)
 		(void)!events_watch(g, "cgroup.events", nothing, &wd);
 	for (;;) {
-		uint64_t until = deadline;
-
 		r = f->state(g, &state, reterr);
 		if (r < 0 || state == FROZEN)
 			break;
-		if (wd < 0 && now_ns(CLOCK_MONOTONIC) + delay < deadline)
-			until = now_ns(CLOCK_MONOTONIC) + delay;
-		r = events_wait(g->c, until);
-		if (r == -ETIMEDOUT && until < deadline) {
-			r = f->again ? f->write(g, true, reterr) : 0;
-			delay = delay < 50000000 ? delay * 2 : delay;
-		} else if (r == -ETIMEDOUT) {
-			cgfs_err_set(reterr, r, NULL, g->path, NULL, "not all processes stopped");
-		} else if (r == 0) {
-			r = events_dispatch(g->c, reterr);
+		r = wd < 0 ? ask_again(g, f, &again_at, &delay, reterr) : 0;
+		if (r < 0)
+			break;
+		if (now_ns(CLOCK_MONOTONIC) >= deadline) {
+			r = cgfs_err_set(reterr, -ETIMEDOUT, NULL, g->path, NULL,
+					 "not all processes stopped");
+			break;
 		}
+		r = events_wait(g->c, wd < 0 && again_at < deadline ? again_at : deadline);
+		if (r == -ETIMEDOUT) /* the time came while we looked */
+			r = 0;
+		r = r < 0 ? cgfs_err_set(reterr, r, "poll", NULL, NULL, NULL)
+			  : events_dispatch(g->c, reterr);
 		if (r < 0)
 			break;
 	}

@@ -102,6 +102,23 @@ static void timeout_rolls_back(struct world *w)
 	world_runs(w, pid);
 }
 
+/* v1's freezer misses who is on the way into the kernel, and has to be asked again. */
+static void v1_is_asked_again(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr);
+
+	if (world_version(w, UNIFIED) != CGFS_NONE || world_version(w, CGFS_FREEZER) != CGFS_V1)
+		world_skip(w, "cgroup2 freezes, or nothing does");
+	shim_miss_freezes(w->shim, 3);
+	OK(cgfs_group_freeze(ctr, PATIENCE_MS, &err));
+	CHECK(files_say_complete(w, ctr));
+	CHECK(!w->ops->runs(w, pid));
+	OK(cgfs_group_thaw(ctr, &err));
+	world_runs(w, pid);
+}
+
 static void frozen_group_dies_of_kill(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -154,6 +171,7 @@ const struct world_test freeze_tests[] = {
 	{ "freeze_empty_and_thawed_groups_are_fine", empty_and_thawed_groups_are_fine },
 	{ "freeze_by_others_is_seen", frozen_by_others_is_seen },
 	{ "freeze_timeout_rolls_back", timeout_rolls_back },
+	{ "freeze_v1_is_asked_again", v1_is_asked_again },
 	{ "freeze_frozen_group_dies_of_kill", frozen_group_dies_of_kill },
 	{ "freeze_frozen_container_does_not_hold_its_pod", frozen_container_does_not_hold_its_pod },
 	{ NULL, NULL },

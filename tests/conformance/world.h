@@ -294,6 +294,9 @@ void shim_free(struct shim *s);
 const struct cgfs_fs *shim_fs(struct shim *s, const struct cgfs_fs *real);
 /* Reads say "not frozen yet", whatever is written. */
 void shim_never_frozen(struct shim *s, bool on);
+/* The next @n times v1's freezer is told to freeze it does nothing, as a kernel does about a
+ * process that it meets at the wrong moment. */
+void shim_miss_freezes(struct shim *s, unsigned int n);
 /* Neither signals nor cgroup.kill reach anybody. */
 void shim_deaf(struct shim *s, bool on);
 /* Called before each call of the door; NULL: nothing. */
