@@ -125,11 +125,17 @@ int runtime_new(struct loop *loop, struct log *log, struct cgfs *cgfs, const cha
 	return 0;
 }
 
+static void run_free(struct run *r);
+
 void runtime_free(struct runtime *rt)
 {
 	if (!rt)
 		return;
 	loop_timer_clear(rt->loop, &rt->kick);
+	for (struct run *r = rt->queue, *next; r; r = next) {
+		next = r->next;
+		run_free(r);
+	}
 	free(rt->path);
 	free(rt->root);
 	free(rt);

@@ -111,9 +111,9 @@ static int set_up(struct bench *b, struct cgfs_err *err)
 		snprintf(path, sizeof(path), "%s%s", cgfs_mounts(b->c)->mount[i].path, b->root);
 		b->root_fd[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (b->root_fd[i] < 0) {
-			snprintf(err->text, sizeof(err->text), "open %s: %s", path,
-				 strerror(errno));
-			return -errno;
+			r = -errno;
+			snprintf(err->text, sizeof(err->text), "open %s: %s", path, strerror(-r));
+			return r;
 		}
 	}
 	return 0;
