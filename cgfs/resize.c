@@ -7,6 +7,7 @@
  * shrink, the pod shrinks, containers grow.  One journal for all of it: either every limit is
  * changed, or none.
  */
+#include "controller/unified_v1.h"
 #include "core.h"
 #include "resources_check.h"
 
@@ -95,6 +96,25 @@ static int run(const struct step *pod, const struct step *ctr, size_t n, struct 
 	return r;
 }
 
+/* `unified` goes as a whole, with what it makes smaller. */
+static int unified_shrinking(struct cgfs_group *g, const struct cgfs_resources *res, uint64_t *ret,
+			     struct cgfs_err *reterr)
+{
+	struct unified_plan u;
+	uint64_t bits = 0;
+	int r = unified_plan(g->c, res, &u, reterr);
+
+	if (r == 0)
+		r = shrinking(g, &u.res, &bits, reterr);
+	*ret = bits & res->set;
+	for (; bits; bits &= bits - 1) {
+		if (u.from[__builtin_ctzll(bits)])
+			*ret |= CGFS_SET_UNIFIED;
+	}
+	unified_plan_free(&u);
+	return r;
+}
+
 static int plan(struct step *s, struct cgfs_group *g, const struct cgfs_resources *res,
 		struct cgfs_err *reterr)
 {
@@ -108,7 +128,8 @@ static int plan(struct step *s, struct cgfs_group *g, const struct cgfs_resource
 		return cgfs_err_set(reterr, -ENOENT, "resize", NULL, g->rel, "it is being removed");
 	r = resources_plan(g->c, res, reterr);
 	if (r == 0)
-		r = shrinking(g, res, &s->shrink, reterr);
+		r = res->set & CGFS_SET_UNIFIED ? unified_shrinking(g, res, &s->shrink, reterr)
+						: shrinking(g, res, &s->shrink, reterr);
 	s->grow = res->set & ~(s->shrink | CGFS_PERMISSIONS);
 	return r;
 }

@@ -75,6 +75,33 @@ static void three_to_five_and_back(struct world *w)
 	check_cpus(t.pod, 4);
 }
 
+/* The same in the words of cgroup2, which on v1 have to find the order as well. */
+static void unified_finds_the_order(struct world *w)
+{
+	static const char *const quota[2][3] = { { "500000 100000", "400000", "100000" },
+						 { "300000 100000", "100000", "200000" } };
+	static const unsigned int want[2][3] = { { 5, 4, 1 }, { 3, 1, 2 } };
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct trio t = three_cpus(w, c);
+
+	for (int i = 0; i < 2; i++) {
+		struct cgfs_resources res[3];
+		struct cgfs_unified entry[3];
+
+		for (int k = 0; k < 3; k++) {
+			entry[k] = (struct cgfs_unified){ "cpu.max", quota[i][k] };
+			res[k] = (struct cgfs_resources)CGFS_RESOURCES_INIT;
+			res[k].set = CGFS_SET_UNIFIED;
+			res[k].unified = &entry[k];
+			res[k].n_unified = 1;
+		}
+		OK(cgfs_pod_resize(t.pod, &res[0], t.ctr, &res[1], 2, &err));
+		check_cpus(t.pod, want[i][0]);
+		check_cpus(t.ctr[0], want[i][1]);
+		check_cpus(t.ctr[1], want[i][2]);
+	}
+}
+
 /* All kinds of limits at once, some growing, some shrinking. */
 static void mixed_directions(struct world *w)
 {
@@ -213,6 +240,7 @@ static void strangers_are_refused(struct world *w)
 
 const struct world_test resize_tests[] = {
 	{ "resize_three_to_five_and_back", three_to_five_and_back },
+	{ "resize_unified_finds_the_order", unified_finds_the_order },
 	{ "resize_mixed_directions", mixed_directions },
 	{ "resize_refused_restores_all", refused_resize_restores_all },
 	{ "resize_each_write_refused", each_write_refused },
