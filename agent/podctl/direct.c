@@ -50,7 +50,9 @@ static int lock_files(struct direct *d, struct cgfs_err *reterr)
 	if (!session || *session != '/' ||
 	    (size_t)snprintf(own, sizeof(own), "%s/cgfs", session) >= sizeof(own))
 		return 0;
-	return lock_directory(d, own, reterr);
+	r = lock_directory(d, own, reterr);
+	/* A variable of another user's session, or of one that is over. */
+	return r == -EACCES || r == -ENOENT ? 0 : r;
 }
 
 void direct_unlock(struct direct *d)

@@ -477,6 +477,13 @@ t_apply_without_privilege() {
 	json 0 '.applied[0].reads + " " + (.devices.rules | length | tostring)' '7 0' u - "$root/x" \
 		< <(echo '{"pids":{"limit":7}}')
 	expect 1 u - "$root/x" < <(echo '{}'); says "in use"; one_line
+	# Somebody else's session, none, and one's own.
+	for XDG_RUNTIME_DIR in /root/x "$tmp/none" "$tmp/own"; do
+		export XDG_RUNTIME_DIR
+		mkdir -p "$tmp/own"; chown $user "$tmp/own"
+		expect 1 u - "$root/x" < <(echo '{}'); says "in use"; one_line
+	done
+	[ -d "$tmp/own/cgfs" ] || wrong "there is no lock"
 	expect 1 u - "$root/y" < <(echo '{"devices":[{"allow":true,"access":"rwm"}]}'); says devices
 	expect 0 u --remove "$root/x"
 	[ "$(leftovers | sort)" = "$(for m in $mounts; do echo "$m$root"; done | sort)" ] || wrong "left: $(leftovers)"
