@@ -145,14 +145,18 @@ static int await_child(struct cgfs_group *g, int fd, pid_t pid, struct cgfs_err 
 static int attempt(struct cgfs_group *g, bool unified, pid_t *ret_pid, int *ret_pidfd,
 		   struct cgfs_err *err)
 {
-	int pipefd[2], pidfd = -EBADF, r;
+	int pipefd[2], pidfd = -EBADF, into = -EBADF, r;
 	struct pids_limits limits;
 	pid_t pid;
 
 	pids_prepare(g, unified, &limits);
+	/* After it: opening the pod's files may have cost the group its own directories. */
+	r = unified ? group_dir(g, g->c->unified, &into, err) : 0;
+	if (r < 0)
+		return r;
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return cgfs_err_set(err, -errno, "pipe", NULL, NULL, NULL);
-	pid = clone_into(unified ? g->dir[g->c->unified] : -EBADF, &pidfd);
+	pid = clone_into(into, &pidfd);
 	if (pid == 0) {
 		close(pipefd[0]);
 		r = enter(g, unified, &limits, err);

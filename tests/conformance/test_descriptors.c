@@ -95,6 +95,29 @@ static void replaced(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_PIDS, pod[0], "pids.max"), before);
 }
 
+/* A child begins its life where it belongs, whatever its group has given up: here for its pod, of
+ * which spawning wants the limit of processes. */
+static void given_up_for_the_pod(struct world *w)
+{
+	struct cgfs_group *pod, *ctr;
+	struct rlimit limit;
+	struct cgfs_stats s;
+	struct cgfs *c;
+	pid_t pid;
+
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit_descriptors(40);
+	c = extra_context(w, WORLD_FILES);
+	limit_descriptors(limit.rlim_cur);
+	pod = world_pod(w, c, "web", NULL);
+	ctr = world_container(w, pod, c, "c1", NULL);
+	OK(cgfs_group_stats(ctr, CGFS_READ_ALL, &s, &err));
+	pid = extra_spawn(ctr, extra_pause, NULL);
+	world_check_member(w, pid, ctr);
+	OK(cgfs_group_kill(ctr, &err));
+	extra_wait(pid);
+}
+
 /* The program has taken every descriptor there is. */
 static void none_left(struct world *w)
 {
@@ -129,5 +152,6 @@ const struct world_test descriptors_tests[] = {
 	{ "descriptors_fewer_than_groups_need", fewer_than_groups },
 	{ "descriptors_given_up_lead_to_the_same_directory_only", replaced },
 	{ "descriptors_none_left_for_the_program_are_given_up", none_left },
+	{ "descriptors_given_up_for_the_pod_while_spawning", given_up_for_the_pod },
 	{ NULL, NULL },
 };
