@@ -117,6 +117,9 @@ static void memory_fall(struct cgfs_group *g, uint64_t usage)
 		m->above = false;
 	else
 		m->look_at = events_timer(g->c, AGAIN_US);
+	/* Between the two it may have gone over, of which nobody tells. */
+	if (r == 0)
+		m->look_at = events_timer(g->c, 0);
 }
 
 /* Usage may be below again by the time that this runs; it has been above all the same. */

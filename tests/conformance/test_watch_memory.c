@@ -449,6 +449,47 @@ static void removed_by_others_while_watched(struct world *w)
 	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
 }
 
+/* Calls of the door until memory is taken. */
+static struct {
+	struct scene *s;
+	unsigned int calls, at;
+} rush;
+
+static void rush_in(struct world *w)
+{
+	if (++rush.calls == rush.at)
+		hold(w, rush.s, 36);
+}
+
+/* Usage was seen to have fallen, and is over the line again before the line is drawn anew: the
+ * kernel has nothing to tell of. */
+static void crossed_while_it_is_armed_again(struct world *w)
+{
+	struct scene s = begin(w);
+	struct cgfs_event ev;
+
+	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
+	climb(w, &s, 12, 40, &ev);
+	/* From the third call on usage has been read. */
+	for (rush.at = 3; rush.at < 10; rush.at += 3) {
+		size_t n = 0;
+
+		hold(w, &s, 8);
+		rush.s = &s;
+		rush.calls = 0;
+		shim_before(w->shim, rush_in);
+		while (rush.calls < rush.at) {
+			n += drain(w, &s, &ev);
+			world_sleep_ms(10);
+		}
+		shim_before(w->shim, NULL);
+		if (n == 0)
+			world_event(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD, NULL, &ev);
+		CHECK_MSG(n <= 1, "told %zu times", n);
+		CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
+	}
+}
+
 const struct world_test watch_memory_tests[] = {
 	{ "watch_memory_fires_once", fires_once_and_again_after_a_fall },
 	{ "watch_memory_zero_ends_it", zero_ends_it },
@@ -463,5 +504,6 @@ const struct world_test watch_memory_tests[] = {
 	{ "watch_memory_threshold_and_oom", threshold_and_oom },
 	{ "watch_memory_destroyed", destroyed_while_watched },
 	{ "watch_memory_removed_by_others", removed_by_others_while_watched },
+	{ "watch_memory_crossed_while_armed_again", crossed_while_it_is_armed_again },
 	{ NULL, NULL },
 };
