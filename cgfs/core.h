@@ -163,9 +163,6 @@ struct cgfs_dir {
 	struct journal *journal; /* NULL: nothing to restore, the group is removed on failure */
 };
 
-/* So that an undo restores @file although it is written as a side effect only.  Undone after
- * what is written later. */
-int dir_remember(const struct cgfs_dir *d, const char *file, struct cgfs_err *reterr);
 int dir_write(const struct cgfs_dir *d, const char *file, const char *value,
 	      struct cgfs_err *reterr);
 /* @unlimited is what the file takes for CGFS_MAX: "max" or "-1". */

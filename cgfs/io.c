@@ -133,10 +133,16 @@ static int remember(const struct cgfs_dir *d, const char *file, const char *valu
 	return 0;
 }
 
-int dir_remember(const struct cgfs_dir *d, const char *file, struct cgfs_err *reterr)
+/* @file, and before it, so that it comes back after it, what else the write changes. */
+static int remember_all(const struct cgfs_dir *d, const char *file, const char *value,
+			struct cgfs_err *reterr)
 {
-	int r = d->journal ? remember(d, file, "") : 0;
+	const char *other = ctl_lost_with(file, d->g->c->hierarchy[d->hierarchy].mount->version);
+	int r = other ? remember(d, other, "") : 0;
 
+	if (r < 0)
+		return dir_error(d, r, "read", other, NULL, reterr);
+	r = remember(d, file, value);
 	return r < 0 ? dir_error(d, r, "read", file, NULL, reterr) : 0;
 }
 
@@ -191,9 +197,9 @@ int dir_write(const struct cgfs_dir *d, const char *file, const char *value,
 	int r, fd;
 
 	if (d->journal) {
-		r = remember(d, file, value);
+		r = remember_all(d, file, value, reterr);
 		if (r < 0)
-			return dir_error(d, r, "read", file, NULL, reterr);
+			return r;
 	}
 	fd = start(d, file, buf, sizeof(buf), &name);
 	r = fd < 0 ? fd : fs_write_at(d->g->c, fd, name, value);

@@ -40,18 +40,11 @@ static int quota_and_burst(const struct cgfs_dir *d, const struct cgfs_resources
 	return r < 0 ? r : quota(d, res, reterr);
 }
 
-/* Before the weight: a group that is idle refuses one (EINVAL), and whichever way it changes, the
- * weight is lost. */
-static int idle(const struct cgfs_dir *d, const struct cgfs_resources *res, const char *weight,
-		struct cgfs_err *reterr)
+/* Before the weight: a group that is idle refuses one (EINVAL). */
+static int idle(const struct cgfs_dir *d, const struct cgfs_resources *res, struct cgfs_err *reterr)
 {
-	int r;
-
 	if (!(res->set & CGFS_SET_CPU_IDLE))
 		return 0;
-	r = dir_remember(d, weight, reterr);
-	if (r < 0)
-		return r;
 	return dir_write(d, "cpu.idle", res->cpu_idle ? "1" : "0", reterr);
 }
 
@@ -131,7 +124,7 @@ static int v1_realtime(const struct cgfs_dir *d, const struct cgfs_resources *re
 static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
-	int r = idle(d, res, "cpu.shares", reterr);
+	int r = idle(d, res, reterr);
 
 	if (r == 0 && (res->set & WEIGHT_BITS)) {
 		uint64_t shares = res->set & CGFS_SET_CPU_SHARES
@@ -274,7 +267,7 @@ static int v2_bandwidth(const struct cgfs_dir *d, const struct cgfs_resources *r
 static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
-	int r = idle(d, res, "cpu.weight", reterr);
+	int r = idle(d, res, reterr);
 
 	if (r == 0 && (res->set & WEIGHT_BITS)) {
 		uint64_t weight = res->set & CGFS_SET_CPU_WEIGHT

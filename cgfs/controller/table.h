@@ -133,6 +133,8 @@ uint64_t ctl_members(enum cgfs_controller ctl, enum cgfs_version_id version, con
 		     const char *value, uint64_t set);
 /* What to write so that @file holds @old again after @value was written (undo.c). */
 int ctl_undo(const char *file, const char *value, const char *old, char *buf, size_t len);
+/* The file whose content a write to @file changes as well; NULL: none. */
+const char *ctl_lost_with(const char *file, enum cgfs_version_id version);
 /* 0 when this kernel can take back a group's memory if told to, or has no memory controller. */
 int ctl_can_reclaim(struct cgfs_group *g, struct cgfs_err *reterr);
 /* A file that does something and holds nothing. */

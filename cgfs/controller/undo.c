@@ -45,14 +45,46 @@ static int text_of(char *buf, size_t len, const char *text, size_t n)
 	return (size_t)snprintf(buf, len, "%.*s", (int)n, text) < len ? 0 : -EFBIG;
 }
 
+const char *ctl_lost_with(const char *file, enum cgfs_version_id version)
+{
+	/* Whichever way it changes. */
+	if (streq(file, "cpu.idle"))
+		return version == CGFS_V1 ? "cpu.shares" : "cpu.weight";
+	/* Shows the nearest of 40 levels. */
+	return streq(file, "cpu.weight.nice") ? "cpu.weight" : NULL;
+}
+
 bool ctl_write_only(const char *file)
 {
 	return streq(file, "memory.reclaim");
 }
 
+/* What line @value is about.  The kernel skips blanks before it, and reads 08:00 as 8:0, which is
+ * how it lists it. */
+struct key {
+	const char *at;
+	size_t n;
+	bool alone;
+	char device[24];
+};
+
+static void key_of(const char *value, struct key *ret)
+{
+	unsigned int major, minor;
+
+	value += strspn(value, " ");
+	ret->at = value;
+	ret->n = strcspn(value, " ");
+	ret->alone = !value[ret->n + strspn(value + ret->n, " ")];
+	if (sscanf(value, "%u:%u", &major, &minor) == 2) {
+		ret->at = ret->device;
+		ret->n = (size_t)snprintf(ret->device, sizeof(ret->device), "%u:%u", major, minor);
+	}
+}
+
 int ctl_undo(const char *file, const char *value, const char *old, char *buf, size_t len)
 {
-	size_t key = strcspn(value, " ");
+	struct key key;
 
 	/* "oom_kill_disable 0", and more lines below that. */
 	if (streq(file, "memory.oom_control") && strncmp(old, "oom_kill_disable ", 17) == 0)
@@ -65,11 +97,13 @@ int ctl_undo(const char *file, const char *value, const char *old, char *buf, si
 
 		if (!streq(lines[i].file, file))
 			continue;
+		key_of(value, &key);
 		/* A number alone is the default's, whose line comes first. */
-		line = value[key] ? line_of(old, value, key) : old;
+		line = key.alone ? old : line_of(old, key.at, key.n);
 		if (line)
 			return text_of(buf, len, line, strcspn(line, "\n"));
-		return (size_t)snprintf(buf, len, "%.*s %s", (int)key, value, lines[i].none) < len
+		return (size_t)snprintf(buf, len, "%.*s %s", (int)key.n, key.at, lines[i].none) <
+				       len
 			       ? 0
 			       : -EFBIG;
 	}

@@ -2,7 +2,7 @@
 /*
  * test_limit.c - pids, cpuset, and OCI's `unified`.
  */
-#include "world.h"
+#include "extra.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -233,6 +233,62 @@ static void unified_that_the_kernel_refuses_leaves_nothing(struct world *w)
 	CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -ENODEV), "memory.nosuch");
 }
 
+/* What else the write of a file changes comes back, too, and to the last digit. */
+static void unified_gives_a_weight_back(struct world *w)
+{
+	static const struct cgfs_unified weight = { "cpu.weight", "307" };
+	struct cgfs_unified list[] = { { "cpu.idle", "1" }, { "pids.max", "nonsense" } };
+	struct cgfs_resources res = unified(&weight, 1), refused = unified(list, 2);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod;
+	const char *file, *before;
+
+	world_need(w, CGFS_CPU);
+	world_need(w, CGFS_PIDS);
+	file = world_v2(w, CGFS_CPU) ? "cpu.weight" : "cpu.shares";
+	pod = world_pod(w, c, "web", &res);
+	world_need_file(w, CGFS_CPU, pod, "cpu.idle");
+	before = world_cat(w, CGFS_CPU, pod, file);
+	REFUSED(cgfs_group_set(pod, &refused, &err), -EINVAL);
+	CHECK_STR(world_cat(w, CGFS_CPU, pod, "cpu.idle"), "0");
+	CHECK_STR(world_cat(w, CGFS_CPU, pod, file), before);
+	if (!world_v2(w, CGFS_CPU))
+		return;
+	list[0] = (struct cgfs_unified){ "cpu.weight.nice", "5" };
+	REFUSED(cgfs_group_set(pod, &refused, &err), -EINVAL);
+	CHECK_STR(world_cat(w, CGFS_CPU, pod, file), before);
+}
+
+/* However the device is written, it is the kernel's one. */
+static void unified_gives_a_device_back(struct world *w)
+{
+	char line[2][64];
+	struct cgfs_unified list[] = { { "io.max", line[0] }, { "pids.max", "nonsense" } };
+	struct cgfs_resources res = unified(list, 1), refused = unified(list, 2);
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_io_device dev;
+	struct cgfs_group *pod;
+	const char *before;
+
+	world_need(w, CGFS_IO);
+	world_need(w, CGFS_PIDS);
+	if (!world_v2(w, CGFS_IO))
+		world_skip(w, "on v1 the number is a number");
+	if (!extra_disk(w, &dev))
+		world_skip(w, "no disk");
+	snprintf(line[0], sizeof(line[0]), "%u:%u rbps=1048576", dev.major, dev.minor);
+	pod = world_pod(w, c, "web", &res);
+	before = world_cat(w, CGFS_IO, pod, "io.max");
+	CHECK_HAS(before, "rbps=1048576");
+	list[0].value = line[1];
+	for (int zero = 0; zero < 2; zero++) {
+		snprintf(line[1], sizeof(line[1]), "%s%u:%u rbps=4096", zero ? "0" : " ", dev.major,
+			 dev.minor);
+		REFUSED(cgfs_group_set(pod, &refused, &err), -EINVAL);
+		CHECK_STR(world_cat(w, CGFS_IO, pod, "io.max"), before);
+	}
+}
+
 const struct world_test limit_tests[] = {
 	{ "limit_pids_max_refuses_the_fork", pids_max_refuses_the_fork },
 	{ "limit_pids_max_of_the_pod_binds", pids_max_of_the_pod_binds_its_containers },
@@ -242,5 +298,7 @@ const struct world_test limit_tests[] = {
 	{ "limit_unified_writes_cgroup2_files", unified_writes_cgroup2_files },
 	{ "limit_unified_limits_the_tree", unified_limits_the_tree },
 	{ "limit_unified_refused_by_the_kernel", unified_that_the_kernel_refuses_leaves_nothing },
+	{ "limit_unified_gives_a_weight_back", unified_gives_a_weight_back },
+	{ "limit_unified_gives_a_device_back", unified_gives_a_device_back },
 	{ NULL, NULL },
 };
