@@ -530,11 +530,10 @@ int unified_plan(const struct cgfs *c, const struct cgfs_resources *res, struct 
 		 struct cgfs_err *reterr)
 {
 	size_t n = res->set & CGFS_SET_UNIFIED ? res->n_unified : 0;
-	int r;
+	int r = 0;
 
 	*ret = (struct unified_plan){ .res = *res };
 	ret->res.n_unified = n;
-	r = check_idle(&ret->res, reterr);
 	if (!(res->set & CGFS_SET_IO_DEVICES))
 		ret->res.n_io_devices = 0;
 	ret->n_given = ret->res.n_io_devices;
@@ -558,7 +557,7 @@ int unified_plan(const struct cgfs *c, const struct cgfs_resources *res, struct 
 			r = take(c, ret, &e, reterr);
 		}
 	}
-	return r;
+	return r == 0 ? check_idle(&ret->res, reterr) : r;
 }
 
 void unified_plan_free(struct unified_plan *p)
