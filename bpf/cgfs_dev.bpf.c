@@ -252,15 +252,15 @@ static __always_inline void denied(struct cgfs_policy_val *policy, __u32 access_
 	struct cgfs_group *g;
 	__u32 rule = 0;
 
-	if (policy->is_pod && bpf_get_retval() < 0) {
-		/* A container has refused before, recorded it, and counted it here. */
-		g = group_find(id);
-		if (g)
-			__sync_fetch_and_add(&g->denied_elsewhere, -1);
-		return;
-	}
 	if (policy->is_pod) {
 		id = other = cgfs_nearest(id);
+		if (other != policy->cgroup_id && bpf_get_retval() < 0) {
+			/* A container has refused before, recorded it, and counted it here. */
+			g = group_find(policy->cgroup_id);
+			if (g)
+				__sync_fetch_and_add(&g->denied_elsewhere, -1);
+			return;
+		}
 	} else {
 		g = group_find(id);
 		other = g ? g->pod_cgroup_id : 0;

@@ -412,6 +412,7 @@ int cgfs_bpf_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters
 	struct cgfs_bpf *b = ctx;
 	int n = libbpf_num_possible_cpus();
 	struct cgfs_group g;
+	int64_t elsewhere;
 	int r;
 
 	r = cgfs_bpf_group_read(b, cgroup_id, &g);
@@ -428,12 +429,14 @@ int cgfs_bpf_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters
 		c.device_allowed += counts[i].device_allowed;
 		c.device_denied += counts[i].device_denied;
 	}
-	/* A request of this moment may be in one of the two and not in the other yet. */
-	if (c.device_allowed > g.denied_elsewhere)
-		c.device_allowed -= g.denied_elsewhere;
+	/* A request of this moment may be in one of the two and not in the other yet.  Below 0
+	 * where somebody else's program had refused for a container. */
+	elsewhere = (int64_t)g.denied_elsewhere;
+	if (elsewhere <= 0 || c.device_allowed > (uint64_t)elsewhere)
+		c.device_allowed -= (uint64_t)elsewhere;
 	else
 		c.device_allowed = 0;
-	c.device_denied += g.denied_elsewhere;
+	c.device_denied += (uint64_t)elsewhere;
 	c.oom_kills = g.oom_kills;
 	c.events_lost = g.events_lost;
 	*ret = c;

@@ -4,6 +4,7 @@
  */
 #include "world.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -103,6 +104,54 @@ static void denial_names_everything(void **state)
 	assert_int_equal(world_event(w, &e, 2000), 1);
 	assert_string_equal(e.container, "c.1");
 	assert_int_equal(e.rule, 1);
+}
+
+/* A program that refuses everything, as a runtime in a container would put on what it nests. */
+static int refuse_all(const char *path)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int program, link, cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, "foreign", "GPL", insns, 2, NULL);
+	assert_true(cgroup >= 0 && program >= 0);
+	link = bpf_link_create(program, cgroup, BPF_CGROUP_DEVICE, NULL);
+	assert_true(link >= 0);
+	close(program);
+	close(cgroup);
+	return link;
+}
+
+/* What it refuses, and the list as well, is refused by the list; nobody else of us was asked. */
+static void refusal_by_somebody_else_hides_none(void **state)
+{
+	struct world *w = *state;
+	struct cgfs_policy_counters c;
+	char nested[600];
+	struct group *alone;
+	struct cgfs_event e;
+	int link;
+
+	world_open(w, true);
+	alone = world_pod(w, "alone");
+	world_add(w, alone, "c 1:3 rw");
+	world_nested(alone, "inner", nested, sizeof(nested));
+	link = refuse_all(nested);
+	assert_false(world_can_open(w, nested, 'c', 1, 3, O_RDWR));
+	open_in(w, nested, 3);
+	c = world_counters(w, alone);
+	assert_int_equal(c.device_denied, 3);
+	assert_int_equal(c.device_allowed, 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(world_event(w, &e, 2000), 1);
+		assert_int_equal(e.type, CGFS_EVENT_DEVICE_DENIED);
+		assert_string_equal(e.pod, "alone");
+		assert_int_equal(e.minor, 11);
+	}
+	assert_int_equal(world_event(w, &e, 0), 0);
+	close(link);
 }
 
 static void event_of_a_removed_group_has_its_names(void **state)
@@ -331,6 +380,7 @@ static void kill_names_container_and_process(void **state)
 static const struct tap_test tests[] = {
 #define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
 	LIVE(denial_names_everything),
+	LIVE(refusal_by_somebody_else_hides_none),
 	LIVE(event_of_a_removed_group_has_its_names),
 	LIVE(flood_is_counted_and_does_not_drown_others),
 	LIVE(losses_are_told_once_even_after_a_restart),
