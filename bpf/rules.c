@@ -250,6 +250,11 @@ int cgfs_bpf_rules_put(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_bpf_l
 	}
 	r = put_list(b, list);
 	if (r == -E2BIG) {
+		/* What others left, or keep until their next change, is found as well. */
+		b->scanned = false;
+		r = cgfs_bpf_rules_scan(b, reterr);
+		if (r < 0)
+			return r;
 		cgfs_bpf_rules_sweep(b, true);
 		r = put_list(b, list);
 	}

@@ -236,12 +236,66 @@ static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
 	assert_int_equal(world_map_count(w, "groups"), 2);
 }
 
+/* The groups of another process are removed by us after their cgroups: which rules they had nobody
+ * can tell any more.  They make room when it is needed. */
+static void rules_of_others_make_room(void **state)
+{
+	static struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX];
+	struct world *w = *state;
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	const struct cgfs_policy *policy;
+	struct cgfs_bpf *other;
+	struct group *pod;
+	struct group many[80];
+	int r = 0, n = 0;
+
+	opts.pin_dir = w->pin;
+	opts.no_kills = true;
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:3 rw");
+	assert_int_equal(cgfs_bpf_open(&opts, &other, &w->err), 0);
+	policy = cgfs_bpf_policy(other);
+	for (size_t i = 0; i < CGFS_DEVICE_RULES_MAX; i++)
+		rules[i] = (struct cgfs_device_rule){ CGFS_DEVICE_CHAR, 241, (int32_t)i,
+						      CGFS_ACCESS_ALL, true };
+	while (r == 0 && n < 80) {
+		char id[24];
+
+		snprintf(id, sizeof(id), "many-%d", n);
+		many[n] = *world_container(w, pod, id);
+		w->n_groups--;
+		r = policy->ops->add(policy->ctx, &many[n++].g, rules, CGFS_DEVICE_RULES_MAX,
+				     &w->err);
+	}
+	assert_int_equal(r, -E2BIG);
+	cgfs_bpf_close(other);
+	for (int i = 0; i < n; i++) {
+		close(many[i].g.cgroup_fd);
+		assert_int_equal(rmdir(many[i].path), 0);
+	}
+	/* The kernel lets go of them a moment later. */
+	for (int i = 0; world_map_count(w, "policy") > 1; i++) {
+		assert_true(i < 3000);
+		usleep(10000);
+	}
+	while (n-- > 0)
+		assert_int_equal(w->policy->ops->remove(w->policy->ctx, &many[n].g, &w->err), 0);
+	assert_int_equal(world_map_count(w, "groups"), 1);
+	assert_int_equal(w->policy->ops->set_rules(w->policy->ctx, &pod->g, rules,
+						   CGFS_DEVICE_RULES_MAX, &w->err),
+			 0);
+	assert_true(world_can_open(w, pod->path, 'c', 241, 1, O_RDWR));
+	assert_false(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+}
+
 static const struct tap_test tests[] = {
 #define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
 	LIVE(replacing_is_never_seen_half_done),
 	LIVE(ten_thousand_updates_leave_nothing),
 	LIVE(what_a_killed_updater_leaves_is_cleared_away),
 	LIVE(table_that_is_full_refuses_and_keeps_the_old_list),
+	LIVE(rules_of_others_make_room),
 };
 
 TAP_MAIN(tests)
