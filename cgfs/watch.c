@@ -107,7 +107,8 @@ static void memory_fall(struct cgfs_group *g, uint64_t usage)
 	struct memory_watch *m = &g->watch->memory;
 	int r;
 
-	if (usage > m->low) {
+	/* At the line it is above, also where there is no hysteresis. */
+	if (usage > m->low || usage >= m->high) {
 		m->look_at = events_timer(g->c, FALL_US);
 		return;
 	}
