@@ -272,6 +272,26 @@ static int sweep_link(struct cgfs_bpf *b, const char *name, uint64_t cgroup_id, 
 	return cgfs_bpf_unpin_name(b, name, NULL);
 }
 
+/* A group that has no element of cgroup storage was never attached to, or its cgroup is gone. */
+static int sweep_groups(struct cgfs_bpf *b, struct cgfs_err *reterr)
+{
+	struct cgfs_group_key key, next;
+	struct cgfs_policy_val policy;
+	bool more = bpf_map_get_next_key(b->groups_fd, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(b->groups_fd, &key, &next) == 0;
+		if (cgfs_bpf_policy_read(b, key.cgroup_id, &policy) == -ENOENT) {
+			int r = drop_group(b, key.cgroup_id, reterr);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
 /* Before the first change: learn what is pinned, and clear away what crashes left. */
 static int look_around(struct cgfs_bpf *b, struct cgfs_err *reterr)
 {
@@ -282,7 +302,8 @@ static int look_around(struct cgfs_bpf *b, struct cgfs_err *reterr)
 	r = cgfs_bpf_rules_scan(b, reterr);
 	if (r < 0)
 		return r;
-	return cgfs_bpf_links(b, sweep_link, NULL, reterr);
+	r = cgfs_bpf_links(b, sweep_link, NULL, reterr);
+	return r < 0 ? r : sweep_groups(b, reterr);
 }
 
 /* Common to add and set_rules: the list compiled, the lock held, the past known. */

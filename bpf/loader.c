@@ -80,6 +80,7 @@ static struct cgfs_bpf *handle_new(const char *pin_dir)
 
 static int open_pins(struct cgfs_bpf *b, bool kills, struct cgfs_err *reterr)
 {
+	bool fresh;
 	int r;
 
 	r = cgfs_bpf_pins_open(b, reterr);
@@ -88,9 +89,10 @@ static int open_pins(struct cgfs_bpf *b, bool kills, struct cgfs_err *reterr)
 	r = cgfs_bpf_lock(b, reterr);
 	if (r < 0)
 		return r;
+	fresh = !cgfs_bpf_device_pinned(b);
 	r = cgfs_bpf_device_open(b, reterr);
 	if (r == 0)
-		cgfs_bpf_oom_open(b, kills);
+		cgfs_bpf_oom_open(b, kills, fresh);
 	else if (!cgfs_bpf_device_pinned(b))
 		(void)!cgfs_bpf_pins_remove(b, NULL); /* directories for nothing */
 	cgfs_bpf_unlock(b);

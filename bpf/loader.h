@@ -113,7 +113,8 @@ int cgfs_bpf_device_open(struct cgfs_bpf *b, struct cgfs_err *reterr);
 int cgfs_bpf_control(struct cgfs_bpf *b, struct cgfs_control_args *args);
 
 /* oom.c: loads and attaches cgfs_oom where the kernel allows it, or says why not. */
-void cgfs_bpf_oom_open(struct cgfs_bpf *b, bool load_it);
+/* @fresh: the maps have just been made. */
+void cgfs_bpf_oom_open(struct cgfs_bpf *b, bool load_it, bool fresh);
 
 /* load.c: what both loaders need of libbpf. */
 struct bpf_object;

@@ -95,8 +95,11 @@ static void load(struct cgfs_bpf *b)
 	b->oom = r == 0;
 }
 
-void cgfs_bpf_oom_open(struct cgfs_bpf *b, bool load_it)
+void cgfs_bpf_oom_open(struct cgfs_bpf *b, bool load_it, bool fresh)
 {
+	/* Left by a process that was killed half way: it tells maps that nobody has. */
+	if (fresh)
+		(void)!cgfs_bpf_unpin_name(b, PIN_LINK, NULL);
 	if (faccessat(b->pin_fd, PIN_LINK, F_OK, 0) == 0) {
 		b->oom = true;
 		snprintf(b->oom_why, sizeof(b->oom_why), "pinned as %.100s/%s", b->pin_dir,

@@ -221,6 +221,64 @@ static void sweep_knows_at_once_whose_cgroup_is_gone(void **state)
 	assert_false(world_can_open(w, other->path, 'c', 1, 5, O_RDONLY));
 }
 
+static int open_pin(struct world *w, const char *name)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", w->pin, name);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* A process was killed before it had attached the program, and the cgroup has gone since. */
+static void group_without_a_pin_is_cleared_away(void **state)
+{
+	struct cgfs_group_key key = { .cgroup_id = UINT64_C(1) << 62 };
+	struct cgfs_group value = { .pod_cgroup_id = key.cgroup_id, .pod = "half" };
+	struct world *w = *state;
+	int fd;
+
+	world_open(w, false);
+	fd = open_pin(w, "groups");
+	assert_int_equal(bpf_map_update_elem(fd, &key, &value, BPF_NOEXIST), 0);
+	close(fd);
+	assert_int_equal(world_map_count(w, "groups"), 1);
+	assert_int_equal(cgfs_bpf_unpin(w->bpf, &w->err), 0);
+	assert_int_equal(access(w->pin, F_OK), -1);
+}
+
+static unsigned int link_id(struct world *w, const char *name)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
+	int fd = open_pin(w, name);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	close(fd);
+	return info.id;
+}
+
+/* A process was killed while it removed the pins: kills would be told to maps that nobody has. */
+static void attribution_of_other_maps_is_replaced(void **state)
+{
+	struct world *w = *state;
+	unsigned int before;
+	char path[200];
+
+	world_open(w, true);
+	if (!w->policy->ops->reports_oom(w->policy->ctx))
+		tap_skip("this kernel does not attribute kills");
+	world_close(w);
+	before = link_id(w, "oom");
+	snprintf(path, sizeof(path), "%s/device", w->pin);
+	assert_int_equal(unlink(path), 0);
+	world_open(w, true);
+	assert_true(w->policy->ops->reports_oom(w->policy->ctx));
+	assert_int_not_equal(link_id(w, "oom"), before);
+}
+
 static void other_version_is_left_alone(void **state)
 {
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
@@ -519,6 +577,8 @@ static const struct tap_test tests[] = {
 	LIVE(removed_groups_leave_nothing),
 	LIVE(pods_whose_cgroup_is_gone_are_cleared_away),
 	LIVE(sweep_knows_at_once_whose_cgroup_is_gone),
+	LIVE(group_without_a_pin_is_cleared_away),
+	LIVE(attribution_of_other_maps_is_replaced),
 	LIVE(other_version_is_left_alone),
 	LIVE(options_are_checked),
 	LIVE(events_have_one_receiver),
