@@ -404,6 +404,7 @@ int cgfs_group_watch_empty(struct cgfs_group *g, bool on, struct cgfs_err *reter
 	if (!on) {
 		events_unwatch(g, empty_look, &e->wd);
 		e->look_at = 0;
+		e->unsure = false;
 		return 0;
 	}
 	if (g->c->unified < 0)

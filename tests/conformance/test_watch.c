@@ -56,6 +56,32 @@ static void last_process_is_told(struct world *w)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0);
 }
 
+/* A look that failed is made up for, but not for who has ceased to ask. */
+static void nothing_is_told_afterwards(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	struct fake *f = world_fake(w);
+	struct cgfs_event ev;
+	pid_t pid;
+
+	need_unified(w);
+	if (!f)
+		world_skip(w, "no kernel refuses a look at cgroup.events");
+	OK(cgfs_group_watch_empty(ctr, true, &err));
+	pid = world_spawn_in(w, ctr);
+	CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0);
+	w->ops->exit(w, pid);
+	world_gone(w, pid);
+	fake_fail(f, FAKE_OPEN, 1, -EIO);
+	OK(cgfs_event_read(c, &ev, &err));
+	CHECK(fake_struck(f));
+	fake_fail(f, 0, 0, 0);
+	OK(cgfs_group_watch_empty(ctr, false, &err));
+	world_sleep_ms(30);
+	CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0);
+}
+
 /* Gone before anybody had a look.  @others: a runtime put the process there, without the library.
  */
 static void short_lives(struct world *w, bool others)
@@ -485,6 +511,7 @@ static void overflow_loses_nothing(struct world *w)
 
 const struct world_test watch_tests[] = {
 	{ "watch_empty_last_process", last_process_is_told },
+	{ "watch_empty_nothing_is_told_afterwards", nothing_is_told_afterwards },
 	{ "watch_empty_short_lives", short_lives_are_told },
 	{ "watch_empty_short_lives_by_others", short_lives_by_others },
 	{ "watch_empty_pod", pod_is_empty_when_all_are },
