@@ -81,7 +81,7 @@ static int pids_read(struct pid_list *l)
 	int r;
 
 	if (d.fd < 0)
-		return d.fd == -ENOENT ? 0 : d.fd;
+		return d.fd == -ENOENT || d.fd == -ENODEV ? 0 : d.fd;
 	r = pids_text(l->c, d.fd, &text);
 	/* A threaded cgroup lists its processes at the domain above it. */
 	if (r == -EOPNOTSUPP || r == -ENODEV)
@@ -357,13 +357,21 @@ static int thaw_dir(void *arg, int dirfd)
 	return r < 0 ? fs_write_at(c, dirfd, V1_STATE, "THAWED") : 0;
 }
 
+/* One that the container has removed meanwhile holds nobody. */
+static int thaw_below(void *arg, int dirfd)
+{
+	int r = thaw_dir(arg, dirfd);
+
+	return r == -ENOENT || r == -ENODEV ? 0 : r;
+}
+
 /*
  * Lets all of a tree go, top down.  v1: a process that is frozen does not die of a signal, and a
  * cgroup that was frozen itself stays so when the one above it is thawed.
  */
 static int v1_thaw_tree(struct cgfs_group *g, struct cgfs_err *reterr)
 {
-	static const struct tree_ops ops = { .enter = thaw_dir };
+	static const struct tree_ops ops = { .enter = thaw_below };
 	struct cgfs_dir d = { g, g->c->place[CGFS_FREEZER].hierarchy, NULL };
 	int r, fd;
 

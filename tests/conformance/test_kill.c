@@ -110,10 +110,56 @@ static void threads_die_with_their_process(struct world *w)
 	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
 }
 
+/* Calls of the door until the container gives up a cgroup of its own. */
+static struct {
+	const struct cgfs_group *g;
+	unsigned int calls, at;
+} vanish;
+
+static void vanish_now(struct world *w)
+{
+	char path[512];
+
+	if (++vanish.calls != vanish.at)
+		return;
+	snprintf(path, sizeof(path), "%s/a", cgfs_group_path(vanish.g));
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		if (world_version(w, ctl) != CGFS_NONE)
+			(void)w->ops->rmdir(w, ctl, path);
+	}
+}
+
+/* What a container nests may go at any moment, and is not missed. */
+static void nested_cgroups_may_go_meanwhile(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+
+	vanish.g = ctr;
+	for (int kill = 0; kill < 2; kill++) {
+		for (vanish.at = 1, vanish.calls = 1; vanish.calls >= vanish.at; vanish.at++) {
+			pid_t pid = world_spawn_in(w, ctr);
+
+			extra_nest(w, ctr, "a");
+			vanish.calls = 0;
+			shim_before(w->shim, vanish_now);
+			if (kill)
+				OK(cgfs_group_kill(ctr, &err));
+			else
+				CHECK_INT(extra_pids(ctr), 1);
+			shim_before(w->shim, NULL);
+			if (!kill)
+				w->ops->exit(w, pid);
+			world_gone(w, pid);
+		}
+	}
+}
+
 const struct world_test kill_tests[] = {
 	{ "kill_whole_tree_dies", whole_tree_dies },
 	{ "kill_neighbours_live_on", neighbours_live_on },
 	{ "kill_nested_cgroups_die_too", nested_cgroups_die_too },
+	{ "kill_nested_cgroups_may_go_meanwhile", nested_cgroups_may_go_meanwhile },
 	{ "kill_fork_bomb_is_ended", fork_bomb_is_ended },
 	{ "kill_threads_die_with_their_process", threads_die_with_their_process },
 	{ NULL, NULL },
