@@ -322,7 +322,7 @@ bench:
 bench-built: all $(bench_prog)
 	@for b in $(bench_prog); do O=$(O) $$b || exit 1; done
 
-## bench-guest: the benchmarks of the library in a guest (K=7.2 L=v2)
+## bench-guest: the benchmarks in a guest, in instructions (K=7.2 L=v2 ICOUNT=1)
 bench-guest:
 	$(call need,$(deps_run) $(deps_check))
 	$(again) bench-guest-built

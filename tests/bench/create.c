@@ -336,7 +336,7 @@ static int rows(struct bench *bench)
 		v[n++] = (struct variant){ "libcgroup (without the device list)", libcgroup_cycle,
 					   &b, 0, 0 };
 #if CGFS_WITH_BPF
-	if (bench->c_bpf) {
+	if (bench->c_bpf && bench_unified(bench) >= 0) {
 		r = plan_policy(&b);
 		v[n++] = (struct variant){ "bare system calls, with bare bpf(2) for a policy",
 					   bare_policy_cycle, &b, 0, 0 };
