@@ -11,11 +11,14 @@
 #include "core.h"
 #include "resources_check.h"
 
+#include <stdlib.h>
+
 /* The limits that have a size. */
 #define SIZED                                                                                      \
 	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_MIN |  \
 	 CGFS_SET_PIDS_MAX)
 #define MEMORY_BITS (CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP)
+#define CPUSET_BITS (CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_MEMS)
 #define CPU_BITS    (CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD | CGFS_SET_CPU_BURST)
 
 /* Quota over period as a fraction of 2^20; no quota is more than any. */
@@ -36,6 +39,69 @@ static bool cpu_shrinks(const struct cgfs_resources *res, const struct cgfs_stat
 	if (res->set & CGFS_SET_CPU_PERIOD)
 		period = res->cpu_period_us;
 	return cpu_share(quota, period) < before;
+}
+
+/* The next range of a list such as "0-3,7". */
+static bool next_range(const char **at, unsigned long *ret_first, unsigned long *ret_last)
+{
+	char *end;
+
+	*at += strspn(*at, ", \t");
+	*ret_first = *ret_last = strtoul(*at, &end, 10);
+	if (end == *at)
+		return false;
+	if (*end == '-')
+		*ret_last = strtoul(end + 1, &end, 10);
+	*at = end;
+	return true;
+}
+
+static bool in_list(const char *list, unsigned long number)
+{
+	unsigned long first, last;
+
+	while (next_range(&list, &first, &last)) {
+		if (number >= first && number <= last)
+			return true;
+	}
+	return false;
+}
+
+static bool within(const char *list, const char *outer)
+{
+	unsigned long first, last;
+
+	while (next_range(&list, &first, &last)) {
+		for (; first <= last; first++) {
+			if (!in_list(outer, first))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Only v1 wants to have each step within the cpuset above.  So a container's turn is always between
+ * a pod's that grows and one's that shrinks. */
+static int cpuset_shrinking(struct cgfs_group *g, const struct cgfs_resources *res, uint64_t *bits,
+			    struct cgfs_err *reterr)
+{
+	auto_free struct cgfs_cpuset *now = NULL;
+	int r;
+
+	if (!(res->set & CPUSET_BITS) || g->c->place[CGFS_CPUSET].version != CGFS_V1)
+		return 0;
+	if (g->pod) {
+		*bits |= res->set & CPUSET_BITS;
+		return 0;
+	}
+	r = cgfs_group_cpuset(g, &now, reterr);
+	if (r < 0)
+		return r;
+	if ((res->set & CGFS_SET_CPUSET_CPUS) && now->cpus && within(res->cpuset_cpus, now->cpus))
+		*bits |= CGFS_SET_CPUSET_CPUS;
+	if ((res->set & CGFS_SET_CPUSET_MEMS) && now->mems && within(res->cpuset_mems, now->mems))
+		*bits |= CGFS_SET_CPUSET_MEMS;
+	return 0;
 }
 
 /* The bits of @res that make @g smaller.  What has no size goes with those that grow. */
@@ -61,7 +127,7 @@ static int shrinking(struct cgfs_group *g, const struct cgfs_resources *res, uin
 	if ((res->set & CPU_BITS) && cpu_shrinks(res, &now))
 		bits |= res->set & CPU_BITS;
 	*ret = bits;
-	return 0;
+	return cpuset_shrinking(g, res, ret, reterr);
 }
 
 struct step {

@@ -5,6 +5,8 @@
  */
 #include "extra.h"
 
+#include <unistd.h>
+
 static void need_quota(struct world *w, struct cgfs_group *g)
 {
 	world_need(w, CGFS_CPU);
@@ -238,9 +240,40 @@ static void strangers_are_refused(struct world *w)
 	check_cpus(t.ctr[1], 2);
 }
 
+/* A v1 cpuset is within the one above it at every step. */
+static void cpusets_find_the_order(struct world *w)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources both = CGFS_RESOURCES_INIT, one, zero;
+	struct cgfs_group *pod, *ctr;
+
+	world_need(w, CGFS_CPUSET);
+	if (w->kind->live && sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		world_skip(w, "one processor cannot be shared out");
+	both.set = CGFS_SET_CPUSET_CPUS;
+	both.cpuset_cpus = "0-1";
+	one = zero = both;
+	one.cpuset_cpus = "1";
+	zero.cpuset_cpus = "0";
+	pod = world_pod(w, c, "web", &both);
+	ctr = world_container(w, pod, c, "c1", &both);
+	OK(cgfs_pod_resize(pod, &one, &ctr, &one, 1, &err));
+	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "1");
+	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "1");
+	OK(cgfs_pod_resize(pod, &both, &ctr, &both, 1, &err));
+	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "0-1");
+	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "0-1");
+	/* The container goes from one half to the other, the pod after it. */
+	OK(cgfs_group_set(ctr, &zero, &err));
+	OK(cgfs_pod_resize(pod, &one, &ctr, &one, 1, &err));
+	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "1");
+	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "1");
+}
+
 const struct world_test resize_tests[] = {
 	{ "resize_three_to_five_and_back", three_to_five_and_back },
 	{ "resize_unified_finds_the_order", unified_finds_the_order },
+	{ "resize_cpusets_find_the_order", cpusets_find_the_order },
 	{ "resize_mixed_directions", mixed_directions },
 	{ "resize_refused_restores_all", refused_resize_restores_all },
 	{ "resize_each_write_refused", each_write_refused },
