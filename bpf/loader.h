@@ -55,9 +55,7 @@ struct cgfs_bpf {
 	struct cgfs_policy policy;
 
 	char *pin_dir;
-	int pin_fd;    /* locked around changes */
-	dev_t pin_dev; /* which directory that is */
-	ino_t pin_ino;
+	int pin_fd;		   /* locked around changes */
 	int device_fd, control_fd; /* programs */
 	int policy_fd, counts_fd, groups_fd, rules_fd, state_fd, denials_fd, kills_fd; /* maps */
 	bool oom;	      /* kill attribution is attached */

@@ -106,7 +106,6 @@ int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr)
 {
 	auto_fd int mount_lock = lock_mount();
 	char path[CGFS_BPF_PATH];
-	struct stat st;
 	int r;
 
 	(void)mount_lock;
@@ -126,20 +125,17 @@ int cgfs_bpf_pins_open(struct cgfs_bpf *b, struct cgfs_err *reterr)
 			return r;
 	}
 	b->pin_fd = open(b->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->pin_fd < 0 || fstat(b->pin_fd, &st) < 0)
+	if (b->pin_fd < 0)
 		return cgfs_err_set(reterr, -errno, "open", b->pin_dir, NULL, NULL);
-	b->pin_dev = st.st_dev;
-	b->pin_ino = st.st_ino;
 	return 0;
 }
 
-/* The directories may have been removed and made anew since they were opened. */
+/* The directories may have been removed, and made anew, since they were opened. */
 static bool pin_dir_gone(struct cgfs_bpf *b)
 {
-	struct stat there;
+	struct stat st;
 
-	return stat(b->pin_dir, &there) < 0 || there.st_ino != b->pin_ino ||
-	       there.st_dev != b->pin_dev;
+	return fstat(b->pin_fd, &st) < 0 || st.st_nlink == 0;
 }
 
 int cgfs_bpf_lock(struct cgfs_bpf *b, struct cgfs_err *reterr)
