@@ -59,8 +59,12 @@ int cgfs_sweep(struct cgfs *c, bool (*keep)(void *arg, const char *id), void *ar
 {
 	struct sweep s = { .c = c, .keep = keep, .arg = arg };
 	size_t removed = 0;
-	int r = cgfs_pod_list(c, collect, &s, reterr), result = r;
+	int r, result;
 
+	if (!*c->root && !keep)
+		return cgfs_err_set(reterr, -EINVAL, "sweep", NULL, "/",
+				    "the top of a hierarchy is the whole machine");
+	r = result = cgfs_pod_list(c, collect, &s, reterr);
 	for (size_t i = 0; i < s.n; i++) {
 		if (result != -ENOMEM) {
 			r = remove_one(c, s.id[i], timeout_ms, result == 0 ? reterr : NULL);

@@ -338,6 +338,9 @@ CGFS_API CGFS_CHECK int cgfs_container_list(struct cgfs_group *pod,
  * @ret_removed:  out; how many were removed; may be NULL; set on failure too
  * @reterr:       may be NULL; of the first that could not be removed; the sweep goes on
  *
+ * Errors:  -EINVAL  no @keep at the top of the hierarchies (cgfs_open_opts.top), which are full of
+ *                   what is not ours
+ *
  * Return: 0, or a negative errno.
  */
 CGFS_API CGFS_CHECK int cgfs_sweep(struct cgfs *c, bool (*keep)(void *arg, const char *id),

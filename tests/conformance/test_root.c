@@ -334,6 +334,30 @@ static void root_below_a_unit_of_systemd(struct world *w)
 		CHECK(!w->ops->exists(w, ctl, w->root));
 }
 
+/* Nothing stays of what has no handle: at the top of a hierarchy that is the whole machine. */
+static void top_is_not_swept_empty(struct world *w)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct cgfs *c = NULL;
+	pid_t pid;
+
+	if (w->kind->live)
+		world_skip(w, "it would be the end of this one");
+	pid = world_spawn(w);
+	CHECK_INT(w->ops->mkdir(w, CGFS_PIDS, "/system.slice"), 0);
+	CHECK_INT(w->ops->move(w, CGFS_PIDS, "/system.slice", pid), 0);
+	w->ops->options(w, WORLD_FILES, &opts);
+	opts.root = NULL;
+	opts.top = true;
+	OK(cgfs_open(&opts, &c, &err));
+	CHECK_HAS(REFUSED(cgfs_sweep(c, NULL, NULL, PATIENCE_MS, NULL, &err), -EINVAL), "machine");
+	CHECK(world_alive(w, pid));
+	cgfs_close(c);
+	w->ops->exit(w, pid);
+	world_gone(w, pid);
+	CHECK_INT(w->ops->rmdir(w, CGFS_PIDS, "/system.slice"), 0);
+}
+
 static void churn_leaves_nothing(struct world *w)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -366,6 +390,7 @@ const struct world_test root_tests[] = {
 	{ "root_handles_outlive_a_foreign_rmdir", handles_outlive_a_foreign_rmdir },
 	{ "root_replaced_group_is_not_touched", replaced_group_is_not_touched },
 	{ "root_below_a_unit_of_systemd", root_below_a_unit_of_systemd },
+	{ "root_top_is_not_swept_empty", top_is_not_swept_empty },
 	{ "root_churn_leaves_nothing", churn_leaves_nothing },
 	{ NULL, NULL },
 };
