@@ -77,7 +77,7 @@ static bool within(const char *list, const char *outer)
 				return false;
 		}
 	}
-	return true;
+	return !*list; /* "all" and strides are not looked into: taken for more */
 }
 
 /* Only v1 wants to have each step within the cpuset above.  So a container's turn is always between

@@ -268,6 +268,13 @@ static void cpusets_find_the_order(struct world *w)
 	OK(cgfs_pod_resize(pod, &one, &ctr, &one, 1, &err));
 	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "1");
 	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "1");
+	/* As many as a mask has: a kernel's may be more than it has processors. */
+	if (w->kind->live)
+		return;
+	both.cpuset_cpus = "all";
+	OK(cgfs_pod_resize(pod, &both, &ctr, &both, 1, &err));
+	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"),
+		  world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"));
 }
 
 const struct world_test resize_tests[] = {
