@@ -143,52 +143,20 @@ static const struct list misc = {
 
 /* -- lists --------------------------------------------------------------------------------- */
 
-int cgfs_json_io(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	auto_free struct cgfs_io_stat *all = NULL;
-	size_t n = 0;
-	int r = cgfs_group_io(g, &all, &n, reterr);
+/* A group's list, got from the library, written and released. */
+#define WRITE(write, entry, get, list)                                                             \
+	int write(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)                          \
+	{                                                                                          \
+		auto_free entry *all = NULL;                                                       \
+		size_t n = 0;                                                                      \
+		int r = get(g, &all, &n, reterr);                                                  \
+                                                                                                   \
+		put_list(f, &(list), all, n);                                                      \
+		return r;                                                                          \
+	}
 
-	put_list(f, &io_stat, all, n);
-	return r;
-}
-
-int cgfs_json_io_limits(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	auto_free struct cgfs_io_device *all = NULL;
-	size_t n = 0;
-	int r = cgfs_group_io_limits(g, &all, &n, reterr);
-
-	put_list(f, &io_limit, all, n);
-	return r;
-}
-
-int cgfs_json_hugetlb(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	auto_free struct cgfs_hugetlb_stat *all = NULL;
-	size_t n = 0;
-	int r = cgfs_group_hugetlb(g, &all, &n, reterr);
-
-	put_list(f, &hugetlb, all, n);
-	return r;
-}
-
-int cgfs_json_rdma(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	auto_free struct cgfs_rdma_stat *all = NULL;
-	size_t n = 0;
-	int r = cgfs_group_rdma(g, &all, &n, reterr);
-
-	put_list(f, &rdma, all, n);
-	return r;
-}
-
-int cgfs_json_misc(struct cgfs_group *g, FILE *f, struct cgfs_err *reterr)
-{
-	auto_free struct cgfs_misc_stat *all = NULL;
-	size_t n = 0;
-	int r = cgfs_group_misc(g, &all, &n, reterr);
-
-	put_list(f, &misc, all, n);
-	return r;
-}
+WRITE(cgfs_json_io, struct cgfs_io_stat, cgfs_group_io, io_stat)
+WRITE(cgfs_json_io_limits, struct cgfs_io_device, cgfs_group_io_limits, io_limit)
+WRITE(cgfs_json_hugetlb, struct cgfs_hugetlb_stat, cgfs_group_hugetlb, hugetlb)
+WRITE(cgfs_json_rdma, struct cgfs_rdma_stat, cgfs_group_rdma, rdma)
+WRITE(cgfs_json_misc, struct cgfs_misc_stat, cgfs_group_misc, misc)

@@ -195,33 +195,45 @@ static void what_a_killed_updater_leaves_is_cleared_away(void **state)
 	assert_int_equal(world_map_count(w, "rules"), 3);
 }
 
-static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
+#define MANY 80 /* groups with the longest list: more than the table takes */
+
+/* Containers with a list each, until the table is full; how many, the refused one included. */
+static int fill_table(struct world *w, const struct cgfs_policy *policy, struct group *pod,
+		      struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX], struct group many[MANY])
 {
-	static struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX];
-	struct world *w = *state;
-	struct group *pod, *last;
-	struct group many[80];
 	int r = 0, n = 0;
 
-	world_open(w, false);
-	pod = world_pod(w, "web");
-	last = world_pod(w, "last");
-	world_add(w, pod, "c 1:3 rw");
-	world_add(w, last, "c 1:3 rw");
 	for (size_t i = 0; i < CGFS_DEVICE_RULES_MAX; i++)
 		rules[i] = (struct cgfs_device_rule){ CGFS_DEVICE_CHAR, 241, (int32_t)i,
 						      CGFS_ACCESS_ALL, true };
-	while (r == 0 && n < 80) {
+	while (r == 0 && n < MANY) {
 		char id[24];
 
 		/* Its place in the world is for the next one; the directory stays. */
 		snprintf(id, sizeof(id), "many-%d", n);
 		many[n] = *world_container(w, pod, id);
 		w->n_groups--;
-		r = w->policy->ops->add(w->policy->ctx, &many[n++].g, rules, CGFS_DEVICE_RULES_MAX,
-					&w->err);
+		r = policy->ops->add(policy->ctx, &many[n++].g, rules, CGFS_DEVICE_RULES_MAX,
+				     &w->err);
 	}
 	assert_int_equal(r, -E2BIG);
+	return n;
+}
+
+static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
+{
+	static struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX];
+	struct world *w = *state;
+	struct group *pod, *last;
+	struct group many[MANY];
+	int r, n;
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	last = world_pod(w, "last");
+	world_add(w, pod, "c 1:3 rw");
+	world_add(w, last, "c 1:3 rw");
+	n = fill_table(w, w->policy, pod, rules, many);
 	assert_non_null(strstr(w->err.text, "full"));
 	r = w->policy->ops->set_rules(w->policy->ctx, &last->g, rules, CGFS_DEVICE_RULES_MAX,
 				      &w->err);
@@ -246,8 +258,8 @@ static void rules_of_others_make_room(void **state)
 	const struct cgfs_policy *policy;
 	struct cgfs_bpf *other;
 	struct group *pod;
-	struct group many[80];
-	int r = 0, n = 0;
+	struct group many[MANY];
+	int n;
 
 	opts.pin_dir = w->pin;
 	opts.no_kills = true;
@@ -256,19 +268,7 @@ static void rules_of_others_make_room(void **state)
 	world_add(w, pod, "c 1:3 rw");
 	assert_int_equal(cgfs_bpf_open(&opts, &other, &w->err), 0);
 	policy = cgfs_bpf_policy(other);
-	for (size_t i = 0; i < CGFS_DEVICE_RULES_MAX; i++)
-		rules[i] = (struct cgfs_device_rule){ CGFS_DEVICE_CHAR, 241, (int32_t)i,
-						      CGFS_ACCESS_ALL, true };
-	while (r == 0 && n < 80) {
-		char id[24];
-
-		snprintf(id, sizeof(id), "many-%d", n);
-		many[n] = *world_container(w, pod, id);
-		w->n_groups--;
-		r = policy->ops->add(policy->ctx, &many[n++].g, rules, CGFS_DEVICE_RULES_MAX,
-				     &w->err);
-	}
-	assert_int_equal(r, -E2BIG);
+	n = fill_table(w, policy, pod, rules, many);
 	cgfs_bpf_close(other);
 	for (int i = 0; i < n; i++) {
 		close(many[i].g.cgroup_fd);
