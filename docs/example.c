@@ -12,7 +12,7 @@ int main(int argc, char **argv)
 					 .set = CGFS_SET_MEMORY_MAX,
 					 .memory_max_bytes = 64 << 20 };
 	struct cgfs_group *pod, *ctr;
-	struct cgfs_stats stats;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
 	struct cgfs_err why;
 	struct cgfs *c;
 	char *json;
@@ -31,5 +31,6 @@ int main(int argc, char **argv)
 		 !cgfs_group_stats(pod, CGFS_READ_ALL, &stats, &why) &&
 		 !cgfs_stats_json(&stats, &json))
 		puts(json);
-	return cgfs_group_destroy(pod, 5000, &why) || cgfs_root_remove(c, &why);
+	return cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(5000), &why) ||
+	       cgfs_root_remove(c, &why);
 }

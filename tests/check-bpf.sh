@@ -8,7 +8,7 @@ set -u
 . "${0%/*}/tools/tap.sh"
 
 O=${O:-build}
-for object in "$O"/bpf/*.bpf.o; do
+for object in "$O"/bpf/*/*.bpf.o; do
 	[ -e "$object" ] || break
 	name=${object##*/} name=${name%.bpf.o}
 	empty "$name: the name fits" "$([ ${#name} -le 8 ] || echo "${#name} characters, 8 fit")"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# check-docs - every function of the API has a comment that tells of its parameters; the manual
-# pages made from these comments, and those written by hand, are whole and say what is so.
+# check-docs - every function of the API has a comment that describes its parameters; the manual
+# pages made from these comments, and those written by hand, are complete and correct.
 set -u
+# shellcheck source=tests/tools/tap.sh
 . "${0%/*}/tools/tap.sh"
 export LC_ALL=C
 
@@ -39,7 +40,7 @@ empty "docs/abi.md has the versions of include/cgfs/abi" "$(
 pages=
 for header in include/cgfs/*.h; do
 	page=cgfs_${header##*/} page=${page%.h}
-	[ $page != cgfs_cgfs ] || continue
+	[ "$page" != cgfs_cgfs ] || continue
 	docs/man/generate "$header" > "$tmp/$page.3"
 	pages="$pages $page"
 	empty "$page.3: sections" "$(
@@ -47,18 +48,18 @@ for header in include/cgfs/*.h; do
 			grep -qx "\.SH $section" "$tmp/$page.3" || echo "no $section"
 		done)"
 done
-# What each function's part of its page has: its name, then letters for what it tells.
+# What each function's part of its page has: its name, then letters for what it describes.
 awk '
 	/^\.SS / { gsub(/[,()]/, ""); n = NF; for (i = 2; i <= NF; i++) name[i] = $i }
-	/^\.S[SH] / { if (open) print open, told; open = told = "" }
+	/^\.S[SH] / { if (open) print open, has; open = has = "" }
 	/^\.SS / { for (i = 2; i < n; i++) print name[i], "-"; open = name[n] }
-	/^\.I [a-z]/ { told = told "p" }
-	/^\.B Errors$/ { told = told "e" }
-	/^\.B Returns$/ { told = told "r" }
-	END { if (open) print open, told }' "$tmp"/cgfs_*.3 | sort > "$tmp/told"
-empty "every function is on one page, once" "$(awk '{ print $1 }' "$tmp/told" | diff "$tmp/api" -)"
-empty "a function whose parameters are told and that can fail tells how, or what it returns" "$(
-	awk '$2 ~ /p/ && $2 !~ /[er]/ { print $1 }' "$tmp/told" | while read -r name; do
+	/^\.I [a-z]/ { has = has "p" }
+	/^\.B Errors$/ { has = has "e" }
+	/^\.B Returns$/ { has = has "r" }
+	END { if (open) print open, has }' "$tmp"/cgfs_*.3 | sort > "$tmp/has"
+empty "every function is on one page, once" "$(awk '{ print $1 }' "$tmp/has" | diff "$tmp/api" -)"
+empty "a function whose parameters are described and that can fail has its errors, or what it returns" "$(
+	awk '$2 ~ /p/ && $2 !~ /[er]/ { print $1 }' "$tmp/has" | while read -r name; do
 		grep -q "^CGFS_API void $name(" include/cgfs/*.h || echo "$name"
 	done)"
 empty "each function has a link to its page" "$(docs/man/generate --links include/cgfs/*.h |
@@ -81,7 +82,7 @@ empty "the example of cgfs.3 compiles" "$(${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wa
 
 # What the table of options has and the page has not, or the other way round.
 agent_options() {
-	sed -n 's/^\t{ "\([a-zA-Z0-9-]*\)", \(FLAG\|TEXT\|NUMBER\),.*/\1/p' agent/options.c |
+	sed -n 's/^\t{ "\([a-zA-Z0-9-]*\)", \(FLAG\|TEXT\|NUMBER\|LIST\),.*/\1/p' agent/daemon/options.c |
 		sort > "$tmp/options"
 	sed -n '/^\.SH OPTIONS/,/^\.SH [^O]/s/^\.BI\? *"\?\\-\([a-zA-Z0-9\\-]*\).*/\1/p' \
 		docs/man/cgfs-agent.8 | sed 's/\\//g; s/^-//; /^$/d' | sort > "$tmp/page"

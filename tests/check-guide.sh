@@ -24,11 +24,12 @@ directories() {
 	[ ! -d "$pins" ] || echo "$pins"
 }
 sweep() {
-	local at dir
+	local at
 	for at in $(directories); do
 		[ "$at" != "$pins" ] || continue
-		find "$at" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -9 2>/dev/null
-		for dir in 1 2 3 4 5 6 7 8 9 10; do
+		find "$at" -name cgroup.procs -exec cat {} + 2>/dev/null |
+			while read -r pid; do kill -9 "$pid" 2>/dev/null; done
+		for _ in 1 2 3 4 5 6 7 8 9 10; do
 			find "$at" -depth -type d -exec rmdir {} + 2>/dev/null
 			[ -d "$at" ] || break
 			sleep 0.1

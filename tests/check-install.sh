@@ -25,11 +25,12 @@ for header in include/cgfs/*.h include/cgfs/abi/*.h; do
 	cmp -s "$header" "$at/$header" || missing="$missing $header"
 done
 empty "every public header" "$missing"
-empty "libcgfs.so leads to the library" "$(
-	for name in libcgfs.so libcgfs.so.0; do
-		[ "$(readlink -f "$at/lib/$name")" = "$(echo "$at"/lib/libcgfs.so.0.*)" ] ||
+for so in libcgfs.so $([ ! -e "$O/libcgfs-bpf.a" ] || echo libcgfs-bpf.so); do
+	empty "$so leads to the library" "$(for name in $so $so.0; do
+		[ "$(readlink -f "$at/lib/$name")" = "$(echo "$at/lib/$so".0.*)" ] ||
 			readlink -f "$at/lib/$name"
 	done)"
+done
 
 if [ "${SAN:-0}" != 1 ]; then
 	for program in "$at"/bin/*; do
@@ -86,16 +87,22 @@ if [ -e "$at/lib/libcgfs-bpf.a" ]; then
 #include <cgfs/cgfs.h>
 int main(void)
 {
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
 	struct cgfs_err err = { 0 };
 	struct cgfs_bpf *bpf = NULL;
 
-	if (cgfs_id_check("..", &err) == 0 || cgfs_bpf_open(NULL, &bpf, &err) < 0)
-		return 0;
+	opts.read_only = true;
+	if (cgfs_id_check("..", &err) == 0)
+		return 1;
+	if (cgfs_bpf_open(&opts, &bpf, &err) < 0)
+		return err.text[0] == '\0';
 	cgfs_bpf_close(bpf);
 	return 0;
 }
 END
-	build "a program with libcgfs-bpf and libcgfs.so" libcgfs-bpf "$stage/bpf.c"
+	build "a program with libcgfs-bpf.so" libcgfs-bpf "$stage/bpf.c"
+	runs "it opens the device policy that there is, or says why not"
+	build "a program with libcgfs-bpf.a" libcgfs-bpf "$stage/bpf.c" -static
 fi
 
 log=$(make uninstall)

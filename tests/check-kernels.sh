@@ -30,7 +30,7 @@ files() {
 		n=$((n + 1)) file=${file//\`/}
 		for kernel in $kernels; do
 			want=${cells%%$'\t'*} cells=${cells#*$'\t'} have=no
-			cat $recorded/$2-*-$kernel.txt | grep '^ls ' | tr ' ' '\n' | grep -qxF "$file" && have=yes
+			cat "$recorded/$2"-*-"$kernel.txt" | grep '^ls ' | tr ' ' '\n' | grep -qxF "$file" && have=yes
 			[ "$have" = "$want" ] || echo "$file on $kernel: $want, recorded is $have"
 		done
 	done < <(rows "$1")
@@ -60,7 +60,7 @@ answers() {
 					if (i > n && substr($0, at + 4) == ENVIRON["WANT"])
 						found = 1
 				}
-				END { exit !found }' $recorded/$name-$kernel.txt ||
+				END { exit !found }' "$recorded/$name-$kernel.txt" ||
 				echo "$kernel: $commands: not $want"
 		done
 	done < <(rows commands)
@@ -71,10 +71,10 @@ empty "answers" "$(answers)"
 # Tests: in backquotes, with a name of a test's form, in the last column or the text.
 {
 	sh tests/guest/probe.sh --list
-	sed -n 's/^\t{ "\([a-z0-9_]*\)",.*/\1/p' tests/conformance/test_*.c
-	sed -n 's/^\t[A-Z_]*(\([a-z0-9_]*\)).*/\1/p' tests/bpf/test_*.c tests/agent/test_*.c
-	sed -n 's/.*#fault "_\([a-z0-9_]*\)",.*/\1/p' tests/agent/test_refusal.c
+	sed -nE 's/^[[:blank:]]*[A-Z]+_TEST\((fault##_)?([a-z0-9_]+).*/\2/p' \
+		tests/{conformance,bpf,agent}/test_*.c
 } | sort > "$tmp/tests"
+# shellcheck disable=SC2016 # backquotes of the document
 named=$(sed 's/^|.*| \([^|]*\) |$/\1/' $doc | grep -oE '`[a-z0-9]+(_[a-z0-9]+){2,}`' | tr -d '`' |
 	grep -vE '_(bytes|us|group|writeback)$' | sort -u)
 empty "tests that are named exist" "$(comm -23 <(echo "$named") "$tmp/tests")"

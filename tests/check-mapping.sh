@@ -41,7 +41,7 @@ column() {
 
 column "v1 file" > "$tmp/doc.v1"
 { column "v2 file"; column entry; } | sort -u > "$tmp/doc.v2"
-for source in cgfs/controller/*.c cgfs/{process,join,removal,root,spawn,oom,watch}.c; do
+for source in cgfs/controller/*.[ch]; do
 	awk -f tests/tools/mapping.awk "$source"
 done | sort -u > "$tmp/source"
 empty "control files were found" "$([ "$(wc -l < "$tmp/source")" -gt 50 ] || cat "$tmp/source")"
@@ -86,11 +86,11 @@ for version in v1 v2; do
 done
 
 # What `unified` has a counterpart for.
-sed -n '/^} counterparts\[\] = {/,/^};/s/^\t{ "\([^"]*\)".*/\1/p' cgfs/controller/unified_v1.c |
+sed -n '/^} counterparts\[\] = {/,/^};/s/^\t{ "\([^"]*\)".*/\1/p' cgfs/controller/unified_plan.c |
 	sort -u > "$tmp/unified"
 column entry | sed 's/^hugetlb\.SIZE\..*/hugetlb.*.max/' | sort -u > "$tmp/doc.unified"
 empty "entries of unified that v1 has" "$([ -s "$tmp/unified" ] || echo none
-	differ $doc "$tmp/doc.unified" unified_v1.c "$tmp/unified")"
+	differ $doc "$tmp/doc.unified" unified_plan.c "$tmp/unified")"
 
 # -- fields, members, figures ------------------------------------------------------------------------
 
@@ -105,9 +105,9 @@ awk '
 	/^\t\{ "/ && section != "none" && !/take_section/ {
 		split($0, part, "\"")
 		print section part[2]
-	}' cgfs/oci_fields.c | sort -u > "$tmp/oci"
+	}' cgfs/request/oci_fields.c | sort -u > "$tmp/oci"
 column "OCI field" > "$tmp/doc.oci"
-empty "OCI fields" "$([ -s "$tmp/oci" ] || echo none; differ $doc "$tmp/doc.oci" cgfs/oci_fields.c "$tmp/oci")"
+empty "OCI fields" "$([ -s "$tmp/oci" ] || echo none; differ $doc "$tmp/doc.oci" cgfs/request/oci_fields.c "$tmp/oci")"
 
 awk '
 	/^struct cgfs_resources \{/ { inside = 1; next }

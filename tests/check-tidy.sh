@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# check-tidy - clang-tidy finds nothing (.clang-tidy says what it looks for).
+# check-tidy - clang-tidy finds nothing (.clang-tidy has its checks).
 set -u
 . "${0%/*}/tools/tap.sh"
 
@@ -12,8 +12,8 @@ if ! command -v clang-tidy >/dev/null; then
 fi
 tidy() {
 	local out
-	out=$(clang-tidy --quiet "$1" -- -std=gnu11 -D_GNU_SOURCE -DCGFS_WITH_BPF="${BPF:-0}" \
-		-Iinclude -I. -I"$O/bpf" 2>/dev/null | grep ' error: ')
+	out=$(clang-tidy --quiet "$1" -- -std=gnu11 -D_GNU_SOURCE -DCGFS_WITH_BPF="${CGFS_WITH_BPF:-0}" \
+		-Iinclude -I. -I"$O" 2>/dev/null | grep ' error: ')
 	printf '%s\n' "$out" > "$2"
 }
 tmp=$(mktemp -d)

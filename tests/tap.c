@@ -2,13 +2,18 @@
 /*
  * tap.c - runs a table of tests, each as a cmocka group of its own, and prints TAP.
  *
- * A group each, because cmocka's own TAP has neither skip reasons nor lines that can be told
+ * A group each, because cmocka's own TAP has neither skip reasons nor lines that differ
  * from a test's output: here stdout and stderr are a memory file while a test runs, which goes
  * to the real stdout as comments when the test fails.  The tests run in a child, so that a crash
  * costs one test.  Knows nothing of cgroups.
  */
 #include "tap.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -21,6 +26,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* What a child of a test ends with when a check fails in it, or when it crashes. */
+#define TAP_CHILD_FAILED 99
 
 enum phase { SETUP, BODY, TEARDOWN };
 
@@ -40,6 +48,7 @@ static struct {
 	char reason[256];
 	FILE *out;
 	int capture;
+	pid_t runner; /* the process that runs the tests */
 } now;
 
 #ifdef __SANITIZE_ADDRESS__
@@ -60,6 +69,17 @@ const char *__asan_default_options(void)
 }
 #endif
 
+/*
+ * cmocka catches a crash, and a failed assertion, by a jump into the frame of the test.  In a child
+ * that the test has forked that frame belongs to the runner: without this the child would tear the
+ * test down and run all that follow a second time.
+ */
+static void end_forked_child(void)
+{
+	if (getpid() != now.runner)
+		_exit(TAP_CHILD_FAILED);
+}
+
 static int run_setup(void **state)
 {
 	now.phase = SETUP;
@@ -76,6 +96,7 @@ static int run_teardown(void **state)
 {
 	int r;
 
+	end_forked_child();
 	now.phase = TEARDOWN;
 	if (!now.test->teardown)
 		return 0;
@@ -84,6 +105,42 @@ static int run_teardown(void **state)
 	r = now.test->teardown(state);
 	now.teardown_failed = r != 0;
 	return r;
+}
+
+static struct {
+	struct tap_test *test;
+	size_t n;
+} added;
+
+void tap_add(const struct tap_test *test)
+{
+	added.test = realloc(added.test, (added.n + 1) * sizeof(*test));
+	if (!added.test)
+		abort();
+	added.test[added.n++] = *test;
+}
+
+int tap_main_added(int argc, char **argv)
+{
+	return tap_main(argc, argv, added.test, added.n);
+}
+
+const char *check_where;
+
+void check_failed(const char *file, int line, const char *fmt, ...)
+{
+	const char *slash = strrchr(file, '/');
+	va_list ap;
+
+	printf("%s:%d: ", slash ? slash + 1 : file, line);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("%s%s\n", check_where ? " -- " : "", check_where ? check_where : "");
+	fflush(stdout);
+	end_forked_child();
+	_fail(file, line);
+	abort(); /* _fail() has jumped */
 }
 
 void tap_skip(const char *why, ...)
@@ -98,11 +155,12 @@ void tap_skip(const char *why, ...)
 	abort(); /* _skip() has jumped */
 }
 
-/* cmocka's frame around a group of one: says nothing. */
+/* cmocka's frame around a group of one has no information. */
 static bool is_frame(const char *line, size_t len)
 {
-	static const char *const frame[] = { "[======",	  "[ RUN ",    "[       OK",
-					     "[  PASSED", "[  FAILED", " 1 FAILED" };
+	static const char *const frame[] = { "[======",		  "[ RUN ",    "[       OK",
+					     "[  PASSED",	  "[  FAILED", " 1 FAILED",
+					     "[  ERROR   ] --- [" };
 
 	for (size_t i = 0; i < sizeof(frame) / sizeof(frame[0]); i++) {
 		if (strncmp(line, frame[i], strlen(frame[i])) == 0)
@@ -163,6 +221,7 @@ static bool run_one(const struct tap_test *test, size_t number)
 		abort();
 
 	failed = _cmocka_run_group_tests(test->name, &unit, 1, NULL, NULL);
+	end_forked_child();
 	fflush(stdout);
 
 	/* cmocka calls a skip in setup a failure of setup. */
@@ -246,7 +305,7 @@ static void run_from(const struct tap_test *tests, size_t n, size_t first, char 
 	p->running = n;
 }
 
-/* Runs the child once; says what it died of when it did not come to the end. */
+/* Runs the child once; prints what it died of when it did not come to the end. */
 static int supervise(const struct tap_test *tests, size_t n, size_t first, char **globs,
 		     int n_globs, struct progress *p)
 {
@@ -263,6 +322,7 @@ static int supervise(const struct tap_test *tests, size_t n, size_t first, char 
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 		if (getppid() != parent)
 			_exit(2);
+		now.runner = getpid();
 		run_from(tests, n, first, globs, n_globs, p);
 		fclose(now.out);
 		now.out = NULL;

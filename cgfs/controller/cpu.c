@@ -5,11 +5,11 @@
  * Kernel: Documentation/scheduler/sched-bwc.rst, admin-guide/cgroup-v1/cpuacct.rst;
  * cgroup-v2.rst "CPU"
  */
-#include "table.h"
+#include "cgfs/base/convert.h"
+#include "cgfs/base/parse.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/table.h"
 
-#include "../convert.h"
-
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -116,8 +116,8 @@ static int v1_realtime(const struct cgfs_dir *d, const struct cgfs_resources *re
 	if (r == -EINVAL)
 		return cgfs_err_context(reterr, r, "realtime bandwidth comes out of the parent's");
 	if (r == -ENOENT)
-		return cgfs_err_set(reterr, -EOPNOTSUPP, "set", "cpu.realtime", NULL,
-				    "this kernel was built without RT_GROUP_SCHED");
+		return err_why(reterr, -EOPNOTSUPP, "set", "cpu.realtime",
+			       "this kernel was built without RT_GROUP_SCHED");
 	return r;
 }
 
@@ -151,39 +151,36 @@ static int v1_stat_quota(const struct cgfs_dir *d, struct cgfs_stats *s, struct 
 	return 0;
 }
 
+/* Nanoseconds, where figures are microseconds. */
+static void from_ns(struct cgfs_stats *s, enum cgfs_stat stat)
+{
+	s->figure[stat].value /= 1000;
+}
+
 static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
 		    struct cgfs_err *reterr)
 {
-	static const struct cgfs_key keys[] = {
-		{ "nr_periods", CGFS_STAT_CPU_PERIODS },
-		{ "nr_throttled", CGFS_STAT_CPU_THROTTLED_PERIODS },
-		{ "throttled_time", CGFS_STAT_CPU_THROTTLED },
-		{ "nr_bursts", CGFS_STAT_CPU_BURSTS },
-		{ "burst_time", CGFS_STAT_CPU_BURST },
-	};
-	int r;
-
-	(void)what;
-	r = ctl_stat_keyed(d, KEPT_CPU_STAT, "cpu.stat", keys, ARRAY_SIZE(keys), s, reterr);
-	if (r < 0)
-		return r;
-	s->value[CGFS_STAT_CPU_THROTTLED] /= 1000; /* ns */
-	s->value[CGFS_STAT_CPU_BURST] /= 1000;
-	r = ctl_stat_file(d, KEPT_CPU_WEIGHT, "cpu.shares", CGFS_STAT_CPU_WEIGHT, s, reterr);
-	if (r == 0 && s->available[CGFS_STAT_CPU_WEIGHT])
-		s->value[CGFS_STAT_CPU_WEIGHT] =
-			cgfs_weight_from_shares(s->value[CGFS_STAT_CPU_WEIGHT]);
-	if (r == 0)
-		r = v1_stat_quota(d, s, reterr);
-	if (r == 0)
-		r = ctl_stat_file(d, KEPT_CPU_PERIOD, "cpu.cfs_period_us", CGFS_STAT_CPU_PERIOD, s,
-				  reterr);
-	return r;
+	from_ns(s, CGFS_STAT_CPU_THROTTLED);
+	from_ns(s, CGFS_STAT_CPU_BURST);
+	if (s->figure[CGFS_STAT_CPU_WEIGHT].available)
+		s->figure[CGFS_STAT_CPU_WEIGHT].value =
+			cgfs_weight_from_shares(s->figure[CGFS_STAT_CPU_WEIGHT].value);
+	return v1_stat_quota(d, s, reterr);
 }
 
-static const struct keyed_file cpu_keyed[] = {
-	{ "cpu.stat", KEPT_CPU_STAT, CGFS_READ_CPU },
-	{ NULL, 0, 0 },
+static const struct cgfs_key v1_keys[] = {
+	{ "nr_periods", CGFS_STAT_CPU_PERIODS },
+	{ "nr_throttled", CGFS_STAT_CPU_THROTTLED_PERIODS },
+	{ "throttled_time", CGFS_STAT_CPU_THROTTLED },
+	{ "nr_bursts", CGFS_STAT_CPU_BURSTS },
+	{ "burst_time", CGFS_STAT_CPU_BURST },
+};
+
+static const struct stat_file v1_figures[] = {
+	STAT_KEYED("cpu.stat", CPU_STAT, CPU, v1_keys),
+	STAT_NUMBER("cpu.shares", CPU_WEIGHT, CPU, CPU_WEIGHT),
+	STAT_NUMBER("cpu.cfs_period_us", CPU_PERIOD, CPU, CPU_PERIOD),
+	{ .name = NULL },
 };
 
 static const struct ctl_limit v1_more[] = {
@@ -197,49 +194,35 @@ static const struct ctl_limit v1_more[] = {
 const struct ctl_ops ctl_cpu_v1 = {
 	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS | RT_BITS,
 	.reads = CGFS_READ_CPU,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
+	.figures = v1_figures,
 	.stats = v1_stats,
-	.keyed = cpu_keyed,
 	.limits = v1_more,
+	.why = ctl_cpu_why,
 };
 
 /* cpuacct only counts, in nanoseconds. */
 static int cpuacct_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
 			 struct cgfs_err *reterr)
 {
-	static const struct {
-		enum kept slot;
-		const char *file;
-		enum cgfs_stat stat;
-	} files[] = {
-		{ KEPT_CPUACCT_USAGE, "cpuacct.usage", CGFS_STAT_CPU_USAGE },
-		{ KEPT_CPUACCT_USER, "cpuacct.usage_user", CGFS_STAT_CPU_USER },
-		{ KEPT_CPUACCT_SYSTEM, "cpuacct.usage_sys", CGFS_STAT_CPU_SYSTEM },
-	};
-
-	(void)what;
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		int r = ctl_stat_file(d, files[i].slot, files[i].file, files[i].stat, s, reterr);
-
-		if (r < 0)
-			return r;
-		s->value[files[i].stat] /= 1000;
-	}
+	from_ns(s, CGFS_STAT_CPU_USAGE);
+	from_ns(s, CGFS_STAT_CPU_USER);
+	from_ns(s, CGFS_STAT_CPU_SYSTEM);
 	return 0;
 }
 
-static const struct keyed_file cpuacct_keyed[] = {
-	{ "cpuacct.stat", KEPT_CPUACCT_STAT, CGFS_READ_CPU },
-	{ NULL, 0, 0 },
+static const struct stat_file cpuacct_figures[] = {
+	STAT_NUMBER("cpuacct.usage", CPUACCT_USAGE, CPU, CPU_USAGE),
+	STAT_NUMBER("cpuacct.usage_user", CPUACCT_USER, CPU, CPU_USER),
+	STAT_NUMBER("cpuacct.usage_sys", CPUACCT_SYSTEM, CPU, CPU_SYSTEM),
+	{ "cpuacct.stat", KEPT_CPUACCT_STAT, CGFS_READ_CPU, 0, v1_keys, 0 },
+	{ .name = NULL },
 };
 
 const struct ctl_ops ctl_cpuacct_v1 = {
 	.reads = CGFS_READ_CPU,
-	.prepare_root = ctl_no_prepare_root,
-	.apply = ctl_no_apply,
+	.figures = cpuacct_figures,
 	.stats = cpuacct_stats,
-	.keyed = cpuacct_keyed,
 };
 
 /* -- v2 ------------------------------------------------------------------------------------ */
@@ -281,7 +264,8 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return r;
 }
 
-static int v2_stat_max(const struct cgfs_dir *d, struct cgfs_stats *s, struct cgfs_err *reterr)
+static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+		    struct cgfs_err *reterr)
 {
 	char text[64], *period;
 	ssize_t n = dir_read_kept(d, KEPT_CPU_QUOTA, "cpu.max", text, sizeof(text));
@@ -295,28 +279,22 @@ static int v2_stat_max(const struct cgfs_dir *d, struct cgfs_stats *s, struct cg
 	return 0;
 }
 
-static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
-		    struct cgfs_err *reterr)
-{
-	static const struct cgfs_key keys[] = {
-		{ "usage_usec", CGFS_STAT_CPU_USAGE },
-		{ "user_usec", CGFS_STAT_CPU_USER },
-		{ "system_usec", CGFS_STAT_CPU_SYSTEM },
-		{ "nr_periods", CGFS_STAT_CPU_PERIODS },
-		{ "nr_throttled", CGFS_STAT_CPU_THROTTLED_PERIODS },
-		{ "throttled_usec", CGFS_STAT_CPU_THROTTLED },
-		{ "nr_bursts", CGFS_STAT_CPU_BURSTS },
-		{ "burst_usec", CGFS_STAT_CPU_BURST },
-	};
-	int r;
+static const struct cgfs_key v2_keys[] = {
+	{ "usage_usec", CGFS_STAT_CPU_USAGE },
+	{ "user_usec", CGFS_STAT_CPU_USER },
+	{ "system_usec", CGFS_STAT_CPU_SYSTEM },
+	{ "nr_periods", CGFS_STAT_CPU_PERIODS },
+	{ "nr_throttled", CGFS_STAT_CPU_THROTTLED_PERIODS },
+	{ "throttled_usec", CGFS_STAT_CPU_THROTTLED },
+	{ "nr_bursts", CGFS_STAT_CPU_BURSTS },
+	{ "burst_usec", CGFS_STAT_CPU_BURST },
+};
 
-	(void)what;
-	r = ctl_stat_keyed(d, KEPT_CPU_STAT, "cpu.stat", keys, ARRAY_SIZE(keys), s, reterr);
-	if (r == 0)
-		r = ctl_stat_file(d, KEPT_CPU_WEIGHT, "cpu.weight", CGFS_STAT_CPU_WEIGHT, s,
-				  reterr);
-	return r < 0 ? r : v2_stat_max(d, s, reterr);
-}
+static const struct stat_file v2_figures[] = {
+	STAT_KEYED("cpu.stat", CPU_STAT, CPU, v2_keys),
+	STAT_NUMBER("cpu.weight", CPU_WEIGHT, CPU, CPU_WEIGHT),
+	{ .name = NULL },
+};
 
 static const struct ctl_limit v2_more[] = {
 	CTL_LIMIT(CPU_BURST, "cpu.max.burst", NULL),
@@ -327,9 +305,9 @@ static const struct ctl_limit v2_more[] = {
 const struct ctl_ops ctl_cpu_v2 = {
 	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS,
 	.reads = CGFS_READ_CPU,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,
+	.figures = v2_figures,
 	.stats = v2_stats,
-	.keyed = cpu_keyed,
 	.limits = v2_more,
+	.why = ctl_cpu_why,
 };

@@ -4,7 +4,8 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/cpusets.rst; cgroup-v2.rst "Cpuset"
  */
-#include "table.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/table.h"
 
 #include <cgfs/cpuset.h>
 #include <stdlib.h>
@@ -63,6 +64,11 @@ static int read_flags(const struct cgfs_dir *d, struct cgfs_cpuset *set, struct 
 	return 0;
 }
 
+static bool differ(const char *asked, const char *effective)
+{
+	return asked && *asked && effective && !streq(asked, effective);
+}
+
 static int read_set(const struct cgfs_dir *d, enum cgfs_version_id version,
 		    struct cgfs_cpuset **ret, struct cgfs_err *reterr)
 {
@@ -89,6 +95,8 @@ static int read_set(const struct cgfs_dir *d, enum cgfs_version_id version,
 		at[i] = size;
 		size += (size_t)n + 1;
 	}
+	if (r == 0)
+		set->sz = sizeof(*set);
 	if (r == 0 && version == CGFS_V1)
 		r = read_flags(d, set, reterr);
 	if (r < 0) {
@@ -99,22 +107,30 @@ static int read_set(const struct cgfs_dir *d, enum cgfs_version_id version,
 		if (at[i])
 			*(const char **)((char *)set + texts[i].member) = (char *)set + at[i];
 	}
+	/* The kernel prints both in the same way. */
+	set->cpus_differ = differ(set->cpus, set->effective_cpus);
+	set->mems_differ = differ(set->mems, set->effective_mems);
 	*ret = set;
 	return 0;
+}
+
+bool ctl_cpuset_flags(const struct cgfs *c)
+{
+	return c->place[CGFS_CPUSET].version == CGFS_V1;
 }
 
 static int not_here(const struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	return g->c->place[CGFS_CPUSET].version == CGFS_NONE
-		       ? cgfs_err_set(reterr, -ENODEV, NULL, NULL, NULL,
-				      "the cpuset controller is not on this host")
+		       ? err_why(reterr, -ENODEV, NULL, NULL,
+				 "the cpuset controller is not on this host")
 		       : 0;
 }
 
 int cgfs_group_cpuset(struct cgfs_group *g, struct cgfs_cpuset **ret_set, struct cgfs_err *reterr)
 {
 	const struct place *p = &g->c->place[CGFS_CPUSET];
-	struct cgfs_dir d = { g, p->hierarchy, NULL };
+	struct cgfs_dir d = dir_in(g, p->hierarchy);
 	int r = not_here(g, reterr);
 
 	if (r == 0)
@@ -139,22 +155,19 @@ int cgfs_group_set_cpuset_flags(struct cgfs_group *g, unsigned int which, unsign
 				struct cgfs_err *reterr)
 {
 	const struct place *p = &g->c->place[CGFS_CPUSET];
-	struct cgfs_dir d = { g, p->hierarchy, NULL };
+	struct cgfs_dir d = dir_in(g, p->hierarchy);
 	int r = not_here(g, reterr);
 
-	if (r == 0 && p->version == CGFS_V2)
-		r = cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
-				 "cgroup v2's cpuset controller has no such flags");
+	if (r == 0 && !ctl_cpuset_flags(g->c))
+		r = err_why(reterr, -EOPNOTSUPP, NULL, NULL,
+			    "cgroup v2's cpuset controller has no such flags");
 	if (r == 0 && ((which >> ARRAY_SIZE(flags_v1)) || (flags & ~which)))
-		r = cgfs_err_set(reterr, -EINVAL, NULL, NULL, NULL, "there is no such flag");
+		r = err_why(reterr, -EINVAL, NULL, NULL, "there is no such flag");
 	if (r == 0) {
-		d.journal = journal_new();
+		d.journal = journal_new(&ctl_undo);
 		r = d.journal ? write_flags(&d, which, flags, reterr)
-			      : cgfs_err_set(reterr, -ENOMEM, NULL, NULL, NULL, NULL);
-		if (r < 0)
-			journal_undo(d.journal);
-		else
-			journal_free(d.journal);
+			      : err_file(reterr, -ENOMEM, NULL, NULL);
+		journal_end(d.journal, r);
 	}
 	return r < 0 ? cgfs_err_context(reterr, r, "set cpuset flags of \"%.80s\"", g->rel) : 0;
 }

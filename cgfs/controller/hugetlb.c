@@ -7,9 +7,21 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/hugetlb.rst; cgroup-v2.rst "HugeTLB"
  */
-#include "table.h"
+#include "cgfs/base/parse.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/report.h"
+#include "cgfs/controller/table.h"
+#include "cgfs/tree/fs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+/* A name that the kernel would give a page size: it writes 2048KB as 2MB, so the former says
+ * nothing about what it has. */
+static bool kernels_name(const char *page_size)
+{
+	return strtoul(page_size, NULL, 10) < 1024;
+}
 
 static int write_size(const struct cgfs_dir *d, const struct cgfs_hugetlb *h, const char *limit,
 		      const char *unlimited, struct cgfs_err *reterr)
@@ -20,6 +32,9 @@ static int write_size(const struct cgfs_dir *d, const struct cgfs_hugetlb *h, co
 	snprintf(file, sizeof(file), "hugetlb.%.16s.%s", h->page_size, limit);
 	r = dir_write_limit(d, file, h->max_bytes, unlimited, reterr);
 	if (r == -ENOENT && dir_alive(d)) {
+		/* Nothing of what is not there is what the group has anyway. */
+		if (!h->max_bytes && kernels_name(h->page_size))
+			return 0;
 		group_file_path(d->g, d->hierarchy, file, path, sizeof(path));
 		return cgfs_err_set(reterr, -EINVAL, "set hugepage limit", path, h->page_size,
 				    "this kernel has no huge pages of that size");
@@ -32,28 +47,28 @@ static int write_size(const struct cgfs_dir *d, const struct cgfs_hugetlb *h, co
 	return r == -ENOENT ? 0 : r;
 }
 
-static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
-		    struct cgfs_err *reterr)
+static int write_sizes(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		       const char *limit, const char *unlimited, struct cgfs_err *reterr)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < res->n_hugetlb; i++) {
-		ctl_entry(d, i);
-		r = write_size(d, &res->hugetlb[i], "limit_in_bytes", "-1", reterr);
+		report_entry(d, i);
+		r = write_size(d, &res->hugetlb[i], limit, unlimited, reterr);
 	}
 	return r;
+}
+
+static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
+		    struct cgfs_err *reterr)
+{
+	return write_sizes(d, res, "limit_in_bytes", "-1", reterr);
 }
 
 static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		    struct cgfs_err *reterr)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < res->n_hugetlb; i++) {
-		ctl_entry(d, i);
-		r = write_size(d, &res->hugetlb[i], "max", "max", reterr);
-	}
-	return r;
+	return write_sizes(d, res, "max", "max", reterr);
 }
 
 /* -- figures: no list of page sizes exists among the control files, so each size is tried ---------
@@ -132,7 +147,7 @@ static int read_figure(const struct cgfs_dir *d, const struct figure *f,
 }
 
 /* "No limit" is a number here: on v1 the largest multiple of the page size, on cgroup2 (seen
- * on 6.18) the most that a counter holds, as long as nobody has written the file. */
+ * on 6.18) the most that a counter holds, until a process writes the file. */
 static void unlimited(uint64_t page, struct cgfs_hugetlb_stat *s)
 {
 	uint64_t most = (uint64_t)INT64_MAX - page - 65536;
@@ -160,7 +175,7 @@ static int read_size(const struct cgfs_dir *d, size_t size, struct cgfs_hugetlb_
 	const struct figure *f = v1 ? v1_figures : v2_figures;
 	size_t n = v1 ? ARRAY_SIZE(v1_figures) : ARRAY_SIZE(v2_figures);
 
-	*s = (struct cgfs_hugetlb_stat){ .available = 0 };
+	*s = (struct cgfs_hugetlb_stat){ .sz = sizeof(*s) };
 	snprintf(s->page_size, sizeof(s->page_size), "%s", sizes[size].name);
 	for (size_t i = 0; i < n; i++) {
 		int r = read_figure(d, &f[i], s, reterr);
@@ -179,17 +194,17 @@ static int read_size(const struct cgfs_dir *d, size_t size, struct cgfs_hugetlb_
 int cgfs_group_hugetlb(struct cgfs_group *g, struct cgfs_hugetlb_stat **ret_huge, size_t *ret_n,
 		       struct cgfs_err *reterr)
 {
-	struct cgfs_dir d = { g, g->c->place[CGFS_HUGETLB].hierarchy, NULL };
+	struct cgfs_dir d = dir_of(g, CGFS_HUGETLB);
 	struct cgfs_hugetlb_stat *huge;
 	size_t n = 0;
 	int r = 0;
 
 	if (d.hierarchy < 0)
-		return cgfs_err_set(reterr, -ENODEV, "read huge pages", NULL, g->rel,
-				    "the hugetlb controller is not on this host");
+		return err_value(reterr, -ENODEV, "read huge pages", g->rel,
+				 "the hugetlb controller is not on this host");
 	huge = calloc(ARRAY_SIZE(sizes), sizeof(*huge));
 	if (!huge)
-		return cgfs_err_set(reterr, -ENOMEM, "read huge pages", NULL, g->rel, NULL);
+		return err_value(reterr, -ENOMEM, "read huge pages", g->rel, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes) && r >= 0; i++) {
 		r = read_size(&d, i, &huge[n], reterr);
 		n += r > 0;
@@ -207,14 +222,10 @@ int cgfs_group_hugetlb(struct cgfs_group *g, struct cgfs_hugetlb_stat **ret_huge
 
 const struct ctl_ops ctl_hugetlb_v1 = {
 	.handles = CGFS_SET_HUGETLB,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
-	.stats = ctl_no_stats,
 };
 
 const struct ctl_ops ctl_hugetlb_v2 = {
 	.handles = CGFS_SET_HUGETLB,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,
-	.stats = ctl_no_stats,
 };

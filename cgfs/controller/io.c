@@ -7,10 +7,11 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/blkio-controller.rst; cgroup-v2.rst "IO"
  */
-#include "io_stat.h"
-#include "table.h"
-
-#include "../convert.h"
+#include "cgfs/base/convert.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/io_stat.h"
+#include "cgfs/controller/report.h"
+#include "cgfs/controller/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,12 +29,12 @@ static int write_either(const struct cgfs_dir *d, const char *bfq, const char *b
 	if (r != -ENOENT && r != -EOPNOTSUPP)
 		return r;
 	if (first == -ENOENT && r == -ENOENT)
-		return cgfs_err_set(reterr, -EOPNOTSUPP, "set io weight", NULL, other_value,
-				    "no I/O scheduler with weights is active: neither %s nor %s "
-				    "exists",
-				    bfq, other);
-	return cgfs_err_set(reterr, -EOPNOTSUPP, "set io weight", NULL, other_value,
-			    "neither %s nor %s is of the device's I/O scheduler", bfq, other);
+		return err_value(reterr, -EOPNOTSUPP, "set io weight", other_value,
+				 "no I/O scheduler with weights is active: neither %s nor %s "
+				 "exists",
+				 bfq, other);
+	return err_value(reterr, -EOPNOTSUPP, "set io weight", other_value,
+			 "neither %s nor %s is of the device's I/O scheduler", bfq, other);
 }
 
 /* -- v1 ------------------------------------------------------------------------------------ */
@@ -61,8 +62,8 @@ static int v1_device(const struct cgfs_dir *d, const struct cgfs_io_device *dev,
 	int r = 0;
 
 	if (dev->set & CGFS_IO_LATENCY)
-		return cgfs_err_set(reterr, -EOPNOTSUPP, "set io latency", NULL, NULL,
-				    "cgroup v1's blkio controller has no latency target");
+		return err_why(reterr, -EOPNOTSUPP, "set io latency", NULL,
+			       "cgroup v1's blkio controller has no latency target");
 	if (dev->set & CGFS_IO_WEIGHT) {
 		snprintf(text, sizeof(text), "%u:%u %" PRIu64, dev->major, dev->minor, dev->weight);
 		r = write_either(d, "blkio.bfq.weight_device", text, "blkio.weight_device", text,
@@ -95,7 +96,7 @@ static int v1_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	}
 	for (size_t i = 0; r == 0 && (res->set & CGFS_SET_IO_DEVICES) && i < res->n_io_devices;
 	     i++) {
-		ctl_entry(d, i);
+		report_entry(d, i);
 		r = v1_device(d, &res->io_devices[i], reterr);
 	}
 	return r;
@@ -110,9 +111,8 @@ static const struct ctl_limit v1_weight[] = {
 const struct ctl_ops ctl_io_v1 = {
 	.handles = CGFS_SET_IO_WEIGHT | CGFS_SET_IO_DEVICES,
 	.reads = CGFS_READ_IO,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = v1_apply,
-	.stats = io_stats_v1,
+	.stats = io_stats,
 	.limits = v1_weight,
 };
 
@@ -174,7 +174,7 @@ static int v2_apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	}
 	for (size_t i = 0; r == 0 && (res->set & CGFS_SET_IO_DEVICES) && i < res->n_io_devices;
 	     i++) {
-		ctl_entry(d, i);
+		report_entry(d, i);
 		r = v2_device(d, &res->io_devices[i], reterr);
 	}
 	return r;
@@ -189,8 +189,7 @@ static const struct ctl_limit v2_weight[] = {
 const struct ctl_ops ctl_io_v2 = {
 	.handles = CGFS_SET_IO_WEIGHT | CGFS_SET_IO_DEVICES,
 	.reads = CGFS_READ_IO,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = v2_apply,
-	.stats = io_stats_v2,
+	.stats = io_stats,
 	.limits = v2_weight,
 };

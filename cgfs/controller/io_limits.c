@@ -7,9 +7,9 @@
  *
  * Kernel: blk-throttle.c, blk-iolatency.c, blk-iocost.c, bfq-cgroup.c
  */
-#include "lines.h"
-
-#include "../convert.h"
+#include "cgfs/base/convert.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/lines.h"
 
 #include <stdio.h>
 
@@ -27,60 +27,45 @@ static void put(void *entry, unsigned int bit, size_t member, uint64_t value)
 	e->dev.set |= bit;
 }
 
-#define PUT(entry, bit, member, value)                                                             \
-	put(entry, CGFS_IO_##bit, offsetof(struct cgfs_io_device, member), value)
-
-static void weight(void *entry, char *rest)
-{
-	PUT(entry, WEIGHT, weight, entries_number(rest));
-}
-
-/* -- v1 ------------------------------------------------------------------------------------ */
-
-static void v1_read_bps(void *entry, char *rest)
-{
-	PUT(entry, READ_BPS, read_bps, entries_number(rest));
-}
-
-static void v1_write_bps(void *entry, char *rest)
-{
-	PUT(entry, WRITE_BPS, write_bps, entries_number(rest));
-}
-
-static void v1_read_iops(void *entry, char *rest)
-{
-	PUT(entry, READ_IOPS, read_iops, entries_number(rest));
-}
-
-static void v1_write_iops(void *entry, char *rest)
-{
-	PUT(entry, WRITE_IOPS, write_iops, entries_number(rest));
-}
-
 struct limit_file {
 	const char *file;
-	void (*line)(void *entry, char *rest);
+	void (*line)(void *entry, char *rest, const void *arg);
+	unsigned int bit; /* of a file of one limit */
+	size_t member;
 };
+#define LIMIT(file, fn, bit, member)                                                               \
+	{                                                                                          \
+		file, fn, CGFS_IO_##bit, offsetof(struct cgfs_io_device, member)                   \
+	}
+
+static void number(void *entry, char *rest, const void *arg)
+{
+	const struct limit_file *f = arg;
+
+	put(entry, f->bit, f->member, entries_number(rest));
+}
 
 /* BFQ's weights first: where both exist they are the ones that were written. */
 static const struct limit_file v1_files[] = {
-	{ "blkio.weight_device", weight },
-	{ "blkio.bfq.weight_device", weight },
-	{ "blkio.throttle.read_bps_device", v1_read_bps },
-	{ "blkio.throttle.write_bps_device", v1_write_bps },
-	{ "blkio.throttle.read_iops_device", v1_read_iops },
-	{ "blkio.throttle.write_iops_device", v1_write_iops },
-	{ NULL, NULL },
+	LIMIT("blkio.weight_device", number, WEIGHT, weight),
+	LIMIT("blkio.bfq.weight_device", number, WEIGHT, weight),
+	LIMIT("blkio.throttle.read_bps_device", number, READ_BPS, read_bps),
+	LIMIT("blkio.throttle.write_bps_device", number, WRITE_BPS, write_bps),
+	LIMIT("blkio.throttle.read_iops_device", number, READ_IOPS, read_iops),
+	LIMIT("blkio.throttle.write_iops_device", number, WRITE_IOPS, write_iops),
+	{ .file = NULL },
 };
 
 /* -- v2 ------------------------------------------------------------------------------------ */
 
-static void v2_cost(void *entry, char *rest)
+static void v2_cost(void *entry, char *rest, const void *arg)
 {
-	PUT(entry, WEIGHT, weight, cgfs_weight_of_io(entries_number(rest)));
+	const struct limit_file *f = arg;
+
+	put(entry, f->bit, f->member, cgfs_weight_of_io(entries_number(rest)));
 }
 
-static void v2_keys(void *entry, char *rest)
+static void v2_keys(void *entry, char *rest, const void *arg)
 {
 	static const struct {
 		const char *key;
@@ -110,9 +95,11 @@ static void v2_keys(void *entry, char *rest)
 }
 
 static const struct limit_file v2_files[] = {
-	{ "io.weight", v2_cost }, { "io.bfq.weight", weight },
-	{ "io.max", v2_keys },	  { "io.latency", v2_keys },
-	{ NULL, NULL },
+	LIMIT("io.weight", v2_cost, WEIGHT, weight),
+	LIMIT("io.bfq.weight", number, WEIGHT, weight),
+	{ "io.max", v2_keys, 0, 0 },
+	{ "io.latency", v2_keys, 0, 0 },
+	{ .file = NULL },
 };
 
 /* -- both ---------------------------------------------------------------------------------- */
@@ -151,15 +138,15 @@ int cgfs_group_io_limits(struct cgfs_group *g, struct cgfs_io_device **ret_dev, 
 {
 	const struct place *p = &g->c->place[CGFS_IO];
 	const struct limit_file *f = p->version == CGFS_V1 ? v1_files : v2_files;
-	struct cgfs_dir d = { g, p->hierarchy, NULL };
+	struct cgfs_dir d = dir_in(g, p->hierarchy);
 	struct entries e = { .entry = sizeof(struct device_entry) };
 	int r = 0;
 
 	if (p->version == CGFS_NONE)
-		return cgfs_err_set(reterr, -ENODEV, "read limits of block devices", NULL, g->rel,
-				    "the io controller is not on this host");
+		return err_value(reterr, -ENODEV, "read limits of block devices", g->rel,
+				 "the io controller is not on this host");
 	for (; r == 0 && f->file; f++)
-		r = entries_read(&d, f->file, &e, f->line, reterr);
+		r = entries_read(&d, f->file, &e, f->line, f, reterr);
 	if (r == 0) {
 		r = to_list(&e, ret_dev, ret_n);
 		if (r < 0)

@@ -5,7 +5,9 @@
  * v2: one line a device, `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6`.
  * v1: one line a device and operation, `8:0 Read 1`, bytes in one file, operations in another.
  */
-#include "io_stat.h"
+#include "cgfs/controller/io_stat.h"
+
+#include "cgfs/base/util.h"
 
 #include <stdio.h>
 
@@ -33,7 +35,9 @@ static struct cgfs_io_stat *device(struct io_list *l, uint32_t major, uint32_t m
 		l->io = bigger;
 		l->size = size;
 	}
-	l->io[l->n] = (struct cgfs_io_stat){ .major = major, .minor = minor };
+	l->io[l->n] = (struct cgfs_io_stat){ .sz = sizeof(struct cgfs_io_stat),
+					     .major = major,
+					     .minor = minor };
 	return &l->io[l->n++];
 }
 
@@ -69,68 +73,60 @@ static int lines(const struct cgfs_dir *d, enum kept slot, const char *file, str
 	return 0;
 }
 
+/* Adds the number behind @key, if @word begins with that. */
+static void add(uint64_t *to, const char *word, const char *key)
+{
+	if (strncmp(word, key, strlen(key)) == 0)
+		*to += strtoull(word + strlen(key), NULL, 10);
+}
+
 static void v2_line(struct cgfs_io_stat *io, char *rest)
 {
-	const struct {
-		const char *key;
-		uint64_t *to;
-	} keys[] = {
-		{ "rbytes=", &io->read_bytes },	   { "wbytes=", &io->write_bytes },
-		{ "dbytes=", &io->discard_bytes }, { "rios=", &io->read_ops },
-		{ "wios=", &io->write_ops },	   { "dios=", &io->discard_ops },
-	};
 	char *save = NULL;
 
 	for (char *word = strtok_r(rest, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-		for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-			if (strncmp(word, keys[i].key, strlen(keys[i].key)) == 0)
-				*keys[i].to += strtoull(word + strlen(keys[i].key), NULL, 10);
-		}
+		add(&io->read_bytes, word, "rbytes=");
+		add(&io->write_bytes, word, "wbytes=");
+		add(&io->discard_bytes, word, "dbytes=");
+		add(&io->read_ops, word, "rios=");
+		add(&io->write_ops, word, "wios=");
+		add(&io->discard_ops, word, "dios=");
 	}
 }
 
 static void v1_bytes(struct cgfs_io_stat *io, char *rest)
 {
-	if (strncmp(rest, "Read ", 5) == 0)
-		io->read_bytes += strtoull(rest + 5, NULL, 10);
-	else if (strncmp(rest, "Write ", 6) == 0)
-		io->write_bytes += strtoull(rest + 6, NULL, 10);
-	else if (strncmp(rest, "Discard ", 8) == 0)
-		io->discard_bytes += strtoull(rest + 8, NULL, 10);
+	add(&io->read_bytes, rest, "Read ");
+	add(&io->write_bytes, rest, "Write ");
+	add(&io->discard_bytes, rest, "Discard ");
 }
 
 static void v1_ops(struct cgfs_io_stat *io, char *rest)
 {
-	if (strncmp(rest, "Read ", 5) == 0)
-		io->read_ops += strtoull(rest + 5, NULL, 10);
-	else if (strncmp(rest, "Write ", 6) == 0)
-		io->write_ops += strtoull(rest + 6, NULL, 10);
-	else if (strncmp(rest, "Discard ", 8) == 0)
-		io->discard_ops += strtoull(rest + 8, NULL, 10);
+	add(&io->read_ops, rest, "Read ");
+	add(&io->write_ops, rest, "Write ");
+	add(&io->discard_ops, rest, "Discard ");
 }
 
-static int v1_read(const struct cgfs_dir *d, struct io_list *l, struct cgfs_err *reterr)
+static int read_all(const struct cgfs_dir *d, struct io_list *l, struct cgfs_err *reterr)
 {
-	int r = lines(d, KEPT_IO_STAT, "blkio.throttle.io_service_bytes_recursive", l, v1_bytes,
-		      reterr);
+	int r;
 
+	if (d->g->c->place[CGFS_IO].version == CGFS_V2)
+		return lines(d, KEPT_IO_STAT, "io.stat", l, v2_line, reterr);
+	r = lines(d, KEPT_IO_STAT, "blkio.throttle.io_service_bytes_recursive", l, v1_bytes,
+		  reterr);
 	return r < 0 ? r
 		     : lines(d, KEPT_IO_SERVICED, "blkio.throttle.io_serviced_recursive", l, v1_ops,
 			     reterr);
 }
 
-static int v2_read(const struct cgfs_dir *d, struct io_list *l, struct cgfs_err *reterr)
-{
-	return lines(d, KEPT_IO_STAT, "io.stat", l, v2_line, reterr);
-}
-
-static int totals(const struct cgfs_dir *d, struct cgfs_stats *s,
-		  int (*read)(const struct cgfs_dir *, struct io_list *, struct cgfs_err *),
-		  struct cgfs_err *reterr)
+int io_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
+	     struct cgfs_err *reterr)
 {
 	struct cgfs_io_stat sum = { 0 };
 	struct io_list l = { .sum = &sum };
-	int r = read(d, &l, reterr);
+	int r = read_all(d, &l, reterr);
 
 	/* kept: is the file there at all?  It may have been given up already, and was there. */
 	if (r < 0 || d->g->kept[KEPT_IO_STAT] == -ENOENT)
@@ -144,32 +140,18 @@ static int totals(const struct cgfs_dir *d, struct cgfs_stats *s,
 	return 0;
 }
 
-int io_stats_v1(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
-		struct cgfs_err *reterr)
-{
-	(void)what;
-	return totals(d, s, v1_read, reterr);
-}
-
-int io_stats_v2(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
-		struct cgfs_err *reterr)
-{
-	(void)what;
-	return totals(d, s, v2_read, reterr);
-}
-
 int cgfs_group_io(struct cgfs_group *g, struct cgfs_io_stat **ret_io, size_t *ret_n,
 		  struct cgfs_err *reterr)
 {
 	const struct place *p = &g->c->place[CGFS_IO];
-	struct cgfs_dir d = { g, p->hierarchy, NULL };
+	struct cgfs_dir d = dir_in(g, p->hierarchy);
 	struct io_list l = { 0 };
 	int r = -ENODEV;
 
 	if (p->version == CGFS_NONE)
-		cgfs_err_set(reterr, r, NULL, NULL, NULL, "the io controller is not on this host");
+		err_why(reterr, r, NULL, NULL, "the io controller is not on this host");
 	else
-		r = p->version == CGFS_V1 ? v1_read(&d, &l, reterr) : v2_read(&d, &l, reterr);
+		r = read_all(&d, &l, reterr);
 	if (r < 0) {
 		free(l.io);
 		return cgfs_err_context(reterr, r, "read block devices of \"%.80s\"", g->rel);

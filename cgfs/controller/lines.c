@@ -2,7 +2,10 @@
 /*
  * lines.c - see lines.h.
  */
-#include "lines.h"
+#include "cgfs/controller/lines.h"
+
+#include "cgfs/base/util.h"
+#include "cgfs/tree/fs.h"
 
 #include <stdio.h>
 
@@ -13,7 +16,7 @@ void *entries_find(struct entries *e, const char *name)
 	for (size_t i = 0; i < e->n; i++) {
 		char *at = (char *)e->at + i * e->entry;
 
-		if (strncmp(at, name, ENTRY_NAME - 1) == 0)
+		if (strncmp(at + e->name, name, ENTRY_NAME - 1) == 0)
 			return at;
 	}
 	new = realloc(e->at, (e->n + 1) * e->entry);
@@ -22,7 +25,9 @@ void *entries_find(struct entries *e, const char *name)
 	e->at = new;
 	new += e->n++ * e->entry;
 	memset(new, 0, e->entry);
-	snprintf(new, ENTRY_NAME, "%s", name);
+	if (e->name)
+		memcpy(new, &e->entry, sizeof(e->entry));
+	snprintf(new + e->name, ENTRY_NAME, "%s", name);
 	return new;
 }
 
@@ -32,7 +37,8 @@ uint64_t entries_number(const char *text)
 }
 
 int entries_read(const struct cgfs_dir *d, const char *file, struct entries *e,
-		 void (*fn)(void *entry, char *rest), struct cgfs_err *reterr)
+		 void (*fn)(void *entry, char *rest, const void *arg), const void *arg,
+		 struct cgfs_err *reterr)
 {
 	auto_free char *big = NULL;
 	char small[4096], *text, *save = NULL;
@@ -57,7 +63,7 @@ int entries_read(const struct cgfs_dir *d, const char *file, struct entries *e,
 		entry = entries_find(e, line);
 		if (!entry)
 			return dir_error(d, -ENOMEM, "read", file, NULL, reterr);
-		fn(entry, rest);
+		fn(entry, rest, arg);
 	}
 	return 0;
 }

@@ -5,12 +5,17 @@
 #ifndef CGFS_CONTROLLER_MEMORY_H
 #define CGFS_CONTROLLER_MEMORY_H
 
-#include "table.h"
+#include "cgfs/controller/table.h"
+
+/* The number of the group's directory in the hierarchy that carries memory, for a policy that
+ * counts memory; 0 without either. */
+int memory_identify(struct cgfs_group *g, const struct cgfs_policy *policy, uint64_t *ret,
+		    struct cgfs_err *reterr);
 
 /* shrink.c: memory.max of v2, below what is in use as well. */
 int memory_v2_max(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		  struct cgfs_err *reterr);
-/* v1's limit of both, next to whatever the memory limit has become. */
+/* v1's limit of both, beside the new memory limit. */
 uint64_t memory_v1_memsw(const struct cgfs_dir *d, const struct cgfs_resources *res);
 /* v1 has answered EBUSY: the lowest limit that it takes. */
 int memory_v1_nearest(const struct cgfs_dir *d, const struct cgfs_resources *res,

@@ -4,7 +4,9 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/misc.rst; cgroup-v2.rst "Misc"
  */
-#include "lines.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/lines.h"
+#include "cgfs/controller/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +23,7 @@ static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		else
 			snprintf(text, sizeof(text), "%.64s %" PRIu64, res->misc[i].name,
 				 res->misc[i].max);
-		ctl_entry(d, i);
+		report_entry(d, i);
 		r = dir_write(d, "misc.max", text, reterr);
 		if (r < 0)
 			return r;
@@ -29,35 +31,31 @@ static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 	return 0;
 }
 
-static void current_line(void *entry, char *rest)
+static const struct part {
+	const char *file;
+	size_t member;
+	unsigned int bit; /* of `available` */
+} parts[] = {
+	{ "misc.current", offsetof(struct cgfs_misc_stat, current), CGFS_MISC_CURRENT },
+	{ "misc.max", offsetof(struct cgfs_misc_stat, max), CGFS_MISC_MAX },
+	{ "misc.peak", offsetof(struct cgfs_misc_stat, peak), CGFS_MISC_PEAK },
+};
+
+static void read_part(void *entry, char *rest, const void *arg)
 {
 	struct cgfs_misc_stat *s = entry;
+	const struct part *p = arg;
 
-	s->current = entries_number(rest);
-	s->available |= CGFS_MISC_CURRENT;
-}
-
-static void max_line(void *entry, char *rest)
-{
-	struct cgfs_misc_stat *s = entry;
-
-	s->max = entries_number(rest);
-	s->available |= CGFS_MISC_MAX;
-}
-
-static void peak_line(void *entry, char *rest)
-{
-	struct cgfs_misc_stat *s = entry;
-
-	s->peak = entries_number(rest);
-	s->available |= CGFS_MISC_PEAK;
+	*(uint64_t *)((char *)s + p->member) = entries_number(rest);
+	s->available |= p->bit;
 }
 
 /* misc.events has lines "sev.max 3": not a resource's name, until the end is off. */
 static int read_events(const struct cgfs_dir *d, struct entries *e, struct cgfs_err *reterr)
 {
-	struct entries events = { .entry = sizeof(struct cgfs_misc_stat) };
-	int r = entries_read(d, "misc.events", &events, current_line, reterr);
+	struct entries events = { .entry = sizeof(struct cgfs_misc_stat),
+				  .name = offsetof(struct cgfs_misc_stat, name) };
+	int r = entries_read(d, "misc.events", &events, read_part, parts, reterr);
 
 	for (size_t i = 0; r == 0 && i < events.n; i++) {
 		struct cgfs_misc_stat *ev = (struct cgfs_misc_stat *)events.at + i, *s;
@@ -81,18 +79,16 @@ static int read_events(const struct cgfs_dir *d, struct entries *e, struct cgfs_
 int cgfs_group_misc(struct cgfs_group *g, struct cgfs_misc_stat **ret_misc, size_t *ret_n,
 		    struct cgfs_err *reterr)
 {
-	struct cgfs_dir d = { g, g->c->place[CGFS_MISC].hierarchy, NULL };
-	struct entries e = { .entry = sizeof(struct cgfs_misc_stat) };
-	int r;
+	struct cgfs_dir d = dir_of(g, CGFS_MISC);
+	struct entries e = { .entry = sizeof(struct cgfs_misc_stat),
+			     .name = offsetof(struct cgfs_misc_stat, name) };
+	int r = 0;
 
 	if (d.hierarchy < 0)
-		return cgfs_err_set(reterr, -ENODEV, "read misc resources", NULL, g->rel,
-				    "the misc controller is not on this host");
-	r = entries_read(&d, "misc.current", &e, current_line, reterr);
-	if (r == 0)
-		r = entries_read(&d, "misc.max", &e, max_line, reterr);
-	if (r == 0)
-		r = entries_read(&d, "misc.peak", &e, peak_line, reterr);
+		return err_value(reterr, -ENODEV, "read misc resources", g->rel,
+				 "the misc controller is not on this host");
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && r == 0; i++)
+		r = entries_read(&d, parts[i].file, &e, read_part, &parts[i], reterr);
 	if (r == 0)
 		r = read_events(&d, &e, reterr);
 	if (r < 0) {
@@ -104,16 +100,7 @@ int cgfs_group_misc(struct cgfs_group *g, struct cgfs_misc_stat **ret_misc, size
 	return 0;
 }
 
-const struct ctl_ops ctl_misc_v1 = {
+const struct ctl_ops ctl_misc = {
 	.handles = CGFS_SET_MISC,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = apply,
-	.stats = ctl_no_stats,
-};
-
-const struct ctl_ops ctl_misc_v2 = {
-	.handles = CGFS_SET_MISC,
-	.prepare_root = ctl_no_prepare_root,
-	.apply = apply,
-	.stats = ctl_no_stats,
 };

@@ -4,7 +4,9 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/net_cls.rst, net_prio.rst
  */
-#include "lines.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/lines.h"
+#include "cgfs/controller/report.h"
 
 #include <stdio.h>
 
@@ -23,7 +25,7 @@ static int priorities(const struct cgfs_dir *d, const struct cgfs_resources *res
 
 		snprintf(text, sizeof(text), "%.32s %u", res->net_prio[i].interface,
 			 res->net_prio[i].priority);
-		ctl_entry(d, i);
+		report_entry(d, i);
 		r = dir_write(d, "net_prio.ifpriomap", text, reterr);
 		if (r < 0)
 			return r;
@@ -36,7 +38,7 @@ struct prio_entry {
 	uint32_t priority;
 };
 
-static void prio_line(void *entry, char *rest)
+static void prio_line(void *entry, char *rest, const void *arg)
 {
 	((struct prio_entry *)entry)->priority = (uint32_t)entries_number(rest);
 }
@@ -57,15 +59,15 @@ static struct cgfs_net_prio *with_names(const struct prio_entry *e, size_t n)
 int cgfs_group_net_prio(struct cgfs_group *g, struct cgfs_net_prio **ret_prio, size_t *ret_n,
 			struct cgfs_err *reterr)
 {
-	struct cgfs_dir d = { g, g->c->place[CGFS_NET_PRIO].hierarchy, NULL };
+	struct cgfs_dir d = dir_of(g, CGFS_NET_PRIO);
 	struct entries e = { .entry = sizeof(struct prio_entry) };
 	struct cgfs_net_prio *prio = NULL;
 	int r;
 
 	if (d.hierarchy < 0)
-		return cgfs_err_set(reterr, -ENODEV, "read network priorities", NULL, g->rel,
-				    "the net_prio controller is not on this host");
-	r = entries_read(&d, "net_prio.ifpriomap", &e, prio_line, reterr);
+		return err_value(reterr, -ENODEV, "read network priorities", g->rel,
+				 "the net_prio controller is not on this host");
+	r = entries_read(&d, "net_prio.ifpriomap", &e, prio_line, NULL, reterr);
 	if (r == 0 && e.n) {
 		prio = with_names(e.at, e.n);
 		if (!prio)
@@ -86,15 +88,11 @@ static const struct ctl_limit class[] = {
 
 const struct ctl_ops ctl_net_cls_v1 = {
 	.handles = CGFS_SET_NET_CLASSID,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = classid,
-	.stats = ctl_no_stats,
 	.limits = class,
 };
 
 const struct ctl_ops ctl_net_prio_v1 = {
 	.handles = CGFS_SET_NET_PRIO,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = priorities,
-	.stats = ctl_no_stats,
 };

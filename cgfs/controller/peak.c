@@ -2,12 +2,15 @@
 /*
  * peak.c - the highest memory usage, counted anew from now on.
  *
- * v1: a write to the file starts it for everybody.  cgroup2, since 6.12: for the descriptor that
- * wrote, so it takes the place of the one that statistics are read from.
+ * v1: a write to the file restarts it for all readers.  cgroup2, since 6.12: for the descriptor
+ * that wrote, so it takes the place of the one that statistics are read from.
  *
  * Kernel: cgroup-v1/memory.rst 5.2 max_usage_in_bytes; cgroup-v2.rst memory.peak, memory.swap.peak
  */
-#include "table.h"
+#include "cgfs/base/util.h"
+#include "cgfs/tree/descriptors.h"
+#include "cgfs/tree/dir.h"
+#include "cgfs/tree/kept.h"
 
 static const struct {
 	enum kept slot;
@@ -51,12 +54,12 @@ static int reset_kept(const struct cgfs_dir *d, enum kept slot, const char *file
 int cgfs_group_reset_peak(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	const struct place *p = &g->c->place[CGFS_MEMORY];
-	struct cgfs_dir d = { g, p->hierarchy, NULL };
+	struct cgfs_dir d = dir_in(g, p->hierarchy);
 	int r = 0;
 
 	if (p->version == CGFS_NONE)
-		r = cgfs_err_set(reterr, -ENODEV, NULL, NULL, NULL,
-				 "the memory controller is not on this host");
+		r = err_why(reterr, -ENODEV, NULL, NULL,
+			    "the memory controller is not on this host");
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(peaks); i++) {
 		const char *file = p->version == CGFS_V1 ? peaks[i].v1 : peaks[i].v2;
 
@@ -74,8 +77,8 @@ int cgfs_group_reset_peak(struct cgfs_group *g, struct cgfs_err *reterr)
 			r = -ENODEV;
 		/* A file that is only for reading. */
 		if (r == -ENOENT || r == -EINVAL || r == -EACCES)
-			r = cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
-					 "cgroup2 can do this since Linux 6.12");
+			r = err_why(reterr, -EOPNOTSUPP, NULL, NULL,
+				    "cgroup2 can do this since Linux 6.12");
 	}
 	return r < 0 ? cgfs_err_context(reterr, r, "reset peak of \"%.80s\"", g->rel) : 0;
 }

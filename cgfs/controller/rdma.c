@@ -4,7 +4,9 @@
  *
  * Kernel: Documentation/admin-guide/cgroup-v1/rdma.rst; cgroup-v2.rst "RDMA"
  */
-#include "lines.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/lines.h"
+#include "cgfs/controller/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,13 +23,12 @@ static int apply(const struct cgfs_dir *d, const struct cgfs_resources *res,
 {
 	for (size_t i = 0; i < res->n_rdma; i++) {
 		char text[160];
-		size_t n;
 		int r;
+		size_t n = (size_t)snprintf(text, sizeof(text), "%.64s", res->rdma[i].device);
 
-		n = (size_t)snprintf(text, sizeof(text), "%.64s", res->rdma[i].device);
 		n += limit(text + n, sizeof(text) - n, "hca_handle", res->rdma[i].hca_handles);
 		limit(text + n, sizeof(text) - n, "hca_object", res->rdma[i].hca_objects);
-		ctl_entry(d, i);
+		report_entry(d, i);
 		r = dir_write(d, "rdma.max", text, reterr);
 		if (r < 0)
 			return r;
@@ -50,54 +51,48 @@ static void parse(char *rest, const char *more, uint64_t *handles, uint64_t *obj
 	}
 }
 
-static void current_line(void *entry, char *rest)
+struct part {
+	const char *file, *more;
+	size_t handles, objects;
+	unsigned int bit; /* of `available` */
+};
+#define PART(file, more, suffix, bit)                                                              \
+	{                                                                                          \
+		file, more, offsetof(struct cgfs_rdma_stat, hca_handles##suffix),                  \
+			offsetof(struct cgfs_rdma_stat, hca_objects##suffix), bit                  \
+	}
+
+/* The first two name every device. */
+static const struct part parts[] = {
+	PART("rdma.current", "", , 0),
+	PART("rdma.max", "", _max, 0),
+	PART("rdma.peak", "", _peak, CGFS_RDMA_PEAK),
+	PART("rdma.events", ".max", _failed, CGFS_RDMA_FAILED),
+};
+
+static void read_part(void *entry, char *rest, const void *arg)
 {
 	struct cgfs_rdma_stat *s = entry;
+	const struct part *p = arg;
 
-	parse(rest, "", &s->hca_handles, &s->hca_objects);
-}
-
-static void max_line(void *entry, char *rest)
-{
-	struct cgfs_rdma_stat *s = entry;
-
-	parse(rest, "", &s->hca_handles_max, &s->hca_objects_max);
-}
-
-static void peak_line(void *entry, char *rest)
-{
-	struct cgfs_rdma_stat *s = entry;
-
-	parse(rest, "", &s->hca_handles_peak, &s->hca_objects_peak);
-	s->available |= CGFS_RDMA_PEAK;
-}
-
-static void events_line(void *entry, char *rest)
-{
-	struct cgfs_rdma_stat *s = entry;
-
-	parse(rest, ".max", &s->hca_handles_failed, &s->hca_objects_failed);
-	s->available |= CGFS_RDMA_FAILED;
+	parse(rest, p->more, (uint64_t *)((char *)s + p->handles),
+	      (uint64_t *)((char *)s + p->objects));
+	s->available |= p->bit;
 }
 
 int cgfs_group_rdma(struct cgfs_group *g, struct cgfs_rdma_stat **ret_rdma, size_t *ret_n,
 		    struct cgfs_err *reterr)
 {
-	struct cgfs_dir d = { g, g->c->place[CGFS_RDMA].hierarchy, NULL };
-	struct entries e = { .entry = sizeof(struct cgfs_rdma_stat) };
-	int r;
+	struct cgfs_dir d = dir_of(g, CGFS_RDMA);
+	struct entries e = { .entry = sizeof(struct cgfs_rdma_stat),
+			     .name = offsetof(struct cgfs_rdma_stat, device) };
+	int r = 0;
 
 	if (d.hierarchy < 0)
-		return cgfs_err_set(reterr, -ENODEV, "read RDMA devices", NULL, g->rel,
-				    "the rdma controller is not on this host");
-	/* The first two name every device. */
-	r = entries_read(&d, "rdma.current", &e, current_line, reterr);
-	if (r == 0)
-		r = entries_read(&d, "rdma.max", &e, max_line, reterr);
-	if (r == 0)
-		r = entries_read(&d, "rdma.peak", &e, peak_line, reterr);
-	if (r == 0)
-		r = entries_read(&d, "rdma.events", &e, events_line, reterr);
+		return err_value(reterr, -ENODEV, "read RDMA devices", g->rel,
+				 "the rdma controller is not on this host");
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && r == 0; i++)
+		r = entries_read(&d, parts[i].file, &e, read_part, &parts[i], reterr);
 	if (r < 0) {
 		free(e.at);
 		return cgfs_err_context(reterr, r, "read RDMA devices of \"%.80s\"", g->rel);
@@ -107,16 +102,7 @@ int cgfs_group_rdma(struct cgfs_group *g, struct cgfs_rdma_stat **ret_rdma, size
 	return 0;
 }
 
-const struct ctl_ops ctl_rdma_v1 = {
+const struct ctl_ops ctl_rdma = {
 	.handles = CGFS_SET_RDMA,
-	.prepare_root = ctl_no_prepare_root,
 	.apply = apply,
-	.stats = ctl_no_stats,
-};
-
-const struct ctl_ops ctl_rdma_v2 = {
-	.handles = CGFS_SET_RDMA,
-	.prepare_root = ctl_no_prepare_root,
-	.apply = apply,
-	.stats = ctl_no_stats,
 };

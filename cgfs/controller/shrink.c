@@ -9,7 +9,9 @@
  *
  * Kernel: cgroup-v2.rst "memory.high", "memory.reclaim"; cgroup-v1/memory.rst 5.1 "force_empty"
  */
-#include "memory.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/memory.h"
+#include "cgfs/controller/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,20 +22,7 @@
 /* v1: tries to write a limit just above a usage that moves. */
 #define V1_TRIES 8
 
-static int read_number(const struct cgfs_dir *d, const char *file, uint64_t *ret,
-		       struct cgfs_err *reterr)
-{
-	char text[32];
-	ssize_t n = dir_read(d, file, text, sizeof(text), reterr);
-	int r;
-
-	if (n < 0)
-		return (int)n;
-	r = cgfs_parse_v1_limit(text, (size_t)n, ret);
-	return r < 0 ? dir_error(d, r, "parse", file, text, reterr) : 0;
-}
-
-/* As long as it helps; memory.reclaim says EAGAIN when it got less than was asked. */
+/* As long as it helps; memory.reclaim fails with EAGAIN when it reclaimed less than requested. */
 static int reclaim_to(const struct cgfs_dir *d, uint64_t goal, uint64_t *current,
 		      struct cgfs_err *reterr)
 {
@@ -48,7 +37,7 @@ static int reclaim_to(const struct cgfs_dir *d, uint64_t goal, uint64_t *current
 		if (r == -EAGAIN || r == -ENOENT) /* no such file before 5.19: memory.high alone */
 			r = 0;
 		if (r == 0)
-			r = read_number(d, "memory.current", current, reterr);
+			r = dir_read_number(d, "memory.current", current, reterr);
 	}
 	return r;
 }
@@ -75,7 +64,7 @@ static int settle(const struct cgfs_dir *d, const struct cgfs_dir *quiet,
 		return busy(d, max, current, reterr);
 	if (current > max) {
 		max = current + SLACK;
-		r = read_number(d, "memory.max", &now, reterr);
+		r = dir_read_number(d, "memory.max", &now, reterr);
 		if (r < 0)
 			return r;
 		if (max >= now) /* never up */
@@ -87,27 +76,27 @@ static int settle(const struct cgfs_dir *d, const struct cgfs_dir *quiet,
 int memory_v2_max(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		  struct cgfs_err *reterr)
 {
-	/* memory.high comes back in any case, and is none of the journal's business. */
-	struct cgfs_dir quiet = { d->g, d->hierarchy, NULL };
+	/* memory.high is restored in any case, so the journal does not record it. */
+	struct cgfs_dir quiet = *d;
 	uint64_t max = res->memory_max_bytes, current = 0, was;
 	char high[32];
 	int r = 0, back;
 
 	/* A new group has no journal, and nothing in use. */
 	if (d->journal && max != CGFS_MAX && !(res->set & CGFS_SET_ALLOW_OOM_KILL))
-		r = read_number(d, "memory.current", &current, reterr);
+		r = dir_read_number(d, "memory.current", &current, reterr);
 	if (r < 0)
 		return r;
 	if (current <= max)
 		return dir_write_limit(d, "memory.max", max, "max", reterr);
-	r = read_number(d, "memory.high", &was, reterr);
+	r = dir_read_number(d, "memory.high", &was, reterr);
 	if (r < 0)
 		return r;
 	snprintf(high, sizeof(high), "%" PRIu64, was);
 	r = dir_write_limit(&quiet, "memory.high", max < was ? max : was, "max", reterr);
 	if (r == 0)
 		r = settle(d, &quiet, res, current, reterr);
-	/* Twice: nothing is worse than a limit that nobody asked for. */
+	/* Twice: nothing is worse than a limit that no caller set. */
 	back = dir_write(&quiet, "memory.high", was == CGFS_MAX ? "max" : high, NULL);
 	if (back < 0)
 		back = dir_write(&quiet, "memory.high", was == CGFS_MAX ? "max" : high,
@@ -122,9 +111,9 @@ int memory_v1_nearest(const struct cgfs_dir *d, const struct cgfs_resources *res
 	int r = -EBUSY;
 
 	for (int i = 0; i < V1_TRIES && r == -EBUSY; i++) {
-		r = read_number(d, "memory.limit_in_bytes", &now, reterr);
+		r = dir_read_number(d, "memory.limit_in_bytes", &now, reterr);
 		if (r == 0)
-			r = read_number(d, "memory.usage_in_bytes", &current, reterr);
+			r = dir_read_number(d, "memory.usage_in_bytes", &current, reterr);
 		if (r < 0)
 			return r;
 		current =
@@ -144,7 +133,7 @@ uint64_t memory_v1_memsw(const struct cgfs_dir *d, const struct cgfs_resources *
 	    swap == CGFS_MAX || res->memory_max_bytes == CGFS_MAX)
 		return swap;
 	/* As much swap as was asked for, on top of the limit that there is. */
-	if (read_number(d, "memory.limit_in_bytes", &limit, NULL) < 0 || limit == CGFS_MAX ||
+	if (dir_read_number(d, "memory.limit_in_bytes", &limit, NULL) < 0 || limit == CGFS_MAX ||
 	    limit <= res->memory_max_bytes)
 		return swap;
 	return limit + (swap - res->memory_max_bytes);
@@ -178,21 +167,21 @@ static int reclaim(const struct cgfs_dir *d, uint64_t bytes, uint64_t *current,
 	r = dir_write(d, "memory.force_empty", "0", reterr);
 	if (r == -ENOENT && dir_alive(d))
 		return dir_error(d, -EOPNOTSUPP, "write", "memory.force_empty", NULL, reterr);
-	return r < 0 ? r : read_number(d, current_file(d->g), current, reterr);
+	return r < 0 ? r : dir_read_number(d, current_file(d->g), current, reterr);
 }
 
 int cgfs_group_reclaim(struct cgfs_group *g, uint64_t bytes, uint64_t *ret_bytes,
 		       struct cgfs_err *reterr)
 {
 	const struct place *p = &g->c->place[CGFS_MEMORY];
-	struct cgfs_dir d = { g, p->hierarchy, NULL };
+	struct cgfs_dir d = dir_in(g, p->hierarchy);
 	uint64_t before = 0, current;
 	int r;
 
 	if (p->version == CGFS_NONE)
-		return cgfs_err_set(reterr, -ENODEV, "reclaim memory of", NULL, g->rel,
-				    "the memory controller is not on this host");
-	r = read_number(&d, current_file(g), &before, reterr);
+		return err_value(reterr, -ENODEV, "reclaim memory of", g->rel,
+				 "the memory controller is not on this host");
+	r = dir_read_number(&d, current_file(g), &before, reterr);
 	current = before;
 	if (r == 0 && bytes)
 		r = reclaim(&d, bytes, &current, reterr);
@@ -206,7 +195,7 @@ int cgfs_group_reclaim(struct cgfs_group *g, uint64_t bytes, uint64_t *ret_bytes
 int ctl_can_reclaim(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	const struct place *p = &g->c->place[CGFS_MEMORY];
-	struct cgfs_dir d = { g, p->hierarchy, NULL };
+	struct cgfs_dir d = dir_in(g, p->hierarchy);
 	const char *file = p->version == CGFS_V2 ? "memory.reclaim" : "memory.force_empty";
 	int r = p->version == CGFS_NONE ? 1 : dir_has(&d, file);
 
@@ -214,6 +203,6 @@ int ctl_can_reclaim(struct cgfs_group *g, struct cgfs_err *reterr)
 	if (r > 0 || (r == 0 && !dir_alive(&d)))
 		return 0;
 	return r < 0 ? dir_error(&d, r, "open", file, NULL, reterr)
-		     : cgfs_err_set(reterr, -EOPNOTSUPP, NULL, g->path, NULL,
-				    "this kernel cannot be told to reclaim memory");
+		     : err_why(reterr, -EOPNOTSUPP, NULL, g->path,
+			       "this kernel cannot reclaim memory on request");
 }

@@ -1,41 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threshold.c - how each version tells that memory usage crossed a line.
+ * threshold.c - how each version reports that memory usage crossed a line.
  *
  * v1: an eventfd registered for memory.usage_in_bytes counts each crossing, up or down.
  * v2: memory.high as a trip wire.  It is a limit, so it is only there until it has been
- * touched: then what was there before is put back.  A note says what that was, to whoever comes
- * after a process that was killed.
+ * touched: then what was there before is put back.  A note keeps what that was for the process that
+ * comes after a process that was killed.
  *
  * Kernel: cgroup-v1/memory.rst 9 "Memory thresholds"; cgroup-v2.rst "memory.high"
  */
-#include "threshold.h"
+#include "cgfs/controller/threshold.h"
+#include "cgfs/controller/table.h"
 
-#include "table.h"
+#include "cgfs/base/parse.h"
+#include "cgfs/base/util.h"
+#include "cgfs/event/events.h"
+#include "cgfs/tree/dir.h"
+#include "cgfs/tree/fs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-static struct cgfs_dir memory_dir(struct cgfs_group *g)
-{
-	return (struct cgfs_dir){ g, g->c->place[CGFS_MEMORY].hierarchy, NULL };
-}
-
-static int usage_of(struct cgfs_group *g, const char *file, uint64_t *ret, struct cgfs_err *reterr)
-{
-	struct cgfs_dir d = memory_dir(g);
-	char text[32];
-	ssize_t n = dir_read(&d, file, text, sizeof(text), NULL);
-	int r = n < 0 ? (int)n : cgfs_parse_u64(text, (size_t)n, ret);
-
-	return r < 0 ? dir_error(&d, r, "read", file, NULL, reterr) : 0;
-}
+#define V1_USAGE "memory.usage_in_bytes"
 
 /* -- v1 ------------------------------------------------------------------------------------ */
 
 static int v1_usage(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
-	return usage_of(g, "memory.usage_in_bytes", ret, reterr);
+	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
+
+	return dir_read_number(&d, V1_USAGE, ret, reterr);
 }
 
 static void v1_disarm(struct cgfs_group *g, struct threshold_wire *w)
@@ -44,46 +38,27 @@ static void v1_disarm(struct cgfs_group *g, struct threshold_wire *w)
 }
 
 /*
- * The kernel tells of each crossing, and late: of a fall perhaps after usage was seen to have
+ * The kernel reports each crossing, and late: of a fall perhaps after usage was seen to have
  * fallen.  So each time it is a new eventfd, whose first count is of a crossing upwards.
  */
 static int v1_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 		  void (*fn)(struct cgfs_group *g), struct cgfs_err *reterr)
 {
-	auto_door_fd struct door_fd usage = { g->c, -EBADF };
-	struct cgfs_dir d = memory_dir(g);
-	const char *file = "memory.usage_in_bytes";
-	char text[64];
-	int dir, r;
+	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
+	char more[32];
 
 	v1_disarm(g, w);
-	r = group_dir(g, d.hierarchy, &dir, reterr);
-	if (r < 0)
-		return r;
-	/* Needed for the registration only. */
-	usage.fd = fs_open(g->c, dir, file, O_RDONLY);
-	if (usage.fd < 0)
-		return dir_error(&d, usage.fd, "open", file, NULL, reterr);
-	r = events_add_counter(g, fn, &w->counter);
-	if (r < 0)
-		return dir_error(&d, r, "watch", file, NULL, reterr);
-	snprintf(text, sizeof(text), "%d %d %" PRIu64, w->counter, usage.fd, high);
-	r = dir_write(&d, "cgroup.event_control", text, reterr);
-	if (r < 0)
-		v1_disarm(g, w);
-	return r;
+	snprintf(more, sizeof(more), " %" PRIu64, high);
+	return ctl_add_counter(&d, V1_USAGE, more, fn, &w->counter, reterr);
 }
 
 static int v1_crossed(struct cgfs_group *g, const struct threshold_wire *w)
 {
-	(void)g;
 	return events_read_counter(w->counter) > 0;
 }
 
 static void v1_fired(struct cgfs_group *g, struct threshold_wire *w)
 {
-	(void)g;
-	(void)w;
 }
 
 static const struct threshold_ops v1 = { v1_usage, v1_arm, v1_crossed, v1_fired, v1_disarm };
@@ -92,28 +67,22 @@ static const struct threshold_ops v1 = { v1_usage, v1_arm, v1_crossed, v1_fired,
 
 static int v2_usage(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
-	return usage_of(g, "memory.current", ret, reterr);
+	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
+
+	return dir_read_number(&d, "memory.current", ret, reterr);
 }
 
 /* How often the group itself, not one below it, went over its memory.high. */
 static int v2_count(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
-	struct cgfs_dir d = memory_dir(g);
-	struct cgfs_line line;
-	const char *text;
+	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
 	char buf[512];
-	size_t len;
 	ssize_t n = dir_read(&d, "memory.events.local", buf, sizeof(buf), reterr);
 
 	if (n < 0)
 		return (int)n;
-	text = buf;
-	len = (size_t)n;
-	*ret = 0;
-	while (cgfs_parse_line(&text, &len, &line) > 0) {
-		if (line.key_len == 4 && strncmp(line.key, "high", 4) == 0)
-			*ret = line.value;
-	}
+	if (!cgfs_parse_key(buf, (size_t)n, "high", ret))
+		*ret = 0;
 	return 0;
 }
 
@@ -131,7 +100,7 @@ static int v2_crossed(struct cgfs_group *g, const struct threshold_wire *w)
 static int v2_high(struct cgfs_group *g, char *buf, size_t len, uint64_t *ret,
 		   struct cgfs_err *reterr)
 {
-	struct cgfs_dir d = memory_dir(g);
+	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
 	ssize_t n = dir_read(&d, "memory.high", buf, len, reterr);
 	int r;
 
@@ -156,7 +125,7 @@ static void note(struct cgfs_group *g, const char *text)
 	int fd;
 
 	if (group_dir(g, g->c->place[CGFS_MEMORY].hierarchy, &fd, NULL) == 0)
-		(void)!g->c->fs->ops->note(g->c->fs->ctx, fd, NOTE, text);
+		ignore(g->c->fs->ops->note(g->c->fs->ctx, fd, NOTE, text));
 }
 
 static void note_of(const char *before, uint64_t set, char *buf, size_t len)
@@ -166,8 +135,9 @@ static void note_of(const char *before, uint64_t set, char *buf, size_t len)
 }
 
 /*
- * -ENOENT where there is none to be believed: whoever has got the directory (cgfs_group_delegate())
- * may write what he likes there, and would be rid of a memory.high that is not his.
+ * -ENOENT where there is none to be believed: the owner of a delegated directory
+ * (cgfs_group_delegate()) may write what he likes there, and would be rid of a memory.high that is
+ * not his.
  */
 static ssize_t read_note(struct cgfs_group *g, char *buf, size_t len)
 {
@@ -201,11 +171,11 @@ static void look_behind(struct cgfs_group *g, char *now, size_t len, uint64_t *v
 	*value = before;
 }
 
-/* Puts back what memory.high was, unless somebody has set it meanwhile.  Tried twice, because
- * nothing is worse than a limit that nobody asked for. */
+/* Puts back what memory.high was, unless another process has set it meanwhile.  Tried twice,
+ * because nothing is worse than a limit that no caller set. */
 static void v2_restore(struct cgfs_group *g, struct threshold_wire *w)
 {
-	struct cgfs_dir d = memory_dir(g);
+	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
 	uint64_t high;
 	char now[32];
 
@@ -214,7 +184,7 @@ static void v2_restore(struct cgfs_group *g, struct threshold_wire *w)
 	w->armed = false;
 	if (!w->set || v2_high(g, now, sizeof(now), &high, NULL) < 0 || high == w->set) {
 		if (dir_write(&d, "memory.high", w->before, NULL) < 0)
-			(void)!dir_write(&d, "memory.high", w->before, NULL);
+			ignore(dir_write(&d, "memory.high", w->before, NULL));
 	}
 	note(g, NULL);
 }
@@ -223,18 +193,17 @@ static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 		  void (*fn)(struct cgfs_group *g), struct cgfs_err *reterr)
 {
 	uint64_t before, page = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct cgfs_dir d = memory_dir(g);
+	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
 	char now[32], text[NOTE_MAX];
-	int r;
+	int r = v2_high(g, w->before, sizeof(w->before), &before, reterr);
 
-	r = v2_high(g, w->before, sizeof(w->before), &before, reterr);
 	if (r < 0)
 		return r;
 	w->before[strcspn(w->before, "\n")] = '\0';
 	look_behind(g, w->before, sizeof(w->before), &before);
 	if (before <= high)
-		return cgfs_err_set(reterr, -EBUSY, NULL, NULL, w->before,
-				    "it has a memory.high at or below the threshold");
+		return err_value(reterr, -EBUSY, NULL, w->before,
+				 "it has a memory.high at or below the threshold");
 	w->fn = fn;
 	if (w->wd < 0) {
 		r = events_watch(g, "memory.events", fn, &w->wd);
@@ -254,7 +223,7 @@ static int v2_arm(struct cgfs_group *g, struct threshold_wire *w, uint64_t high,
 	}
 	w->set = 0;
 	w->armed = true;
-	/* The kernel rounds to pages: what it says is what to compare with later. */
+	/* The kernel rounds to pages: compare later with the value that it shows. */
 	r = v2_high(g, now, sizeof(now), &w->set, reterr);
 	if (r < 0)
 		v2_restore(g, w);
@@ -271,13 +240,7 @@ static const struct threshold_ops v2 = { v2_usage, v2_arm, v2_crossed, v2_restor
 
 const struct threshold_ops *threshold_ops(const struct cgfs *c)
 {
-	switch (c->place[CGFS_MEMORY].version) {
-	case CGFS_V1:
-		return &v1;
-	case CGFS_V2:
-		return &v2;
-	case CGFS_NONE:
-		break;
-	}
-	return NULL;
+	enum cgfs_version_id version = c->place[CGFS_MEMORY].version;
+
+	return version == CGFS_V1 ? &v1 : version == CGFS_V2 ? &v2 : NULL;
 }

@@ -5,7 +5,7 @@
 #ifndef CGFS_CONTROLLER_THRESHOLD_H
 #define CGFS_CONTROLLER_THRESHOLD_H
 
-#include "../core.h"
+#include <cgfs/cgfs.h>
 
 struct threshold_wire {
 	int counter;			  /* v1: eventfd */

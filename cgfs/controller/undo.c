@@ -6,7 +6,8 @@
  *
  * Kernel: blk-throttle.c, blk-iolatency.c, blk-iocost.c, bfq-cgroup.c for how a line is taken away
  */
-#include "table.h"
+#include "cgfs/base/util.h"
+#include "cgfs/controller/table.h"
 
 #include <stdio.h>
 
@@ -45,7 +46,7 @@ static int text_of(char *buf, size_t len, const char *text, size_t n)
 	return (size_t)snprintf(buf, len, "%.*s", (int)n, text) < len ? 0 : -EFBIG;
 }
 
-const char *ctl_lost_with(const char *file, enum cgfs_version_id version)
+static const char *lost_with(const char *file, enum cgfs_version_id version)
 {
 	/* Whichever way it changes. */
 	if (streq(file, "cpu.idle"))
@@ -54,7 +55,7 @@ const char *ctl_lost_with(const char *file, enum cgfs_version_id version)
 	return streq(file, "cpu.weight.nice") ? "cpu.weight" : NULL;
 }
 
-bool ctl_write_only(const char *file)
+static bool write_only(const char *file)
 {
 	return streq(file, "memory.reclaim");
 }
@@ -82,7 +83,7 @@ static void key_of(const char *value, struct key *ret)
 	}
 }
 
-int ctl_undo(const char *file, const char *value, const char *old, char *buf, size_t len)
+static int undo_text(const char *file, const char *value, const char *old, char *buf, size_t len)
 {
 	struct key key;
 
@@ -110,3 +111,5 @@ int ctl_undo(const char *file, const char *value, const char *old, char *buf, si
 	/* Nothing is a word, too: a write of no bytes may not even arrive. */
 	return text_of(buf, len, *old ? old : "\n", *old ? strlen(old) : 1);
 }
+
+const struct undo_ops ctl_undo = { write_only, lost_with, undo_text };

@@ -9,7 +9,24 @@
  *  - An output argument (`ret_...`) is written on success only.
  *  - `reterr` may be NULL.  It belongs to the caller, is filled on failure only, and
  *    filling it never allocates.
- *  - Handles are not thread-safe; two `struct cgfs` contexts are independent of each other.
+ *  - A structure that grows begins with its size, `sz`, which CGFS_..._INIT sets; everything else
+ *    is zero in it.  The library reads and fills it as far as it reaches, so that a program runs
+ *    with newer and older libraries than the one it was compiled with; members that a library
+ *    does not know must be zero (-E2BIG), and an `sz` that was not set is -EINVAL.
+ *  - Any function can return, besides the errors in its comment: -ENOMEM; -EINVAL or -E2BIG for a
+ *    structure whose `sz` is not set or that has unknown members set; -EROFS from a context for
+ *    reading, when the call would change the kernel; -ENOENT or -ENODEV when another process has
+ *    removed the cgroup; and the kernel's errno for the file in @reterr->path.
+ *  - A context, its groups and its device policy belong to one thread at a time.  Two contexts are
+ *    independent of each other.  A function that takes none of them may be called by any thread at
+ *    any time, unless its comment has another `Context:`.
+ *  - A function without `Context:` reads or writes control files, and does not wait for another
+ *    process.
+ *  - "Borrowed" memory belongs to the caller and is not used after the call, "copied" memory
+ *    neither; a string or pointer that a function returns belongs to the object it was asked of,
+ *    and is valid until that object is closed, unless the comment names the function that
+ *    releases it.
+ *  - Quantities carry their unit in the name: _bytes, _us, _ms, _ns, _bps (bytes per second).
  *  - Every descriptor that the library opens is close-on-exec.
  */
 #ifndef CGFS_BASE_H
@@ -20,7 +37,22 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+/* What CGFS_..._INIT stands for: C++ before C++20 has no designated initializers. */
+template <typename T> inline T cgfs_sized()
+{
+	T t = T();
+
+	t.sz = sizeof(t);
+	return t;
+}
+#define CGFS_SIZED(type) cgfs_sized<type>()
+
 extern "C" {
+#else
+#define CGFS_SIZED(type)                                                                           \
+	{                                                                                          \
+		.sz = sizeof(type)                                                                 \
+	}
 #endif
 
 #define CGFS_API   __attribute__((visibility("default")))
@@ -35,7 +67,7 @@ extern "C" {
 #define CGFS_MAX UINT64_MAX
 
 /**
- * struct cgfs_err - why a call failed, in words
+ * struct cgfs_err - why a call failed, as text
  * @code: the negative errno that the call returned
  * @op:   the operation, for instance `create pod "web"`
  * @path: the file or directory that refused; empty when no file was involved
@@ -58,7 +90,7 @@ struct cgfs_err {
 CGFS_API const char *cgfs_version(void);
 
 /**
- * cgfs_id_check() - is this a valid pod or container id?
+ * cgfs_id_check() - check a pod or container id
  * @id:     borrowed; NUL-terminated
  * @reterr: may be NULL
  *
@@ -66,8 +98,9 @@ CGFS_API const char *cgfs_version(void);
  * a letter or a digit, and is never "." or "..".  Names that begin like a control file of the
  * kernel ("cgroup.", "memory." ...) are refused, because mkdir would collide with the file.
  *
- * Errors:  -EINVAL  the id is not valid; -ENAMETOOLONG  it is longer than CGFS_ID_MAX
- * Context: any; touches nothing
+ * Errors:  -EINVAL        the id has no such form
+ *          -ENAMETOOLONG  it is longer than CGFS_ID_MAX
+ * Context: any thread; makes no system call
  *
  * Return: 0, or a negative errno.
  */

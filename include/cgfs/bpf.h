@@ -2,7 +2,8 @@
 /*
  * cgfs/bpf.h - the eBPF device policy and kill attribution, for cgfs_open().
  *
- * In a library of its own (libcgfs-bpf), because it needs libbpf and libcgfs does not.
+ * These functions are in a separate library (libcgfs-bpf), because they need libbpf and libcgfs
+ * does not.
  */
 #ifndef CGFS_BPF_H
 #define CGFS_BPF_H
@@ -18,21 +19,26 @@ struct cgfs_bpf;
 
 struct cgfs_bpf_opts {
 	size_t sz;
+	/* Receive denials and kills.  The events of a pin directory are a queue, not a broadcast:
+	 * one process at a time receives them. */
+	bool events;
+	/* Do not load kill attribution, which takes two thirds of the time, unless it is pinned.
+	 * Excludes @events. */
+	bool no_kills;
+	/* For reading: uses what is pinned, or nothing (-ENOENT); loads, pins, attaches, locks and
+	 * removes nothing, except that with @events the queue of events is read, if no other
+	 * process does.  For a context with cgfs_open_opts.read_only; changes are -EROFS. */
+	bool read_only;
 	/* Where maps and links are pinned; NULL: /sys/fs/bpf/cgfs.  Made when missing; bpffs is
 	 * mounted on /sys/fs/bpf when it is not. */
 	const char *pin_dir;
-	/* Receive denials and kills?  One process at a time can: the events of a pin directory
-	 * are a queue, not a broadcast. */
-	bool events;
-	/* Where kill attribution is not loaded yet, leave it so: it takes two thirds of the time.
-	 * Not with events. */
-	bool no_kills;
+	/* Count memory at the moment of each charge, and watch its thresholds there, where the
+	 * kernel allows it; loading takes as long as that of kill attribution. */
+	bool memory;
+	bool reserved[7]; /* false */
 };
 
-#define CGFS_BPF_OPTS_INIT                                                                         \
-	{                                                                                          \
-		.sz = sizeof(struct cgfs_bpf_opts)                                                 \
-	}
+#define CGFS_BPF_OPTS_INIT CGFS_SIZED(struct cgfs_bpf_opts)
 
 /**
  * cgfs_bpf_open() - load the programs, or take over those that are pinned
@@ -40,12 +46,17 @@ struct cgfs_bpf_opts {
  * @ret:    out; release with cgfs_bpf_close()
  * @reterr: may be NULL
  *
- * The device program is required; kill attribution is used where the kernel allows it.  Once loaded
- * it stays, whoever asked for it.
+ * The device program is required; kill attribution, and memory accounting where @opts->memory asks
+ * for it, are used where the kernel allows them: cgfs_probe() reports that as `bpf.oom` and
+ * `bpf.memory`.  Once a process has loaded them, they stay loaded.
  *
  * Errors:  -EOPNOTSUPP  this kernel has no CONFIG_CGROUP_BPF or refuses the program
+ *          -ENOENT      @opts->read_only, and nothing is pinned
  *          -EPERM       CAP_BPF or CAP_SYS_ADMIN is missing
- *          -EPROTO      what is pinned is of another version; the error names both
+ *          -EPROTO      the pinned objects are of another version; the error names both
+ *          -EINVAL      two options contradict each other
+ *          other        the kernel's, about the pin in reterr->path
+ * Context: takes 20 ms to load and verify; waits for another process that is changing the pins
  *
  * Return: 0, or a negative errno.
  */
@@ -53,16 +64,16 @@ CGFS_API CGFS_CHECK int cgfs_bpf_open(const struct cgfs_bpf_opts *opts, struct c
 				      struct cgfs_err *reterr);
 
 /**
- * cgfs_bpf_policy() - the table to hand to cgfs_open()
+ * cgfs_bpf_policy() - the table for cgfs_open_opts.policy
  * @bpf: borrowed; must outlive the context that uses it
  *
- * Return: a pointer into @bpf.
+ * Return: a pointer into @bpf, valid until cgfs_bpf_close(); never NULL.
  */
 CGFS_API const struct cgfs_policy *cgfs_bpf_policy(struct cgfs_bpf *bpf);
 
 /**
  * cgfs_bpf_close() - release memory and descriptors; pinned programs keep enforcing
- * @bpf: may be NULL
+ * @bpf: may be NULL; contexts that use it must have been closed
  */
 CGFS_API void cgfs_bpf_close(struct cgfs_bpf *bpf);
 
@@ -71,7 +82,10 @@ CGFS_API void cgfs_bpf_close(struct cgfs_bpf *bpf);
  * @bpf:    borrowed
  * @reterr: may be NULL
  *
- * Errors:  -EBUSY  groups are left; nothing was removed
+ * Errors:  -EBUSY  there are still groups, or another process has the directory open for writing;
+ *                  nothing was removed
+ *          -EROFS  @bpf is for reading
+ * Context: waits for another process that is changing the pins
  *
  * Return: 0, or a negative errno.
  */

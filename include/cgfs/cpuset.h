@@ -28,12 +28,17 @@ struct cgfs_group;
 
 /* Lists are in the kernel's form, "0-3,7". */
 struct cgfs_cpuset {
-	const char *cpus, *mems;		     /* as they were set; "": none */
-	const char *effective_cpus, *effective_mems; /* what its processes get */
+	size_t sz;				     /* of the library's structure */
+	unsigned int flags;			     /* CGFS_CPUSET_ bits; v1 only */
+	const char *cpus, *mems;		     /* as they were set; "": unset */
+	const char *effective_cpus, *effective_mems; /* those that its processes can use */
 	/* cgroup2: "member", "root", "isolated", or one of them and " invalid (why)".  NULL on v1,
 	 * and where the kernel has no partitions. */
 	const char *partition;
-	unsigned int flags; /* CGFS_CPUSET_ bits; v1 only */
+	/* Those in effect are not those that were set: on cgroup2 the group above has fewer,
+	 * another has them in a partition, or they are switched off. */
+	bool cpus_differ, mems_differ;
+	bool reserved[6]; /* false */
 };
 
 /**
@@ -66,8 +71,8 @@ CGFS_API CGFS_CHECK int cgfs_group_cpuset(struct cgfs_group *g, struct cgfs_cpus
  *
  * Errors:  -EOPNOTSUPP  cpuset is on cgroup2, which has none of them; a partition is the nearest
  *          -ENODEV      no cpuset controller on this host, or the group is gone
- *          -EINVAL      a bit that is none; or, as -EACCES, the kernel's rule about exclusive
- *                       sets: siblings do not overlap, and the parent is exclusive
+ *          -EINVAL      @which has an unknown bit; or, as -EACCES, the kernel's rule for exclusive
+ *                       sets: siblings must not overlap, and the parent must be exclusive
  * Context: does not wait
  * Since:   0.1
  *

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cgfs/delegate.h - a pod or container in the hands of another user.
+ * cgfs/delegate.h - delegation of a pod or container to another user.
  *
- * Who was given a group may make cgroups below it, move his processes between them and, on
- * cgroup2, hand on the controllers that the group has.  He may not change the group's own limits:
- * their files stay with whom they are.  A program of his opens a context of its own with the
- * group's path as cgfs_open_opts.root and makes pods there; see cgfs_open() for what such a
- * context can do.
+ * The new owner can create cgroups below the group, move their own processes between them and, on
+ * cgroup2, enable the group's controllers there.  The new owner cannot change the group's own
+ * limits, because those files keep their owner.  A program of the new owner opens a context with
+ * the group's path as cgfs_open_opts.root and creates pods there; cgfs_open() describes what such
+ * a context can do.
  */
 #ifndef CGFS_DELEGATE_H
 #define CGFS_DELEGATE_H
@@ -21,22 +21,22 @@ extern "C" {
 struct cgfs_group;
 
 /**
- * cgfs_group_delegate() - give a group to a user
+ * cgfs_group_delegate() - make a user the owner of a group
  * @g:      borrowed; a pod or a container
- * @uid:    the user; 0 takes it back
- * @gid:    the group of users; modes stay as they are, so it gives nobody anything by itself
+ * @uid:    the new owner; 0 ends the delegation
+ * @gid:    the group of users; file modes do not change, so this alone grants no access
  * @reterr: may be NULL
  *
  * In each hierarchy the directory changes its owner, and of the files in it:
  * on cgroup2 those that /sys/kernel/cgroup/delegate lists (cgroup.procs, cgroup.threads and
  * cgroup.subtree_control where there is no such list); on v1 cgroup.procs and tasks.  Nothing
- * below the group changes its owner.  All of it, or nothing: what was given is taken back when
- * the kernel refuses the rest.
+ * below the group changes its owner.  If the kernel refuses one change, the call takes back those
+ * before it.
  *
- * Processes that the user is to move must be in the group, or below it, already: cgroup2
- * lets nobody carry a process across the border of what he was given.  v1 has no such border
- * (only the process has to be his own), and its documentation calls delegation unsafe: a user
- * who has two such groups can move his processes from one into the other.
+ * Processes that the user is to move must already be in the group or below it, because cgroup2
+ * refuses to move a process across the border of a delegated subtree.  v1 has no such border: it
+ * only checks that the process belongs to the user.  The kernel's documentation therefore calls
+ * v1 delegation unsafe: a user with two such groups can move processes from one into the other.
  *
  * Errors:  -EINVAL  @uid or @gid is -1; nothing was written
  *          -EPERM   the caller has no CAP_CHOWN

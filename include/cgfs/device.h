@@ -51,8 +51,8 @@ struct cgfs_device_rule {
  * @ret_rule: out
  * @reterr:   may be NULL
  *
- * Errors:  -EINVAL  the text is not a rule; the error names the part that is wrong
- * Context: any; touches nothing
+ * Errors:  -EINVAL  the text is not a rule; the error names the wrong part
+ * Context: any thread; makes no system call
  *
  * Return: 0, or a negative errno.
  */
@@ -68,13 +68,13 @@ CGFS_API CGFS_CHECK int cgfs_device_parse(const char *text, struct cgfs_device_r
 CGFS_API void cgfs_device_format(const struct cgfs_device_rule *rule, char *buf, size_t len);
 
 /**
- * cgfs_device_check() - what a list of rules says about one request
+ * cgfs_device_check() - the result of a list of rules for one request
  * @rules:  borrowed; in order
  * @n:      number of rules
  * @type:   CGFS_DEVICE_BLOCK or CGFS_DEVICE_CHAR
  * @major:  device number
  * @minor:  device number
- * @access: CGFS_ACCESS_* bits that are asked for
+ * @access: CGFS_ACCESS_* bits that are requested
  *
  * The reference evaluator: slow, obvious, and what every other implementation (v1 files, eBPF
  * maps, the fake) is tested against.
@@ -86,7 +86,7 @@ CGFS_API uint32_t cgfs_device_check(const struct cgfs_device_rule *rules, size_t
 				    uint32_t access);
 
 /**
- * cgfs_device_defaults() - the devices that OCI says every container may use
+ * cgfs_device_defaults() - the devices that every container may use by OCI's rules
  * @ret_n: out; number of rules
  *
  * null, zero, full, random, urandom, tty, console, ptmx, pts/N, and mknod of any device.

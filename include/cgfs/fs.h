@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cgfs/fs.h - the one door between the library and the file system.
+ * cgfs/fs.h - the table through which the library accesses the file system.
  *
  * All kernel I/O of the library goes through this table, so that the fake cgroupfs of the
  * tests (or a tracing shim, or a fault injector) replaces the kernel as a whole.  Every call
@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 struct cgfs_fs_ops {
+	size_t sz; /* sizeof(struct cgfs_fs_ops); all functions up to `noted` must be there */
 	/* openat(2).  @dirfd may be AT_FDCWD for an absolute @name.  @flags: O_RDONLY,
 	 * O_WRONLY or O_RDWR, with O_DIRECTORY for directories (O_CLOEXEC and O_NOFOLLOW are
 	 * added by the door).  Never creates anything. */
@@ -43,27 +44,30 @@ struct cgfs_fs_ops {
 	int (*notify_remove)(void *ctx, int nfd, int wd);
 	/* kill(2), for kernels and layouts without cgroup.kill. */
 	int (*kill)(void *ctx, pid_t pid, int sig);
-	/* Who owns @name, "." for @dirfd itself, and to give it away: fstatat(2), fchownat(2). */
+	/* Reads and changes the owner of @name; "." is @dirfd itself: fstatat(2), fchownat(2). */
 	int (*owner)(void *ctx, int dirfd, const char *name, uid_t *ret_uid, gid_t *ret_gid);
 	int (*chown)(void *ctx, int dirfd, const char *name, uid_t uid, gid_t gid);
-	/* May this process write there, make directories if it is one?  0, or -EACCES. */
+	/* 0 if this process may write to @name, or create directories in it if it is one; -EACCES;
+	 * -EROFS on a read-only mount. */
 	int (*may_write)(void *ctx, int dirfd, const char *name);
-	/* A few words kept with a directory of cgroup2 as long as it exists, for a successor of
-	 * this process: fsetxattr(2) of "user.NAME", @value NULL: fremovexattr(2); fgetxattr(2),
-	 * the length. */
+	/* A short text kept with a directory as long as it exists, for a successor of this
+	 * process: fsetxattr(2) of "user.NAME", which a v1 hierarchy may not have, or, where NAME
+	 * begins with "trusted.", of NAME itself; @value NULL: fremovexattr(2); fgetxattr(2), the
+	 * length. */
 	int (*note)(void *ctx, int dirfd, const char *name, const char *value);
 	ssize_t (*noted)(void *ctx, int dirfd, const char *name, char *buf, size_t len);
 };
 
 struct cgfs_fs {
+	size_t sz;
 	const struct cgfs_fs_ops *ops;
 	void *ctx;
 };
 
 /**
- * cgfs_fs_kernel() - the door to the running kernel
+ * cgfs_fs_kernel() - the table for the running kernel
  *
- * Return: a static table; what cgfs_open() uses unless told otherwise.
+ * Return: a static table, which cgfs_open() uses by default; never NULL.
  */
 CGFS_API const struct cgfs_fs *cgfs_fs_kernel(void);
 

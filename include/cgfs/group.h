@@ -32,14 +32,16 @@ struct cgfs_group;
  * @ret:    out; release with cgfs_group_close()
  * @reterr: may be NULL
  *
- * The values are checked first, then every directory is made, then the device policy is put
+ * The values are checked first, then every directory is created, then the device policy is put
  * in place, then the limits are written.  If any step fails, all is undone.
  *
+ * Units:   as in struct cgfs_resources
  * Errors:  -EINVAL      the id or a value is not valid; nothing was written
  *          -EEXIST      the id is in use; the group that has it is unchanged
  *          -ENODEV      a resource needs a controller that is not on this host
  *          -EOPNOTSUPP  a resource cannot be expressed on this controller's version
- *          other        what the kernel said, about the file in reterr->path
+ *          other        the kernel's, about the file in reterr->path
+ * Context: with a policy, may wait for another process that is changing its pins
  *
  * Return: 0, or a negative errno.
  */
@@ -58,7 +60,10 @@ CGFS_API CGFS_CHECK int cgfs_pod_create(struct cgfs *c, const char *id,
  * @ret:    out; release with cgfs_group_close()
  * @reterr: may be NULL
  *
- * Errors:  as cgfs_pod_create()
+ * Units:   as in struct cgfs_resources
+ * Errors:  as cgfs_pod_create(), and
+ *          -EINVAL  @pod is not a pod, or is being removed
+ * Context: as cgfs_pod_create()
  *
  * Return: 0, or a negative errno.
  */
@@ -67,22 +72,39 @@ CGFS_API CGFS_CHECK int cgfs_container_create(struct cgfs *c, struct cgfs_group 
 					      struct cgfs_group **ret, struct cgfs_err *reterr);
 
 /**
- * cgfs_pod_open() - a handle for a pod that exists, whoever made it
- * @c: as above
- * @id: as above
- * @ret: as above
- * @reterr: as above
+ * cgfs_pod_open() - a handle for a pod that exists
+ * @c:      borrowed; must outlive the handle
+ * @id:     borrowed; see cgfs_id_check()
+ * @ret:    out; release with cgfs_group_close()
+ * @reterr: may be NULL
  *
- * The device policy is told of the group, so that one whose maps were lost denies everything.
+ * Registers the group with the device policy.  If the policy's maps were lost, every device is
+ * denied.
  *
  * Errors:  -ENOENT  no hierarchy has such a directory
+ *          -EINVAL  the id is not valid
+ *          -EBUSY   the group is bound by the policy of another pin directory
+ *          other    the kernel's, or the policy's
+ * Context: with a policy, may wait for another process that is changing its pins
  *
  * Return: 0, or a negative errno.
  */
 CGFS_API CGFS_CHECK int cgfs_pod_open(struct cgfs *c, const char *id, struct cgfs_group **ret,
 				      struct cgfs_err *reterr);
 
-/** cgfs_container_open() - the same for a container; @pod NULL: a standalone one */
+/**
+ * cgfs_container_open() - a handle for a container that exists
+ * @c:      borrowed; must outlive the handle
+ * @pod:    borrowed, as for cgfs_container_create(); NULL for a standalone container
+ * @id:     borrowed; see cgfs_id_check()
+ * @ret:    out; release with cgfs_group_close()
+ * @reterr: may be NULL
+ *
+ * Errors:  as cgfs_pod_open()
+ * Context: as cgfs_pod_open()
+ *
+ * Return: 0, or a negative errno.
+ */
 CGFS_API CGFS_CHECK int cgfs_container_open(struct cgfs *c, struct cgfs_group *pod, const char *id,
 					    struct cgfs_group **ret, struct cgfs_err *reterr);
 
@@ -90,13 +112,15 @@ CGFS_API CGFS_CHECK int cgfs_container_open(struct cgfs *c, struct cgfs_group *p
  * cgfs_group_close() - release the handle; the cgroup and its processes stay
  * @g: may be NULL
  *
- * A removal that has begun goes on, and is told by its event.
+ * A removal in progress continues; CGFS_EVENT_REMOVED reports its end.
  */
 CGFS_API void cgfs_group_close(struct cgfs_group *g);
 
-/* Plain reads of memory.  cgroup_id is the inode in the cgroup2 tree, 0 without one. */
+/* These only read memory.  Strings and the pod's handle belong to @g and are valid until it is
+ * closed; cgroup_id is the inode in the cgroup2 tree, 0 without one. */
 CGFS_API const char *cgfs_group_id(const struct cgfs_group *g);
-CGFS_API struct cgfs_group *cgfs_group_pod(const struct cgfs_group *g); /* NULL: has none */
+CGFS_API struct cgfs_group *cgfs_group_pod(
+	const struct cgfs_group *g); /* NULL: standalone, or a pod */
 CGFS_API bool cgfs_group_is_pod(const struct cgfs_group *g);
 CGFS_API uint64_t cgfs_group_cgroup_id(const struct cgfs_group *g);
 /* "/pods/web/c1": the path below each hierarchy's root. */
@@ -112,6 +136,7 @@ CGFS_API const char *cgfs_group_path(const struct cgfs_group *g);
  * as the kernel lets it.
  *
  * Errors:  -EINVAL  @g is a pod, or @pid is negative
+ *          -ENOENT  @g is being removed
  *          -ESRCH   there is no such process
  *          other    the kernel's (cgroup.procs)
  * Context: may wait for an RCU grace period
@@ -129,8 +154,8 @@ CGFS_API CGFS_CHECK int cgfs_group_add_pid(struct cgfs_group *g, pid_t pid,
  *
  * For cpu, cpuset and the like of v1: each v1 hierarchy takes the thread alone.  In the cgroup2
  * tree a thread stays with its process, and so do the limits of controllers that live there,
- * unless both are within a threaded tree; where there is nothing but cgroup2, a container that
- * is no part of such a tree refuses.  Memory belongs to the process in any case.
+ * unless both are within a threaded tree; where all controllers are on cgroup2, the container
+ * must be part of such a tree.  Memory is always charged to the process.
  *
  * Errors:  -EINVAL      @g is a pod, or @tid is negative
  *          -ENOENT      @g is being removed
@@ -149,7 +174,7 @@ CGFS_API CGFS_CHECK int cgfs_group_add_thread(struct cgfs_group *g, pid_t tid,
  * cgfs_group_spawn() - fork(2) into a container
  * @g:         borrowed; a container
  * @ret_pid:   out; the child's pid in the parent, 0 in the child
- * @ret_pidfd: out, in the parent only; to be closed by the caller
+ * @ret_pidfd: out, in the parent only; release with close(2)
  * @reterr:    may be NULL; filled in the parent
  *
  * Returns twice, as fork does, once the child is in every hierarchy of the container; the
@@ -160,7 +185,7 @@ CGFS_API CGFS_CHECK int cgfs_group_add_thread(struct cgfs_group *g, pid_t tid,
  * Errors:  -EINVAL      @g is a pod, or is being removed
  *          -EOPNOTSUPP  the context is not on a kernel (struct cgfs_fs of a simulation)
  *          -EAGAIN      pids.max, of the container or its pod
- *          -EBUSY       it is frozen: nothing would run there before it is thawed
+ *          -EBUSY       it is frozen, so the child would not run
  *          other        the kernel's (clone3, cgroup.procs, tasks); no child is left
  * Context: waits for the child's few system calls, not for a grace period on cgroup2
  *
@@ -173,8 +198,11 @@ CGFS_API CGFS_CHECK int cgfs_group_spawn(struct cgfs_group *g, pid_t *ret_pid, i
  * cgfs_group_pids() - the processes of a group and its descendants
  * @g:        borrowed
  * @ret_pids: out; release with free(3); NULL when there are none
- * @ret_n:    out
+ * @ret_n:    out; how many
  * @reterr:   may be NULL
+ *
+ * Errors:  -ENOENT or -ENODEV  the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
  *
  * Return: 0, or a negative errno.
  */
@@ -182,10 +210,34 @@ CGFS_API CGFS_CHECK int cgfs_group_pids(struct cgfs_group *g, pid_t **ret_pids, 
 					struct cgfs_err *reterr);
 
 /**
+ * cgfs_group_pids_bounded() - cgfs_group_pids(), if there are not too many cgroups to look into
+ * @g:           borrowed
+ * @max_cgroups: how many may be below the group
+ * @ret_pids:    out; release with free(3); NULL when there are none
+ * @ret_n:       out
+ * @reterr:      may be NULL
+ *
+ * A container makes cgroups below its own as it likes, and each takes three system calls.  A
+ * program that serves others meanwhile asks for the list of a wide tree in another thread or
+ * process.
+ *
+ * Errors:  -E2BIG               there are more than @max_cgroups
+ *          -ENOENT or -ENODEV  the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Context: does not wait
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_pids_bounded(struct cgfs_group *g, size_t max_cgroups,
+						pid_t **ret_pids, size_t *ret_n,
+						struct cgfs_err *reterr);
+
+/**
  * cgfs_group_threads() - the threads of a group and its descendants
  * @g:        borrowed
  * @ret_tids: out; release with free(3); NULL when there are none
- * @ret_n:    out
+ * @ret_n:    out; how many
  * @reterr:   may be NULL
  *
  * As a v1 hierarchy lists them where there is one, so that threads which were moved alone are with
@@ -204,18 +256,32 @@ CGFS_API CGFS_CHECK int cgfs_group_threads(struct cgfs_group *g, pid_t **ret_tid
 /**
  * cgfs_group_freeze() - stop all processes of a group
  * @g:          borrowed
- * @timeout_ms: how long to wait until all are stopped; then the freeze is taken back
+ * @timeout_ms: how long to wait until all have stopped; the group is thawed after that
  * @reterr:     may be NULL
  *
- * Errors:  -ETIMEDOUT  not all stopped in time; the group was thawed again
- *          -ENODEV     no freezer on this host
+ * Errors:  -ETIMEDOUT  not all have stopped in time; the group was thawed again
+ *          -ENODEV     no freezer on this host, or the group is gone
+ *          other       the kernel's; the group was thawed again
+ * Context: waits @timeout_ms at the most
  *
  * Return: 0, or a negative errno.
  */
 CGFS_API CGFS_CHECK int cgfs_group_freeze(struct cgfs_group *g, unsigned int timeout_ms,
 					  struct cgfs_err *reterr);
 
-/** cgfs_group_thaw() - let them run again; a group that is not frozen is a success */
+/**
+ * cgfs_group_thaw() - resume all processes of a group; one that is not frozen is a success
+ * @g:      borrowed
+ * @reterr: may be NULL
+ *
+ * Where v1's freezer is mounted beside a cgroup2 tree, both are thawed, whichever process froze
+ * them.
+ *
+ * Errors:  -ENODEV  no freezer on this host, or the group is gone
+ *          other    the kernel's
+ *
+ * Return: 0, or a negative errno.
+ */
 CGFS_API CGFS_CHECK int cgfs_group_thaw(struct cgfs_group *g, struct cgfs_err *reterr);
 
 /**
@@ -223,123 +289,127 @@ CGFS_API CGFS_CHECK int cgfs_group_thaw(struct cgfs_group *g, struct cgfs_err *r
  * @g:      borrowed
  * @reterr: may be NULL
  *
- * Does not wait.  cgroup.kill where there is a cgroup2 directory, so that no fork escapes;
- * else rounds of signals until cgroup.procs is empty.  A frozen group dies as well.
+ * Does not wait until they have exited.  With a cgroup2 directory the library writes cgroup.kill,
+ * so that no fork escapes.  Without one, it sends rounds of signals until cgroup.procs of another
+ * hierarchy is empty, and stops the processes between them.  A frozen group is killed as well.
+ *
+ * Errors:  -ENODEV or -ENOENT  the group is gone
+ *          other               the kernel's; some processes may have been killed
+ * Context: without a cgroup2 directory takes up to half a second
  *
  * Return: 0, or a negative errno.
  */
 CGFS_API CGFS_CHECK int cgfs_group_kill(struct cgfs_group *g, struct cgfs_err *reterr);
 
 /**
- * cgfs_group_remove() - begin to delete a group: kill, wait until empty, remove
- * @g:      borrowed; still to be closed by the caller, at any time
- * @reterr: may be NULL
+ * cgfs_group_kill_begin() - cgfs_group_kill() for callers that must not wait
+ * @g:      borrowed; closing it ends the kill where it is
+ * @reterr: may be NULL; filled for an error of the first part
  *
- * Returns at once.  A CGFS_EVENT_REMOVED says when everything is gone, bottom-up, in every
- * hierarchy, together with what was below it; its `error` says if something stayed.
+ * Works for a few milliseconds; each cgfs_event_read() then continues.  More than one part is
+ * needed when the group has very many cgroups below it, or when processes have to be stopped
+ * first.  No event reports the end of the kill; cgfs_group_watch_empty() reports the last exit, and
+ * cgfs_group_remove(), which kills in the same way, reports the removal.
  *
- * Errors:  -EALREADY  it has begun before
+ * Errors:  as cgfs_group_kill()
+ * Context: does not wait
  *
  * Return: 0, or a negative errno.
  */
-CGFS_API CGFS_CHECK int cgfs_group_remove(struct cgfs_group *g, struct cgfs_err *reterr);
+CGFS_API CGFS_CHECK int cgfs_group_kill_begin(struct cgfs_group *g, struct cgfs_err *reterr);
 
-/* Options of a removal; CGFS_REMOVE_OPTS_INIT, then set what differs. */
+/* Options of cgfs_group_remove(); CGFS_REMOVE_OPTS_INIT, then set what differs. */
 struct cgfs_remove_opts {
 	size_t sz;
-	/* Have the kernel take back the memory that is still charged, page cache most of all,
-	 * between the last process's end and the first rmdir.  Otherwise the cgroup lives on in the
-	 * kernel, as a dying descendant, until that memory is needed by others. */
+	/* Have the kernel reclaim the memory that is still charged, mostly page cache, between the
+	 * exit of the last process and the first rmdir.  Otherwise the cgroup stays in the kernel
+	 * as a dying descendant until that memory is reclaimed for another reason. */
 	bool reclaim;
+	/* Return when everything is removed, or after @timeout_ms, instead of reporting it by an
+	 * event.  Other events that arrive in the meantime are kept for cgfs_event_read(). */
+	bool wait;
+	unsigned int timeout_ms;
 };
 
-#define CGFS_REMOVE_OPTS_INIT                                                                      \
-	{                                                                                          \
-		.sz = sizeof(struct cgfs_remove_opts)                                              \
-	}
+#define CGFS_REMOVE_OPTS_INIT CGFS_SIZED(struct cgfs_remove_opts)
+
+#ifndef __cplusplus
+/* The most frequent options in place, as an argument: wait for @ms milliseconds at the most. */
+#define CGFS_REMOVE_OPTS_WAIT(ms)                                                                  \
+	(&(struct cgfs_remove_opts){                                                               \
+		.sz = sizeof(struct cgfs_remove_opts), .wait = true, .timeout_ms = (ms) })
+#endif
 
 /**
- * cgfs_group_remove_with() - cgfs_group_remove() with options
- * @g:      borrowed; still to be closed by the caller, at any time
+ * cgfs_group_remove() - delete a group: kill, wait until it is empty, remove
+ * @g:      borrowed; the caller still has to close it, at any time
  * @opts:   borrowed; NULL for the defaults
  * @reterr: may be NULL
  *
- * Memory that cannot be reclaimed does not keep the group from being removed; the event says why.
+ * Returns at once, unless @opts->wait is set.  CGFS_EVENT_REMOVED reports that the group and all
+ * cgroups below it are removed from every hierarchy; its `error` is negative if something stayed.
+ * Memory that cannot be reclaimed does not prevent the removal; the event has the reason.
  *
- * Errors:  as cgfs_group_remove(), and
- *          -EINVAL      @opts->sz is not that of this library
- *          -EOPNOTSUPP  this kernel cannot be told to reclaim; nothing has begun
- * Context: with @opts->reclaim the call, or the cgfs_event_read() that finds the group empty,
- *          takes as long as the kernel reclaims
- * Since:   0.1
- *
- * Return: 0, or a negative errno.
- */
-CGFS_API CGFS_CHECK int cgfs_group_remove_with(struct cgfs_group *g,
-					       const struct cgfs_remove_opts *opts,
-					       struct cgfs_err *reterr);
-
-/**
- * cgfs_group_destroy_with() - cgfs_group_destroy() with options
- * @g:          borrowed; still to be closed by the caller
- * @opts:       borrowed; NULL for the defaults
- * @timeout_ms: how long at the most
- * @reterr:     may be NULL
- *
- * Errors:  as cgfs_group_destroy() and cgfs_group_remove_with()
- * Since:   0.1
+ * Errors:  -EALREADY    a removal is in progress; with @opts->wait the call waits for it
+ *          -ETIMEDOUT   not everything was removed in time; the error names what is left.  The
+ *                       removal continues, and an event reports its end
+ *          -ENOENT      the group was removed before, alone or with its pod
+ *          -EOPNOTSUPP  @opts->reclaim, and this kernel cannot reclaim on request; nothing was
+ *                       changed
+ *          -EINVAL      @opts->sz is not set
+ *          -E2BIG       @opts is from a newer version and uses members unknown here
+ * Context: waits @opts->timeout_ms at the most, with @opts->wait.  With @opts->reclaim the call, or
+ *          the cgfs_event_read() that finds the group empty, takes as long as the kernel reclaims
  *
  * Return: 0, or a negative errno.
  */
-CGFS_API CGFS_CHECK int cgfs_group_destroy_with(struct cgfs_group *g,
-						const struct cgfs_remove_opts *opts,
-						unsigned int timeout_ms, struct cgfs_err *reterr);
-
-/**
- * cgfs_group_destroy() - the same, and wait for it
- * @g:          borrowed; still to be closed by the caller
- * @timeout_ms: how long at the most
- * @reterr:     may be NULL
- *
- * Other events that arrive meanwhile are kept for cgfs_event_read().
- *
- * Errors:  -ETIMEDOUT  something would not die; the error names what is left.  The removal
- *                      goes on through the event descriptor
- *
- * Return: 0, or a negative errno.
- */
-CGFS_API CGFS_CHECK int cgfs_group_destroy(struct cgfs_group *g, unsigned int timeout_ms,
-					   struct cgfs_err *reterr);
+CGFS_API CGFS_CHECK int cgfs_group_remove(struct cgfs_group *g, const struct cgfs_remove_opts *opts,
+					  struct cgfs_err *reterr);
 
 /**
  * cgfs_pod_list() - call @fn for each directory below the pods root, in any hierarchy
  * @c:      borrowed
- * @fn:     called once per id; a non-zero return stops the walk and is returned
+ * @fn:     called once per id, which is borrowed; a non-zero return stops the walk and is returned
  * @arg:    for @fn
  * @reterr: may be NULL
+ *
+ * Errors:  -ENOMEM, or the kernel's about the directory in reterr->path; a root that does not
+ *          exist has no pods
  *
  * Return: 0, what @fn returned, or a negative errno.
  */
 CGFS_API CGFS_CHECK int cgfs_pod_list(struct cgfs *c, int (*fn)(void *arg, const char *id),
 				      void *arg, struct cgfs_err *reterr);
 
-/** cgfs_container_list() - the same for what is below a pod */
+/**
+ * cgfs_container_list() - call @fn for each directory below a pod, in any hierarchy
+ * @pod:    borrowed
+ * @fn:     as for cgfs_pod_list()
+ * @arg:    for @fn
+ * @reterr: may be NULL
+ *
+ * Errors:  as cgfs_pod_list()
+ *
+ * Return: 0, what @fn returned, or a negative errno.
+ */
 CGFS_API CGFS_CHECK int cgfs_container_list(struct cgfs_group *pod,
 					    int (*fn)(void *arg, const char *id), void *arg,
 					    struct cgfs_err *reterr);
 
 /**
- * cgfs_sweep() - remove what an earlier process left
+ * cgfs_sweep() - remove pods that an earlier process left
  * @c:            borrowed
- * @keep:         asked for each id below the pods root that has no handle; true: it stays.
- *                NULL: nothing stays
+ * @keep:         called for each id below the pods root that has no handle; true: it stays.
+ *                NULL: all are removed
  * @arg:          for @keep
- * @timeout_ms:   for each of them, as in cgfs_group_destroy()
+ * @timeout_ms:   for each of them, as in struct cgfs_remove_opts
  * @ret_removed:  out; how many were removed; may be NULL; set on failure too
- * @reterr:       may be NULL; of the first that could not be removed; the sweep goes on
+ * @reterr:       may be NULL; filled for the first that could not be removed; the sweep continues
  *
- * Errors:  -EINVAL  no @keep at the top of the hierarchies (cgfs_open_opts.top), which are full of
- *                   what is not ours
+ * Errors:  -EINVAL  @keep is NULL at the top of the hierarchies (cgfs_open_opts.top), where other
+ *                   programs have their cgroups
+ *          others   as cgfs_group_remove(), of the first that could not be removed
+ * Context: waits @timeout_ms at the most for each pod
  *
  * Return: 0, or a negative errno.
  */

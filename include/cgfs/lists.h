@@ -13,8 +13,13 @@ extern "C" {
 
 struct cgfs_group;
 
-/* What one block device has done for a group. */
+/* Element @i of a list that the library returned.  Each begins with its size, which can be larger
+ * than in this header; list[i] would then point into the middle of an element. */
+#define CGFS_AT(list, i) ((__typeof__(list))(const void *)((const char *)(list) + (i) * (list)->sz))
+
+/* The I/O of a group on one block device. */
 struct cgfs_io_stat {
+	size_t sz; /* of the library's structure: see CGFS_AT() */
 	uint32_t major, minor;
 	uint64_t read_bytes, write_bytes, discard_bytes;
 	uint64_t read_ops, write_ops, discard_ops;
@@ -24,12 +29,15 @@ struct cgfs_io_stat {
  * cgfs_group_io() - the block devices that a group has used
  * @g:       borrowed
  * @ret_io:  out; release with free(3); NULL when there are none
- * @ret_n:   out
+ * @ret_n:   out; how many
  * @reterr:  may be NULL
  *
  * v2 io.stat; v1 blkio.throttle.io_service_bytes_recursive and io_serviced_recursive.
  *
+ * Units:   bytes, and operations
  * Errors:  -ENODEV  no io controller on this host, or the group is gone
+ *          -ENOMEM, or the kernel's about the file in reterr->path
+ * Context: opens files; nothing is kept
  *
  * Return: 0, or a negative errno.
  */
@@ -48,6 +56,7 @@ CGFS_API CGFS_CHECK int cgfs_group_io(struct cgfs_group *g, struct cgfs_io_stat 
 #define CGFS_HUGETLB_RSVD_FAILED  (1u << 8)
 
 struct cgfs_hugetlb_stat {
+	size_t sz;	    /* of the library's structure: see CGFS_AT() */
 	char page_size[16]; /* "2MB", as in struct cgfs_hugetlb */
 	unsigned int available;
 	uint64_t current_bytes, max_bytes;
@@ -87,6 +96,7 @@ CGFS_API CGFS_CHECK int cgfs_group_hugetlb(struct cgfs_group *g,
 #define CGFS_RDMA_FAILED (1u << 1) /* since 7.2 */
 
 struct cgfs_rdma_stat {
+	size_t sz; /* of the library's structure: see CGFS_AT() */
 	char device[64];
 	uint64_t hca_handles, hca_objects;	   /* in use */
 	uint64_t hca_handles_max, hca_objects_max; /* CGFS_MAX: no limit */
@@ -122,6 +132,7 @@ CGFS_API CGFS_CHECK int cgfs_group_rdma(struct cgfs_group *g, struct cgfs_rdma_s
 #define CGFS_MISC_FAILED  (1u << 3)
 
 struct cgfs_misc_stat {
+	size_t sz;     /* of the library's structure: see CGFS_AT() */
 	char name[64]; /* "sev", as in misc.capacity */
 	unsigned int available;
 	uint64_t current, max, peak;
@@ -158,8 +169,7 @@ CGFS_API CGFS_CHECK int cgfs_group_misc(struct cgfs_group *g, struct cgfs_misc_s
  *
  * v2: memory.stat, memory.events, memory.events.local, memory.swap.events, cpu.stat, pids.events,
  * pids.events.local, cgroup.stat.  v1: memory.stat, memory.oom_control, cpu.stat, cpuacct.stat,
- * pids.events.  A file that this kernel does not have is left out, and so is a line that is
- * no number.
+ * pids.events.  Files that this kernel does not have, and lines without a number, are skipped.
  *
  * Errors:  -ENODEV  the group is gone
  *          other    the kernel's about the file in reterr->path
@@ -180,12 +190,13 @@ CGFS_API CGFS_CHECK int cgfs_group_native(struct cgfs_group *g, unsigned int wha
  * @ret_json: out; release with free(3); no newline
  * @reterr:   may be NULL
  *
- * What cgfs_stats_json() makes of the figures, with, as far as they are asked for and to be had,
- * "io_devices", "hugetlb", "rdma", "misc" (arrays), "cpuset", "limits" (objects) and "native" (an
- * object of files, each an object of keys) beside them.  The keys of "limits" are the members of
- * struct cgfs_resources, io_devices, net_prio and devices included.  What is not available is not
- * there; "no limit" is the string "max".
+ * The members of cgfs_stats_json(), and, as far as they are requested and available, "io_devices",
+ * "hugetlb", "rdma", "misc" (arrays), "cpuset", "limits" (objects) and "native" (an object of
+ * files, each an object of keys).  The keys of "limits" are the members of struct cgfs_resources,
+ * io_devices, net_prio and devices included.  Unavailable members are omitted; "no limit" is the
+ * string "max".
  *
+ * Units:   as in CGFS_STATS and struct cgfs_resources
  * Errors:  -ENODEV  the group is gone
  *          -ENOMEM, or the kernel's about the file in reterr->path
  * Since:   0.1

@@ -2,8 +2,8 @@
 /*
  * cgfs/policy.h - what enforces device rules and watches kills where control files cannot.
  *
- * The library does not know eBPF.  Whoever does (bpf/, or the fake of the tests) hands this
- * table to cgfs_open(); the library calls it at the right moments of a group's life.  All
+ * The library does not know eBPF.  An implementation (bpf/, or the fake of the tests) passes this
+ * table to cgfs_open(), and the library calls it at each step of a group's life.  All
  * functions return 0 or a negative errno and fill @reterr on failure.
  */
 #ifndef CGFS_POLICY_H
@@ -20,23 +20,38 @@ extern "C" {
 
 /* One pod or container, seen from the policy's side.  All members are borrowed for the call. */
 struct cgfs_policy_group {
+	size_t sz;
 	int cgroup_fd;		/* its directory in the cgroup2 tree, as struct cgfs_fs gave it */
 	uint64_t cgroup_id;	/* inode of that directory */
 	uint64_t pod_cgroup_id; /* the same of its pod; equal to cgroup_id for a pod and for a
 				   standalone container */
 	const char *pod;	/* id; "" for a standalone container */
 	const char *container;	/* id; "" for a pod */
+	uint64_t memory_id;	/* add() of a policy that counts memory: inode of its directory in
+				   the hierarchy that carries memory; 0: not known */
 };
 
 /* What the policy has counted for one group since it was added. */
 struct cgfs_policy_counters {
+	size_t sz; /* set by the library; the policy fills as far as it reaches */
 	uint64_t device_allowed;
 	uint64_t device_denied;
 	uint64_t oom_kills;
 	uint64_t events_lost;
+	uint64_t counts_oom; /* 1: oom_kills counts, whichever process takes the events; 0: not */
+	/* Memory, as seen at each charge. */
+	uint64_t counts_memory;	     /* 1: these count; 0: not */
+	uint64_t memory_usage;	     /* bytes, at the last charge */
+	uint64_t memory_peak;	     /* bytes */
+	uint64_t memory_charges;     /* charges that changed usage, or were refused */
+	uint64_t memory_failed;	     /* of these, refused */
+	uint64_t memory_failed_here; /* of these, by the limit of this group */
+	uint64_t memory_reclaims;    /* runs of reclaim that its processes had to wait for */
+	uint64_t memory_reclaim_us;  /* how long they took */
 };
 
 struct cgfs_policy_ops {
+	size_t sz; /* sizeof(struct cgfs_policy_ops); all functions up to get_rules must be there */
 	/* A group was made, or found again after a restart, and no process can have joined it
 	 * through the library before this returns.  Idempotent: a group that is known keeps
 	 * its rules and counters when @rules is NULL.
@@ -51,7 +66,7 @@ struct cgfs_policy_ops {
 	/* The group's directory is about to be removed, or is gone: cgroup_fd may be -EBADF.
 	 * A group that is not known is a success. */
 	int (*remove)(void *ctx, const struct cgfs_policy_group *group, struct cgfs_err *reterr);
-	/* Forgets the groups whose directories somebody else removed.  @cgroup2_fd is a directory
+	/* Forgets the groups whose directories another process removed.  @cgroup2_fd is a directory
 	 * of the tree that they were in, borrowed, as struct cgfs_fs gave it. */
 	int (*sweep)(void *ctx, int cgroup2_fd, struct cgfs_err *reterr);
 	int (*counters)(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters *ret);
@@ -69,9 +84,21 @@ struct cgfs_policy_ops {
 	int (*get_rules)(void *ctx, const struct cgfs_policy_group *group,
 			 struct cgfs_device_rule **ret_rules, size_t *ret_n,
 			 struct cgfs_err *reterr);
+	/* The three of memory: NULL, or counts_memory() false, where it is not counted.  Then
+	 * memory_id of struct cgfs_policy_group is not looked at, and the library watches control
+	 * files. */
+	bool (*counts_memory)(void *ctx);
+	/* Replaces the thresholds of a group; @n 0: none.  From now on event_read() reports each
+	 * that is crossed by a charge; those that were, and are in the new list, stay crossed. */
+	int (*watch_memory)(void *ctx, uint64_t cgroup_id, const struct cgfs_memory_line *lines,
+			    size_t n, struct cgfs_err *reterr);
+	/* The caller has seen usage at or above @bytes, one of the thresholds: 1 when that is news
+	 * and the caller is to report it, 0 when it was or will be reported by event_read(). */
+	int (*crossed_memory)(void *ctx, uint64_t cgroup_id, uint64_t bytes);
 };
 
 struct cgfs_policy {
+	size_t sz;
 	const struct cgfs_policy_ops *ops;
 	void *ctx;
 };

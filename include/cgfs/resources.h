@@ -48,12 +48,15 @@ extern "C" {
 #define CGFS_SET_ZSWAP_WRITEBACK    (1ull << 32)
 
 /* Not a member but a permission, for updates: memory_max_bytes may go below what is in use even
- * if the kernel has to kill for it.  Without it such an update is -EBUSY and changes nothing. */
+ * if the kernel has to kill for it.  Without it such an update is -EBUSY and changes nothing.
+ * cgroup v1's kernel kills no process when a limit is written: there the permission has no effect,
+ * and a limit below what can be reclaimed is -EBUSY in any case.  Stop the processes first, or use
+ * CGFS_SET_NEAREST. */
 #define CGFS_SET_ALLOW_OOM_KILL (1ull << 63)
 
-/* Another one: where memory_max_bytes is below what is in use and cannot be reclaimed, the lowest
- * limit that kills nobody is set instead, a little above what is in use; struct cgfs_applied tells
- * which.  Excludes the former. */
+/* Another one: where memory_max_bytes is below what is in use and cannot be reclaimed, the
+ * lowest limit that causes no OOM kill is set instead, a little above what is in use; struct
+ * cgfs_applied has the value.  Excludes CGFS_SET_ALLOW_OOM_KILL. */
 #define CGFS_SET_NEAREST (1ull << 62)
 
 /* One entry of OCI's `unified`: a cgroup2 control file and what to write into it. */
@@ -103,7 +106,8 @@ struct cgfs_net_prio {
 struct cgfs_resources {
 	size_t sz;
 	uint64_t set;
-	uint64_t memory_max_bytes;  /* v2 memory.max; v1 memory.limit_in_bytes */
+	uint64_t memory_max_bytes;  /* v2 memory.max; v1 memory.limit_in_bytes.  Without
+				       MEMORY_SWAP the swap that may be used stays as it is */
 	uint64_t memory_swap_bytes; /* memory *and* swap together, OCI's meaning; needs MEMORY_MAX
 				       unless CGFS_MAX.  v2 memory.swap.max is the difference */
 	uint64_t memory_low_bytes;  /* v2 memory.low; v1 memory.soft_limit_in_bytes */
@@ -114,7 +118,7 @@ struct cgfs_resources {
 	uint64_t cpu_quota_us;	/* per period, 1000 at the least; CGFS_MAX: none */
 	uint64_t cpu_period_us; /* 1000..1000000; 100000 when only the quota is set */
 	uint64_t pids_max;
-	const char *cpuset_cpus; /* "0-3,7", or whatever else the kernel's parser takes */
+	const char *cpuset_cpus; /* "0-3,7": the list format of the kernel (cpuset.cpus) */
 	const char *cpuset_mems;
 	const struct cgfs_device_rule *devices; /* in order, from "deny everything" */
 	size_t n_devices;
@@ -131,6 +135,7 @@ struct cgfs_resources {
 	uint64_t memory_kernel_tcp_bytes; /* v1 only */
 	bool memory_oom_group;		  /* one OOM kill ends all of the group; v2 only */
 	bool memory_oom_disable;	  /* stop instead of killing; v1 only */
+	bool memory_zswap_writeback;	  /* from zswap to the swap device; v2 only, since 6.8 */
 	uint64_t memory_zswap_max_bytes;  /* v2 only */
 	uint64_t io_weight;		  /* 10..1000, OCI's scale, 100 is the default */
 	const struct cgfs_io_device *io_devices;
@@ -145,13 +150,9 @@ struct cgfs_resources {
 	const struct cgfs_net_prio *net_prio; /* v1 only */
 	size_t n_net_prio;
 	uint64_t memory_kernel_bytes; /* v1 only, and before Linux 5.16 */
-	bool memory_zswap_writeback;  /* from zswap to the swap device; v2 only, since 6.8 */
 };
 
-#define CGFS_RESOURCES_INIT                                                                        \
-	{                                                                                          \
-		.sz = sizeof(struct cgfs_resources)                                                \
-	}
+#define CGFS_RESOURCES_INIT CGFS_SIZED(struct cgfs_resources)
 
 /**
  * cgfs_resources_check() - validate the values, without a kernel
@@ -161,40 +162,63 @@ struct cgfs_resources {
  * Errors:  -EINVAL  a value is out of range, or two contradict each other
  *          -E2BIG   @res is from a newer version and uses members unknown here, or has more
  *                   than CGFS_DEVICE_RULES_MAX rules or 256 unified entries
+ * Context: any thread; makes no system call
  *
  * Return: 0, or a negative errno.
  */
 CGFS_API CGFS_CHECK int cgfs_resources_check(const struct cgfs_resources *res,
 					     struct cgfs_err *reterr);
 
+struct json_t; /* jansson's json_t */
+
+/* Options of cgfs_resources_from_oci(); CGFS_OCI_OPTS_INIT, then set what differs. */
+struct cgfs_oci_opts {
+	size_t sz;
+	/* The OCI default devices are not appended: the list is `devices` and nothing else. */
+	bool exact_devices;
+	/* The object is an update: without rules in `devices`, the result has no CGFS_SET_DEVICES,
+	 * and the list in force stays. */
+	bool update;
+	/* The object as jansson has parsed it, in place of text; @json must be NULL.  A reference
+	 * is kept, and it must not be changed until cgfs_resources_free(). */
+	struct json_t *parsed;
+};
+
+#define CGFS_OCI_OPTS_INIT CGFS_SIZED(struct cgfs_oci_opts)
+
 /**
  * cgfs_resources_from_oci() - read an OCI runtime-spec `linux.resources` object
- * @json:   borrowed; the object's text
+ * @json:   borrowed; the object's text; NULL with @opts->parsed
  * @len:    its length in bytes; at most 1 MiB
+ * @opts:   borrowed; NULL for the defaults
  * @ret:    out; release with cgfs_resources_free()
  * @reterr: may be NULL; names the field, for instance `memory.limit`
  *
  * Everything in it is either taken or refused.  Without `devices`, or with them, the OCI
- * default devices are appended, so that the result always carries a device policy.
+ * default devices are appended, so that the result always has a device policy, unless @opts
+ * requests otherwise.
  *
- * Errors:  -EINVAL      not JSON, a wrong type, or a value out of range
+ * Errors:  -EINVAL      not JSON, a wrong type, or a value out of range; text and parsed JSON, or
+ *                       neither
  *          -EOPNOTSUPP  a field that this version of the library cannot apply
  *          -E2BIG       too long, too deep, or too many entries
+ * Context: any thread; makes no system call
  *
  * Return: 0, or a negative errno.
  */
 CGFS_API CGFS_CHECK int cgfs_resources_from_oci(const char *json, size_t len,
+						const struct cgfs_oci_opts *opts,
 						struct cgfs_resources **ret,
 						struct cgfs_err *reterr);
 
 /**
- * cgfs_resources_ignored() - what the JSON had that this library does not know
- * @res: borrowed; made by cgfs_resources_from_oci(), nothing else
+ * cgfs_resources_ignored() - the members of the JSON that this library does not know
+ * @res: borrowed; must be a result of cgfs_resources_from_oci()
  *
- * The specification wants unknown properties to be ignored; a program may want to say so.
+ * The specification requires that unknown properties are ignored; a program can report them.
  *
- * Return: "memory.color, devices[0].path"; as many as fit into 511 bytes; "" when everything was
- * known.
+ * Return: for instance "memory.color, devices[0].path", as many as fit into 511 bytes; "" when
+ * there is no such member.  The string belongs to @res.
  */
 CGFS_API const char *cgfs_resources_ignored(const struct cgfs_resources *res);
 
@@ -204,8 +228,8 @@ CGFS_API const char *cgfs_resources_ignored(const struct cgfs_resources *res);
  *
  * Since:   0.1
  *
- * Return: "memory.limit" for CGFS_SET_MEMORY_MAX; the nearest word, "memory.high", for what OCI
- * has in `unified` only; "?" for what this library does not know.
+ * Return: a static string: "memory.limit" for CGFS_SET_MEMORY_MAX; the cgroup2 name, such as
+ * "memory.high", of a member that OCI has in `unified` only; "?" for an unknown bit.
  */
 CGFS_API const char *cgfs_resources_field(uint64_t member);
 

@@ -33,6 +33,12 @@ struct cgfs_group;
  *   cgroup.frozen      1 when all of its processes are stopped, by its own or a higher freezer,
  *                      v1's or cgroup2's
  *   device.*           counted by the device policy; not available without one
+ *   memory_charge.*    counted in the kernel at the moment of each charge, where the policy counts
+ *                      memory (cgfs_bpf_opts.memory): usage at the last charge; peak since the
+ *                      group was added; charges, those refused, and of these those that this
+ * group's own limit refused; runs of reclaim that its processes had to wait for, and how long those
+ * took.  The kernel charges in batches of up to 64 pages per processor: usage and peak are within
+ * that of memory.current and memory.peak while the group charges
  */
 #define CGFS_STATS(X)                                                                              \
 	X(MEMORY_CURRENT, "memory.current", "bytes")                                               \
@@ -135,17 +141,62 @@ struct cgfs_group;
 	X(FROZEN, "cgroup.frozen", "0 or 1")                                                       \
 	X(DEVICE_ALLOWED, "device.allowed", "count")                                               \
 	X(DEVICE_DENIED, "device.denied", "count")                                                 \
-	X(OOM_KILLS, "oom_kills", "count")
+	X(OOM_KILLS, "oom_kills", "count")                                                         \
+	X(CHARGE_USAGE, "memory_charge.usage", "bytes")                                            \
+	X(CHARGE_PEAK, "memory_charge.peak", "bytes")                                              \
+	X(CHARGE_COUNT, "memory_charge.count", "count")                                            \
+	X(CHARGE_FAILED, "memory_charge.failed", "count")                                          \
+	X(CHARGE_FAILED_HERE, "memory_charge.failed_here", "count")                                \
+	X(CHARGE_RECLAIMS, "memory_charge.reclaims", "count")                                      \
+	X(CHARGE_RECLAIM_TIME, "memory_charge.reclaim_time", "us")
 
 #define CGFS_STAT_ENUM(name, json, unit) CGFS_STAT_##name,
 enum cgfs_stat { CGFS_STATS(CGFS_STAT_ENUM) CGFS_STAT_COUNT };
 
-struct cgfs_stats {
-	uint64_t value[CGFS_STAT_COUNT];
-	bool available[CGFS_STAT_COUNT];
+/* Where a figure comes from. */
+enum cgfs_source {
+	CGFS_SOURCE_FILE,   /* a control file */
+	CGFS_SOURCE_POLICY, /* counted by the policy, in the kernel */
 };
 
-/* What to read: a caller pays for what it asks. */
+/* Never changes its size: it is the element of an array in a structure. */
+struct cgfs_figure {
+	uint64_t value;
+	bool available;
+	uint8_t source;	  /* enum cgfs_source */
+	bool reserved[6]; /* 0 */
+};
+
+/* @sz limits the figures that the library of another version has filled; cgfs_stats_get() checks
+ * it. */
+struct cgfs_stats {
+	size_t sz;
+	struct cgfs_figure figure[CGFS_STAT_COUNT];
+};
+
+#define CGFS_STATS_INIT CGFS_SIZED(struct cgfs_stats)
+
+/**
+ * cgfs_stats_get() - one figure, whichever library filled the structure
+ * @stats:     borrowed; as cgfs_group_stats() or cgfs_stats_all() gave it
+ * @stat:      which
+ * @ret_value: out; written when the figure is available
+ *
+ * Return: true if the figure is available.
+ */
+static inline bool cgfs_stats_get(const struct cgfs_stats *stats, enum cgfs_stat stat,
+				  uint64_t *ret_value)
+{
+	size_t i = stat,
+	       end = offsetof(struct cgfs_stats, figure) + (i + 1) * sizeof(stats->figure[0]);
+
+	if (end > stats->sz || !stats->figure[stat].available)
+		return false;
+	*ret_value = stats->figure[stat].value;
+	return true;
+}
+
+/* What to read: each bit costs one or more reads of files. */
 #define CGFS_READ_MEMORY      (1u << 0) /* usage, limits, peak, swap, events */
 #define CGFS_READ_MEMORY_STAT (1u << 1) /* the long memory.stat file */
 #define CGFS_READ_CPU	      (1u << 2)
@@ -167,13 +218,17 @@ struct cgfs_stats {
  * cgfs_group_stats() - read the figures of a pod or container
  * @g:         borrowed
  * @what:      CGFS_READ_* bits
- * @ret_stats: out; every figure that was not read is marked as not available
+ * @ret_stats: in: CGFS_STATS_INIT; out: every figure that was not read is marked as not available
  * @reterr:    may be NULL
  *
  * Descriptors of the files are opened once per group and kept.
  *
  * Units:   see CGFS_STATS.
- * Errors:  -ENOENT or -ENODEV  the group was removed by somebody
+ * Figures of a hierarchy in which the group has lost its directory are not available.
+ *
+ * Errors:  -ENOENT or -ENODEV  the group was removed, at least from every hierarchy that was read
+ *          other               the kernel's about the file in reterr->path
+ * Context: reads files; does not wait
  *
  * Return: 0, or a negative errno.
  */
@@ -207,8 +262,10 @@ CGFS_API CGFS_CHECK int cgfs_root_stats(struct cgfs *c, unsigned int what,
  * @arg:    for @fn
  * @reterr: may be NULL
  *
- * One call for all pods and containers, through descriptors that stay open.  A group that was
- * removed by somebody meanwhile is left out.
+ * One call for all pods and containers, through descriptors that stay open.  A group that
+ * another process has removed is skipped.
+ *
+ * Errors:  as cgfs_group_stats(), of the first group that cannot be read; the walk ends there
  *
  * Return: 0, what @fn returned, or a negative errno.
  */
@@ -222,8 +279,8 @@ CGFS_API CGFS_CHECK int cgfs_stats_all(struct cgfs *c, unsigned int what,
  * @g:      borrowed
  * @reterr: may be NULL
  *
- * v1 memory.max_usage_in_bytes and memory.memsw.max_usage_in_bytes, for whoever reads them.  v2
- * memory.peak and memory.swap.peak, for figures read through this handle alone.
+ * On v1 this resets memory.max_usage_in_bytes and memory.memsw.max_usage_in_bytes for all readers.
+ * On v2 it resets memory.peak and memory.swap.peak for figures that are read through this handle.
  *
  * Errors:  -EOPNOTSUPP  cgroup2 before Linux 6.12
  *          -ENODEV      no memory controller on this host, or the group is gone
@@ -240,7 +297,7 @@ CGFS_API CGFS_CHECK int cgfs_group_reset_peak(struct cgfs_group *g, struct cgfs_
  * @ret_json: out; release with free(3); nested by the dots of the json paths, no newline.
  *            "no limit" is the string "max"
  *
- * Errors:  -ENOMEM
+ * Errors:  -ENOMEM; -EINVAL or -E2BIG: sz is not set, or there are members unknown here
  *
  * Return: 0, or a negative errno.
  */

@@ -14,24 +14,6 @@ extern "C" {
 
 struct cgfs_group;
 
-/**
- * cgfs_group_set() - change limits or the device policy
- * @g:      borrowed
- * @res:    borrowed; what is not in @res->set stays as it is
- * @reterr: may be NULL
- *
- * The values are checked before the first write.  If the kernel refuses one, the files that
- * were already written get their old values back.
- *
- * Errors:  as cgfs_pod_create(), and
- *          -EBUSY  more memory is in use than the new limit, and it cannot be reclaimed; see
- *                  CGFS_SET_NEAREST and CGFS_SET_ALLOW_OOM_KILL
- *
- * Return: 0, or a negative errno.
- */
-CGFS_API CGFS_CHECK int cgfs_group_set(struct cgfs_group *g, const struct cgfs_resources *res,
-				       struct cgfs_err *reterr);
-
 /* Limits as the kernel has them after an update: it rounds, and see CGFS_SET_NEAREST.  Only the
  * members whose CGFS_SET_ bit is in @set are known.  CGFS_MAX is "no limit". */
 struct cgfs_applied {
@@ -51,40 +33,62 @@ struct cgfs_applied {
 	uint64_t memory_kernel_bytes, memory_kernel_tcp_bytes;
 	bool memory_oom_group, memory_oom_disable, memory_zswap_writeback;
 	bool cpu_idle;
+	uint32_t net_classid;
 	uint64_t cpu_burst_us;
 	uint64_t cpu_rt_runtime_us, cpu_rt_period_us;
 	uint64_t io_weight; /* 10..1000; of iocost's weights between two the lower one */
-	uint32_t net_classid;
+	/* With the bits of cpuset_cpus and cpuset_mems: those in effect are not those that are set;
+	 * cgfs_group_cpuset() has both. */
+	bool cpus_differ, mems_differ;
+	bool reserved[6]; /* false */
 };
 
-#define CGFS_APPLIED_INIT                                                                          \
-	{                                                                                          \
-		.sz = sizeof(struct cgfs_applied)                                                  \
-	}
+#define CGFS_APPLIED_INIT CGFS_SIZED(struct cgfs_applied)
+
+/* Options of cgfs_group_set(); CGFS_SET_OPTS_INIT, then set what differs. */
+struct cgfs_set_opts {
+	size_t sz;
+	/* In: CGFS_APPLIED_INIT; out: of the limits in @res->set those that struct cgfs_applied
+	 * has, as they read afterwards.  NULL: not wanted. */
+	struct cgfs_applied *applied;
+};
+
+#define CGFS_SET_OPTS_INIT CGFS_SIZED(struct cgfs_set_opts)
+
+#ifndef __cplusplus
+/* The most frequent options in place, as an argument: report into *@to. */
+#define CGFS_SET_OPTS_APPLIED(to)                                                                  \
+	(&(struct cgfs_set_opts){ .sz = sizeof(struct cgfs_set_opts), .applied = (to) })
+#endif
 
 /**
- * cgfs_group_update() - cgfs_group_set() that tells what came of it
- * @g:           borrowed
- * @res:         borrowed; what is not in @res->set stays as it is
- * @ret_applied: in: CGFS_APPLIED_INIT; out: of the limits in @res->set those that struct
- *               cgfs_applied has, as they read afterwards
- * @reterr:      may be NULL
+ * cgfs_group_set() - change limits or the device policy
+ * @g:      borrowed
+ * @res:    borrowed; what is not in @res->set stays as it is
+ * @opts:   borrowed; NULL for the defaults
+ * @reterr: may be NULL
  *
- * A memory limit below what is in use: memory.high first, then memory.reclaim as long as it helps,
- * then the limit, then memory.high as it was; v1's kernel reclaims by itself.  Nobody is killed for
- * it without CGFS_SET_ALLOW_OOM_KILL.  What cannot be reclaimed makes it -EBUSY and changes
- * nothing, or with CGFS_SET_NEAREST makes the limit what it has to be.
+ * The values are checked before the first write.  If the kernel refuses one, the files that
+ * were already written get their old values back.
+ *
+ * For a memory limit below what is in use the library lowers memory.high, writes memory.reclaim as
+ * long as that helps, writes the limit, and restores memory.high; v1's kernel reclaims when the
+ * limit is written.  No process is killed for it without CGFS_SET_ALLOW_OOM_KILL.  If too little
+ * can be reclaimed, the call is -EBUSY and changes nothing; with CGFS_SET_NEAREST it sets the
+ * lowest possible limit instead, which @opts->applied has.
  *
  * Units:   as in struct cgfs_resources
- * Errors:  as cgfs_group_set(), and -EINVAL when @ret_applied->sz is not that of this library
+ * Errors:  as cgfs_pod_create(), and
+ *          -EBUSY   more memory is in use than the new limit, and it cannot be reclaimed; see
+ *                   CGFS_SET_NEAREST and CGFS_SET_ALLOW_OOM_KILL
+ *          -EINVAL  sz of @res, @opts or @opts->applied is not set
+ *          -E2BIG   one of them is from a newer version and uses members unknown here
  * Context: takes as long as the kernel reclaims
- * Since:   0.1
  *
  * Return: 0, or a negative errno.
  */
-CGFS_API CGFS_CHECK int cgfs_group_update(struct cgfs_group *g, const struct cgfs_resources *res,
-					  struct cgfs_applied *ret_applied,
-					  struct cgfs_err *reterr);
+CGFS_API CGFS_CHECK int cgfs_group_set(struct cgfs_group *g, const struct cgfs_resources *res,
+				       const struct cgfs_set_opts *opts, struct cgfs_err *reterr);
 
 /**
  * cgfs_group_limits() - the limits in force, without changing any
@@ -92,13 +96,15 @@ CGFS_API CGFS_CHECK int cgfs_group_update(struct cgfs_group *g, const struct cgf
  * @ret_applied: in: CGFS_APPLIED_INIT; out: all that there are on this host
  * @reterr:      may be NULL
  *
- * After cgfs_pod_resize(), for the pod and each container, it is what cgfs_group_update() tells.
+ * After cgfs_pod_resize(), for the pod and each container, it reads what cgfs_group_set() reports.
  * Limits that are lists: cgfs_group_io_limits(), cgfs_group_net_prio(), cgfs_group_hugetlb(),
  * cgfs_group_rdma(), cgfs_group_misc(); processors and nodes: cgfs_group_cpuset().
  *
  * Units:   as in struct cgfs_resources
- * Errors:  -EINVAL  @ret_applied->sz is not that of this library
+ * Errors:  -EINVAL  @ret_applied->sz is not set
+ *          -E2BIG   it is from a newer version and has members set that are unknown here
  *          -ENOENT or -ENODEV  the group is gone
+ * Context: opens files; nothing is kept
  * Since:   0.1
  *
  * Return: 0, or a negative errno.
@@ -109,14 +115,15 @@ CGFS_API CGFS_CHECK int cgfs_group_limits(struct cgfs_group *g, struct cgfs_appl
 /**
  * cgfs_group_devices() - the device rules in force
  * @g:         borrowed
- * @ret_rules: out; release with free(3); NULL when the group has no list of its own, and is bound
- * by its pod's alone; a list of no rules, which denies everything, is not NULL
- * @ret_n:     out
+ * @ret_rules: out; release with free(3); NULL when the group has no list and only its pod's list
+ *             binds it.  A list of no rules, which denies everything, is not NULL
+ * @ret_n:     out; how many rules
  * @reterr:    may be NULL
  *
  * In order, from "deny everything", as cgfs_group_set() takes them.  Read from the device policy,
- * whoever put it there, else from v1's devices.list as it was when the handle was made and changed
- * since: not always the words that were written, but a list that decides the same.
+ * whichever process put it there; without a policy, from v1's devices.list as it was when the
+ * handle was made, with later changes.  The rules can differ from those that were written, but they
+ * decide the same.
  *
  * Errors:  -ENODEV  neither a device policy nor v1's devices controller on this host
  *          -ENOMEM, or the policy's
@@ -168,7 +175,7 @@ CGFS_API CGFS_CHECK int cgfs_group_net_prio(struct cgfs_group *g, struct cgfs_ne
 					    size_t *ret_n, struct cgfs_err *reterr);
 
 /**
- * cgfs_group_reclaim() - have the kernel take back memory of a group now
+ * cgfs_group_reclaim() - reclaim memory of a group now
  * @g:         borrowed; descendants are included
  * @bytes:     how much; CGFS_MAX: all that can be
  * @ret_bytes: out; by how much usage went down, which can be less than @bytes; may be NULL
@@ -192,16 +199,18 @@ CGFS_API CGFS_CHECK int cgfs_group_reclaim(struct cgfs_group *g, uint64_t bytes,
  * @pod:     borrowed
  * @pod_res: borrowed; NULL: the pod stays as it is
  * @ctr:     borrowed; @n containers of @pod
- * @ctr_res: borrowed; what each of them gets
+ * @ctr_res: borrowed; the new limits of each of them, in the same order
  * @n:       how many
  * @reterr:  may be NULL
  *
- * For a 3-CPU pod with 1 + 2 that becomes 5 with 4 + 1: the pod grows, the second container
- * shrinks, the first one grows, and at no moment does anybody have less than both its old and
- * its new share, or a container more than its pod.  All of it is applied, or nothing.
+ * For a 3-CPU pod with 1 + 2 that becomes 5 with 4 + 1, the pod grows, then the second container
+ * shrinks, then the first one grows.  At no moment does a group have less than both its old and its
+ * new share, or a container more than its pod.  Either all changes are applied, or none.
  *
+ * Units:   as in struct cgfs_resources
  * Errors:  -EINVAL  a container of another pod; a device list; else as cgfs_group_set()
  *          -EBUSY   memory is in use beyond a new limit, see CGFS_SET_ALLOW_OOM_KILL
+ * Context: takes as long as the kernel reclaims
  *
  * Return: 0, or a negative errno.
  */

@@ -12,8 +12,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../../agent/agent.h"
-#include "../../cgfs/internal.h"
+#include "agent/base/files.h"
+#include "agent/model/process.h"
+#include "cgfs/base/util.h"
 #include "world.h"
 
 static json_t *of(const char *id)
@@ -31,7 +32,7 @@ static void kill_agent(struct world *w)
 	client_close(w->c);
 	w->c = NULL;
 	kill(w->agent, SIGKILL);
-	assert_int_equal(waitpid(w->agent, NULL, 0), w->agent);
+	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
 }
 
 static void next_agent(struct world *w)
@@ -73,7 +74,7 @@ static void await(const struct world *w, const char *name)
 {
 	for (int i = 0; i < WORLD_MS / 5 && !there(w, name); i++)
 		nap();
-	assert_true(there(w, name));
+	CHECK(there(w, name));
 }
 
 /* 1:11 in the root file system: no policy allows it. */
@@ -82,11 +83,11 @@ static void make_node(const struct world *w)
 	char path[160];
 
 	rootfs_path(w, "kmsg", path, sizeof(path));
-	assert_int_equal(mknod(path, S_IFCHR | 0666, makedev(1, 11)), 0);
+	CHECK_INT(mknod(path, S_IFCHR | 0666, makedev(1, 11)), 0);
 }
 
 /* The state of a container in ListPods. */
-static void assert_listed(struct world *w, const char *pod, const char *id, const char *state)
+static void check_listed(struct world *w, const char *pod, const char *id, const char *state)
 {
 	json_t *answer = world_call(w, MSG_EXT_LIST_PODS, NULL);
 	json_t *pods = json_object_get(answer, "Pods"), *p, *c;
@@ -102,11 +103,11 @@ static void assert_listed(struct world *w, const char *pod, const char *id, cons
 			if (!streq(json_string_value(json_object_get(c, "Id")), id))
 				continue;
 			found = true;
-			assert_string_equal(json_string_value(json_object_get(c, "State")), state);
+			CHECK_STR(json_string_value(json_object_get(c, "State")), state);
 		}
 	}
 	json_decref(answer);
-	assert_true(found);
+	CHECK(found);
 }
 
 /* Linux 6.15 keeps the exit code of a process that is not one's child; before that it can be
@@ -116,23 +117,22 @@ static bool exit_codes_are_kept(void)
 	struct utsname u;
 	int major = 0, minor = 0;
 
-	assert_int_equal(uname(&u), 0);
-	assert_int_equal(sscanf(u.release, "%d.%d", &major, &minor), 2);
+	CHECK_INT(uname(&u), 0);
+	CHECK_INT(sscanf(u.release, "%d.%d", &major, &minor), 2);
 	return major > 6 || (major == 6 && minor >= 15);
 }
 
-static void assert_code(uint32_t code, uint32_t want)
+static void check_code(uint32_t code, uint32_t want)
 {
 	if (code == PROCESS_CODE_UNKNOWN && !exit_codes_are_kept())
 		return;
-	assert_int_equal(code, want);
+	CHECK_INT(code, want);
 }
 
 /* --- tests ---------------------------------------------------------------------------------- */
 
-static void running_container_is_the_next_agents(void **state)
+KERNEL_TEST(running_container_is_the_next_agents)
 {
-	struct world *w = *state;
 	json_t *answer;
 	pid_t sandbox, pid;
 
@@ -142,16 +142,16 @@ static void running_container_is_the_next_agents(void **state)
 	pid = world_start(w, "c");
 	restart(w);
 
-	assert_listed(w, "sb", "sb", "running");
-	assert_listed(w, "sb", "c", "running");
-	assert_true(world_figure(w, "c", "pids/current") >= 1);
-	/* It can be waited for, timed out on, signalled, and its end is told. */
+	check_listed(w, "sb", "sb", "running");
+	check_listed(w, "sb", "c", "running");
+	CHECK(world_figure(w, "c", "pids/current") >= 1);
+	/* It can be waited for, timed out on, signalled, and its end is reported. */
 	world_refuse(w, MSG_WAIT_FOR_PROCESS,
 		     json_pack("{s:s, s:i, s:i}", "ContainerId", "c", "ProcessId", (int)pid,
 			       "TimeoutInMs", 1),
 		     HR_TIMEOUT);
 	world_do(w, MSG_SHUTDOWN_FORCED, of("c"));
-	assert_code(world_wait(w, "c", pid), 137);
+	check_code(world_wait(w, "c", pid), 137);
 	world_exit_type(w, "c", "ForcedExit");
 	world_delete(w, "c");
 	world_do(w, MSG_SIGNAL_PROCESS,
@@ -159,15 +159,14 @@ static void running_container_is_the_next_agents(void **state)
 			   "Options", "Signal", SIGKILL));
 	world_exit_type(w, "sb", "ForcedExit");
 	world_delete(w, "sb");
-	assert_false(world_group_exists(w, "sb"));
+	CHECK(!kit_exists(&w->kit, "sb"));
 	answer = world_call(w, MSG_EXT_LIST_PODS, NULL);
-	assert_int_equal(json_array_size(json_object_get(answer, "Pods")), 0);
+	CHECK_INT(json_array_size(json_object_get(answer, "Pods")), 0);
 	json_decref(answer);
 }
 
-static void policy_holds_while_no_agent_runs(void **state)
+KERNEL_TEST(policy_holds_while_no_agent_runs)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	make_node(w);
@@ -183,20 +182,19 @@ static void policy_holds_while_no_agent_runs(void **state)
 	kill_agent(w);
 	touch(w, "go");
 	await(w, "done");
-	assert_false(there(w, "opened"));
-	assert_int_equal(kill(pid, 0), 0);
+	CHECK(!there(w, "opened"));
+	CHECK_INT(kill(pid, 0), 0);
 
-	/* And its exit code is the next agent's to tell. */
+	/* The next agent reports its exit code, too. */
 	next_agent(w);
-	assert_listed(w, "sb", "c", "running");
+	check_listed(w, "sb", "c", "running");
 	touch(w, "end");
-	assert_code(world_wait(w, "c", pid), 7);
+	check_code(world_wait(w, "c", pid), 7);
 	world_exit_type(w, "c", "UnexpectedExit");
 }
 
-static void container_that_ended_meanwhile_has_ended(void **state)
+KERNEL_TEST(container_that_ended_meanwhile_has_ended)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	world_create(w, "c", NULL, "while [ ! -e /tmp/go ]; do sleep 0.02; done; echo > /tmp/done");
@@ -208,10 +206,10 @@ static void container_that_ended_meanwhile_has_ended(void **state)
 		char path[40], text[512] = "";
 		int fd;
 
-		/* A zombie that nobody reaps has ended, too. */
+		/* A zombie that no process reaps has ended, too. */
 		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		assert_true(fd < 0 || read(fd, text, sizeof(text) - 1) >= 0);
+		CHECK(fd < 0 || read(fd, text, sizeof(text) - 1) >= 0);
 		close(fd);
 		if (strstr(text, ") Z"))
 			break;
@@ -219,21 +217,20 @@ static void container_that_ended_meanwhile_has_ended(void **state)
 	}
 
 	next_agent(w);
-	/* Nobody was there to ask how it ended, unless it is still a zombie. */
-	assert_true(world_wait(w, "c", pid) + 1 <= 1);
+	/* No process saw how it ended, unless it is still a zombie. */
+	CHECK(world_wait(w, "c", pid) + 1 <= 1);
 	world_exit_type(w, "c", "UnexpectedExit");
 	world_refuse(w, MSG_SHUTDOWN_FORCED, of("c"), HR_SYSTEM_STOPPED);
 	world_delete(w, "c");
-	assert_false(world_group_exists(w, "c"));
+	CHECK(!kit_exists(&w->kit, "c"));
 
-	/* What has been told once is not told again. */
+	/* What has been reported is not reported again. */
 	restart(w);
 	world_refuse(w, MSG_DELETE_STATE, of("c"), HR_SYSTEM_NOT_FOUND);
 }
 
-static void exit_that_was_told_is_not_told_again(void **state)
+KERNEL_TEST(exit_is_reported_once_only)
 {
-	struct world *w = *state;
 	struct cgfs_err err = { 0 };
 	json_t *body = NULL;
 	uint32_t type;
@@ -241,33 +238,31 @@ static void exit_that_was_told_is_not_told_again(void **state)
 
 	world_create(w, "c", NULL, "exit 3");
 	pid = world_start(w, "c");
-	assert_int_equal(world_wait(w, "c", pid), 3);
+	CHECK_INT(world_wait(w, "c", pid), 3);
 	world_exit_type(w, "c", "UnexpectedExit");
-	assert_listed(w, "c", "c", "terminated"); /* by now it has noted that it told it */
+	check_listed(w, "c", "c", "terminated"); /* by now it has noted that it reported it */
 	restart(w);
-	assert_listed(w, "c", "c", "terminated");
-	assert_int_equal(world_wait(w, "c", pid), 3);
+	check_listed(w, "c", "c", "terminated");
+	CHECK_INT(world_wait(w, "c", pid), 3);
 	/* The deletion's answer would come after it. */
 	world_delete(w, "c");
-	assert_int_equal(client_notification(w->c, 0, &type, &body, &err), -ETIMEDOUT);
+	CHECK_INT(client_notification(w->c, 0, &type, &body, &err), -ETIMEDOUT);
 }
 
-static void created_container_is_started_by_the_next_agent(void **state)
+KERNEL_TEST(created_container_is_started_by_the_next_agent)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	world_create(w, "c", NULL, "echo > /tmp/ran; exit 4");
 	restart(w);
-	assert_listed(w, "c", "c", "created");
+	check_listed(w, "c", "c", "created");
 	pid = world_start(w, "c");
-	assert_code(world_wait(w, "c", pid), 4);
-	assert_true(there(w, "ran"));
+	check_code(world_wait(w, "c", pid), 4);
+	CHECK(there(w, "ran"));
 }
 
-static void added_process_is_adopted_too(void **state)
+KERNEL_TEST(added_process_is_adopted_too)
 {
-	struct world *w = *state;
 	auto_free char *params = NULL;
 	json_t *spec = world_spec(w, "c", NULL, NULL, NULL);
 	json_t *answer, *j;
@@ -290,12 +285,11 @@ static void added_process_is_adopted_too(void **state)
 	json_decref(answer);
 	restart(w);
 	touch(w, "end");
-	assert_code(world_wait(w, "c", pid), 9);
+	check_code(world_wait(w, "c", pid), 9);
 }
 
-static void doomed_pod_goes_with_its_last_container(void **state)
+KERNEL_TEST(doomed_pod_goes_with_its_last_container)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	world_create(w, "sb", "sb", "exit 0");
@@ -308,33 +302,30 @@ static void doomed_pod_goes_with_its_last_container(void **state)
 	restart(w);
 	world_refuse(w, MSG_CREATE, world_create_body(w, "d", world_spec(w, "d", "sb", NULL, NULL)),
 		     HR_INVALID_STATE);
-	assert_true(world_group_exists(w, "sb/c"));
+	CHECK(kit_exists(&w->kit, "sb/c"));
 	world_do(w, MSG_SHUTDOWN_FORCED, of("c"));
 	world_exit_type(w, "c", "ForcedExit");
 	world_delete(w, "c");
-	assert_false(world_group_exists(w, "sb"));
+	CHECK(!kit_exists(&w->kit, "sb"));
 }
 
-static void bare_pod_stays_a_pod(void **state)
+KERNEL_TEST(bare_pod_stays_a_pod)
 {
-	struct world *w = *state;
-
 	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "bare"));
 	restart(w);
 	world_refuse(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "bare"), HR_SYSTEM_EXISTS);
 	world_create(w, "c", "bare", NULL);
 	restart(w);
 	restart(w);
-	assert_listed(w, "bare", "c", "created");
+	check_listed(w, "bare", "c", "created");
 	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "bare"));
-	assert_false(world_group_exists(w, "bare"));
+	CHECK(!kit_exists(&w->kit, "bare"));
 }
 
 /* Whatever an agent was doing when it was killed: the next one knows all that there is, and
- * leaves nothing when it is told to leave nothing (which the teardown looks at). */
-static void killed_at_any_moment_leaks_nothing(void **state)
+ * leaves nothing when its options demand that (which the teardown looks at). */
+KERNEL_TEST(killed_at_any_moment_leaks_nothing)
 {
-	struct world *w = *state;
 	struct cgfs_err err = { 0 };
 	/* An emulated processor takes its time: fewer, and longer, steps. */
 	int step = getenv("CGFS_TEST_GUEST") ? 3 : 1;
@@ -347,11 +338,10 @@ static void killed_at_any_moment_leaks_nothing(void **state)
 
 		json_decref(sb);
 		json_decref(c);
-		assert_int_equal(
-			client_send(w->c, MSG_CREATE, 1, sb_text, strlen(sb_text), NULL, 0, &err),
-			0);
-		assert_int_equal(
-			client_send(w->c, MSG_CREATE, 2, c_text, strlen(c_text), NULL, 0, &err), 0);
+		CHECK_INT(client_send(w->c, MSG_CREATE, 1, sb_text, strlen(sb_text), NULL, 0, &err),
+			  0);
+		CHECK_INT(client_send(w->c, MSG_CREATE, 2, c_text, strlen(c_text), NULL, 0, &err),
+			  0);
 		/* From "has not read it yet" to "both are made", in steps. */
 		nanosleep(&(struct timespec){ .tv_nsec = i * i * step * 100000 }, NULL);
 		restart(w);
@@ -363,34 +353,32 @@ static void killed_at_any_moment_leaks_nothing(void **state)
 					    &err);
 
 			json_decref(pod);
-			assert_true(r == 0 || client_hresult(w->c) == HR_SYSTEM_NOT_FOUND);
+			CHECK(r == 0 || client_hresult(w->c) == HR_SYSTEM_NOT_FOUND);
 		}
 		json_decref(answer);
-		assert_false(world_group_exists(w, "sb"));
+		CHECK(!kit_exists(&w->kit, "sb"));
 	}
 }
 
-static void second_agent_on_the_same_state_is_refused(void **state)
+KERNEL_TEST(second_agent_on_the_same_state_is_refused)
 {
 	static const char *const other[] = { "--listen", "unix:/dev/null/none", NULL };
-	struct world *w = *state;
 	pid_t first = w->agent;
 	int status;
 
 	world_create(w, "c", NULL, NULL);
 	world_start_agent(w, other);
-	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
 	w->agent = first;
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
-	assert_listed(w, "c", "c", "created");
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	check_listed(w, "c", "c", "created");
 }
 
 /* --- what the last agent wrote -------------------------------------------------------------- */
 
 /* A bundle of 180 directories, which are the agent's to remove: 260 KB of names. */
-static void state_of_any_size_is_read(void **state)
+KERNEL_TEST(state_of_any_size_is_read)
 {
-	struct world *w = *state;
 	json_t *body = world_create_body(w, "deep", world_spec(w, "deep", NULL, NULL, NULL));
 	json_t *config =
 		json_loads(json_string_value(json_object_get(body, "ContainerConfig")), 0, NULL);
@@ -407,16 +395,16 @@ static void state_of_any_size_is_read(void **state)
 	json_decref(config);
 	json_object_set_new(body, "ContainerConfig", json_string(text));
 	world_do(w, MSG_CREATE, body);
-	assert_int_equal(access(bundle, F_OK), 0);
+	CHECK_INT(access(bundle, F_OK), 0);
 	restart(w);
 
-	assert_listed(w, "deep", "deep", "created");
+	check_listed(w, "deep", "deep", "created");
 	world_delete(w, "deep");
-	assert_int_equal(access(first, F_OK), -1);
+	CHECK_INT(access(first, F_OK), -1);
 }
 
 /* Damaged, it costs what it is about and nothing else: no directory, no other container. */
-static void state_that_makes_no_sense_is_left_alone(void **state)
+KERNEL_TEST(state_that_makes_no_sense_is_left_alone)
 {
 	static const char *const texts[] = {
 		"",
@@ -427,42 +415,40 @@ static void state_that_makes_no_sense_is_left_alone(void **state)
 		"{\"State\":1,\"ExitType\":-1,\"Bundle\":\"/a/b\"}",
 		"{\"State\":1,\"Bundle\":\"/a/../b\",\"MadeDirs\":[\"/a\"]}",
 	};
-	struct world *w = *state;
 	char path[160], kept[160], bystander[160];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/state/containers/c/state.json", w->dir);
 	snprintf(kept, sizeof(kept), "%s/kept", w->dir);
 	snprintf(bystander, sizeof(bystander), "%s/empty", w->dir);
-	assert_int_equal(mkdir(bystander, 0700), 0);
+	CHECK_INT(mkdir(bystander, 0700), 0);
 	world_create(w, "c", NULL, NULL);
 	world_create(w, "d", NULL, NULL);
 	kill_agent(w);
-	assert_int_equal(rename(path, kept), 0);
+	CHECK_INT(rename(path, kept), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		assert_int_equal(files_write(path, texts[i]), 0);
+		CHECK_INT(files_write(path, texts[i]), 0);
 		next_agent(w);
-		world_refuse(w, MSG_START, of("c"), HR_SYSTEM_NOT_FOUND);
-		assert_listed(w, "d", "d", "created");
+		world_refuse(w, MSG_GET_PROPERTIES, of("c"), HR_SYSTEM_NOT_FOUND);
+		check_listed(w, "d", "d", "created");
 		kill_agent(w);
-		assert_int_equal(stat(path, &st), 0);
+		CHECK_INT(stat(path, &st), 0);
 	}
-	/* A pipe that nobody writes to does not keep it from beginning. */
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(mkfifo(path, 0600), 0);
+	/* A pipe without a writer does not keep it from beginning. */
+	CHECK_INT(unlink(path), 0);
+	CHECK_INT(mkfifo(path, 0600), 0);
 	next_agent(w);
 	kill_agent(w);
 
-	assert_int_equal(rename(kept, path), 0);
+	CHECK_INT(rename(kept, path), 0);
 	next_agent(w);
-	assert_listed(w, "c", "c", "created");
-	assert_int_equal(rmdir(bystander), 0);
+	check_listed(w, "c", "c", "created");
+	CHECK_INT(rmdir(bystander), 0);
 }
 
 /* The pod's own file, likewise: what runs in the pod goes on, and is the next agent's again. */
-static void pod_that_cannot_be_adopted_runs_on(void **state)
+KERNEL_TEST(pod_that_cannot_be_adopted_runs_on)
 {
-	struct world *w = *state;
 	char path[160], kept[160];
 	pid_t pid;
 
@@ -473,60 +459,38 @@ static void pod_that_cannot_be_adopted_runs_on(void **state)
 	world_create(w, "c", "sb", NULL);
 	pid = world_start(w, "c");
 	kill_agent(w);
-	assert_int_equal(rename(path, kept), 0);
-	assert_int_equal(files_write(path, "{"), 0);
+	CHECK_INT(rename(path, kept), 0);
+	CHECK_INT(files_write(path, "{"), 0);
 	next_agent(w);
-	world_refuse(w, MSG_START, of("c"), HR_SYSTEM_NOT_FOUND);
-	world_refuse(w, MSG_START, of("sb"), HR_SYSTEM_NOT_FOUND);
+	world_refuse(w, MSG_GET_PROPERTIES, of("c"), HR_SYSTEM_NOT_FOUND);
+	world_refuse(w, MSG_GET_PROPERTIES, of("sb"), HR_SYSTEM_NOT_FOUND);
 	kill_agent(w);
 
-	assert_int_equal(rename(kept, path), 0);
+	CHECK_INT(rename(kept, path), 0);
 	next_agent(w);
-	assert_listed(w, "sb", "sb", "running");
-	assert_listed(w, "sb", "c", "running");
+	check_listed(w, "sb", "sb", "running");
+	check_listed(w, "sb", "c", "running");
 	world_do(w, MSG_SHUTDOWN_FORCED, of("c"));
-	assert_code(world_wait(w, "c", pid), 137);
+	check_code(world_wait(w, "c", pid), 137);
 }
 
 /* Only what is above the state directory is the agent's to remove. */
-static void lock_file_names_no_other_directory(void **state)
+KERNEL_TEST(lock_file_names_no_other_directory)
 {
-	struct world *w = *state;
 	char path[160], bystander[160], text[256];
 
 	snprintf(path, sizeof(path), "%s/state/lock", w->dir);
 	snprintf(bystander, sizeof(bystander), "%s/empty", w->dir);
 	snprintf(text, sizeof(text), "%s\n%s/state\n", bystander, w->dir);
-	assert_int_equal(mkdir(bystander, 0700), 0);
+	CHECK_INT(mkdir(bystander, 0700), 0);
 	kill_agent(w);
-	assert_int_equal(files_write(path, text), 0);
+	CHECK_INT(files_write(path, text), 0);
 	next_agent(w);
 	/* It deletes all on its way out. */
 	client_close(w->c);
 	w->c = NULL;
 	kill(w->agent, SIGTERM);
-	assert_int_equal(waitpid(w->agent, NULL, 0), w->agent);
-	assert_int_equal(rmdir(bystander), 0);
+	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
+	CHECK_INT(rmdir(bystander), 0);
 	next_agent(w);
 }
-
-#define TEST(fn) TAP_TEST(fn, .setup = world_kernel, .teardown = world_stop)
-
-static const struct tap_test tests[] = {
-	TEST(running_container_is_the_next_agents),
-	TEST(policy_holds_while_no_agent_runs),
-	TEST(container_that_ended_meanwhile_has_ended),
-	TEST(exit_that_was_told_is_not_told_again),
-	TEST(created_container_is_started_by_the_next_agent),
-	TEST(added_process_is_adopted_too),
-	TEST(doomed_pod_goes_with_its_last_container),
-	TEST(bare_pod_stays_a_pod),
-	TEST(killed_at_any_moment_leaks_nothing),
-	TEST(second_agent_on_the_same_state_is_refused),
-	TEST(state_of_any_size_is_read),
-	TEST(state_that_makes_no_sense_is_left_alone),
-	TEST(pod_that_cannot_be_adopted_runs_on),
-	TEST(lock_file_names_no_other_directory),
-};
-
-TAP_MAIN(tests)

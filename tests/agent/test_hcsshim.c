@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../../cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "world.h"
 
 #define MIB (1 << 20)
@@ -66,7 +66,7 @@ static void look_at_cgroup2(struct seen *s, const struct world *w, const char *m
 	s->v2_foreign |= strncmp(mount, w->dir, strlen(w->dir)) != 0;
 	snprintf(path, sizeof(path), "%s/cgroup.controllers", mount);
 	f = fopen(path, "re");
-	assert_non_null(f);
+	CHECK(f);
 	if (fgets(text, sizeof(text), f))
 		s->v2 |= names_main(text);
 	fclose(f);
@@ -78,7 +78,7 @@ static struct seen look(const struct world *w)
 	char mount[256], type[32], options[512];
 	struct seen s = { 0 };
 
-	assert_non_null(f);
+	CHECK(f);
 	while (fscanf(f, "%*s %255s %31s %511s %*d %*d", mount, type, options) == 3) {
 		if (streq(type, "cgroup2"))
 			look_at_cgroup2(&s, w, mount);
@@ -91,13 +91,13 @@ static struct seen look(const struct world *w)
 
 /* --- 1: version and layout -------------------------------------------------------------------- */
 
-/* The member of the agent's first log line in which it says what it found. */
+/* The member of the agent's first log line that has the layout it found. */
 static void logged_layout(const char *path, char *ret, size_t len)
 {
 	char line[1024];
 	FILE *f = fopen(path, "re");
 
-	assert_non_null(f);
+	CHECK(f);
 	*ret = '\0';
 	while (fgets(line, sizeof(line), f)) {
 		json_t *doc = json_loads(line, 0, NULL);
@@ -120,9 +120,8 @@ static const char *promised(bool memory_on_v1)
 	return layout;
 }
 
-static void layout_is_what_the_file_system_says(void **state)
+KERNEL_TEST(layout_is_that_of_the_file_system)
 {
-	struct world *w = *state;
 	char log[96], option[112], layout[32], controllers[8192] = "";
 	const char *const args[] = { "-log-format=json", option, NULL };
 	const char *want;
@@ -133,7 +132,7 @@ static void layout_is_what_the_file_system_says(void **state)
 	/* Another agent on the same root, one that writes its log to a file. */
 	client_close(w->c);
 	kill(w->agent, SIGTERM);
-	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
 	snprintf(log, sizeof(log), "%s/log", w->dir);
 	snprintf(option, sizeof(option), "-logfile=%s", log);
 	world_start_agent(w, args);
@@ -143,16 +142,15 @@ static void layout_is_what_the_file_system_says(void **state)
 	logged_layout(log, layout, sizeof(layout));
 	s = look(w);
 	want = !s.v1 ? "v2" : s.v2 ? "mixed" : s.v2_foreign ? "hybrid" : "v1";
-	assert_string_equal(layout, want);
+	CHECK_STR(layout, want);
 
-	/* v1's memory is told from its controller files: 6.12 lists the name, and has it not. */
+	/* v1's memory is recognized by its files: 6.12 lists the name without having it. */
 	f = fopen("/proc/self/mounts", "re");
-	assert_non_null(f);
-	assert_true(fread(controllers, 1, sizeof(controllers) - 1, f) > 0);
+	CHECK(f);
+	CHECK(fread(controllers, 1, sizeof(controllers) - 1, f) > 0);
 	fclose(f);
 	if (promised(false))
-		assert_string_equal(layout,
-				    promised(strstr(controllers, "/memory cgroup ") != NULL));
+		CHECK_STR(layout, promised(strstr(controllers, "/memory cgroup ") != NULL));
 }
 
 /* --- 2 and 3: statistics ---------------------------------------------------------------------- */
@@ -167,7 +165,7 @@ static void wait_for(struct world *w, const char *id, const char *what, double a
 			return;
 		nap();
 	}
-	fail_msg("%s of %s is %.0f, not %.0f", what, id, now, at_least);
+	FAIL("%s of %s is %.0f, not %.0f", what, id, now, at_least);
 }
 
 static void create_limited(struct world *w, const char *id, const char *script, json_t *resources)
@@ -176,7 +174,7 @@ static void create_limited(struct world *w, const char *id, const char *script, 
 		 world_create_body(w, id, world_spec(w, id, "sb", script, resources)));
 }
 
-static void stats_are_not_empty_after_work(void **state)
+KERNEL_TEST(stats_are_not_empty_after_work)
 {
 	static const char work[] = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; "
 				   "dd if=/dev/zero of=/dev/held bs=1M count=8 2>/dev/null; "
@@ -184,7 +182,6 @@ static void stats_are_not_empty_after_work(void **state)
 	static const char *const figures[] = { "cpu/usage/total", "pids/current" };
 	static const char *const memory[] = { "memory/usage/usage", "memory/rss", "memory/cache",
 					      "memory/pg_fault", "memory/total_rss" };
-	struct world *w = *state;
 	const bool has_memory = world_has_memory(w);
 
 	world_create(w, "sb", "sb", NULL);
@@ -198,13 +195,11 @@ static void stats_are_not_empty_after_work(void **state)
 	for (size_t i = 0; has_memory && i < ARRAY_SIZE(memory); i++)
 		wait_for(w, "c", memory[i], 1);
 	if (!has_memory)
-		assert_true(world_figure(w, "c", "memory/usage/usage") == -1);
+		CHECK(world_figure(w, "c", "memory/usage/usage") == -1);
 }
 
-static void limit_of_128_mib_is_read_back(void **state)
+KERNEL_TEST(limit_of_128_mib_is_read_back)
 {
-	struct world *w = *state;
-
 	world_create(w, "sb", "sb", NULL);
 	if (!world_has_memory(w)) {
 		/* As clear as an error can be. */
@@ -218,54 +213,21 @@ static void limit_of_128_mib_is_read_back(void **state)
 	}
 	create_limited(w, "c", NULL, json_pack("{s:{s:i}}", "memory", "limit", 128 * MIB));
 	world_start(w, "c");
-	assert_true(world_figure(w, "c", "memory/usage/limit") == 128 * MIB);
-	assert_true(world_figure(w, "c", "memory/hierarchical_memory_limit") == 128 * MIB);
+	CHECK(world_figure(w, "c", "memory/usage/limit") == 128 * MIB);
+	CHECK(world_figure(w, "c", "memory/hierarchical_memory_limit") == 128 * MIB);
 	/* A sandbox's limit is its pod's, and is read back from its container. */
 	world_do(
 		w, MSG_CREATE,
 		world_create_body(w, "sb2",
 				  world_spec(w, "sb2", "sb2", NULL,
 					     json_pack("{s:{s:i}}", "memory", "limit", 96 * MIB))));
-	assert_true(world_figure(w, "sb2", "memory/usage/limit") == 96 * MIB);
+	CHECK(world_figure(w, "sb2", "memory/usage/limit") == 96 * MIB);
 }
 
 /* --- 4: where processes are ------------------------------------------------------------------- */
 
-/* Is a controller that libcgfs knows, or cgroup2 itself, in this list of /proc/PID/cgroup? */
-static bool is_ours(const char *list)
-{
-	static const char known[] = "cpu,cpuacct,cpuset,memory,pids,blkio,devices,freezer,hugetlb,"
-				    "rdma,misc,net_cls,net_prio,perf_event";
-	size_t len = strcspn(list, ",:");
-
-	return len == 0 || has_word(known, list, len);
-}
-
-static void assert_only_in(const struct world *w, pid_t pid, const char *path)
-{
-	char name[64], line[512], want[160];
-	size_t n = 0;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
-	snprintf(want, sizeof(want), "%s/%s\n", w->root, path);
-	f = fopen(name, "re");
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f)) {
-		char *list = strchr(line, ':') + 1, *at = strchr(list, ':') + 1;
-
-		if (!is_ours(list))
-			continue;
-		if (!streq(at, want))
-			fail_msg("process %d: %s", (int)pid, line);
-		n++;
-	}
-	fclose(f);
-	assert_true(n > 0);
-}
-
 /* All processes of the container, by the agent's list; returns how many. */
-static size_t assert_all_in(struct world *w, const char *id, const char *path)
+static size_t check_all_in(struct world *w, const char *id, const char *path)
 {
 	json_t *answer = world_call(w, MSG_GET_PROPERTIES,
 				    json_pack("{s:s, s:s}", "ContainerId", id, "Query",
@@ -277,17 +239,17 @@ static size_t assert_all_in(struct world *w, const char *id, const char *path)
 
 	json_array_foreach(list, i, item)
 	{
-		assert_only_in(w, (pid_t)json_integer_value(json_object_get(item, "ProcessId")),
-			       path);
+		kit_check_member(&w->kit,
+				 (pid_t)json_integer_value(json_object_get(item, "ProcessId")),
+				 path);
 	}
 	json_decref(answer);
 	json_decref(properties);
 	return n;
 }
 
-static void added_process_is_in_the_container_cgroup_never_in_root(void **state)
+KERNEL_TEST(added_process_is_in_the_container_cgroup_never_in_root)
 {
-	struct world *w = *state;
 	size_t n = 0;
 	pid_t init, added;
 	json_t *answer;
@@ -303,19 +265,19 @@ static void added_process_is_in_the_container_cgroup_never_in_root(void **state)
 				      "\"cwd\":\"/\",\"env\":[\"PATH=/bin\"]}}"));
 	added = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
 	json_decref(answer);
-	assert_only_in(w, init, "sb/c");
-	assert_only_in(w, added, "sb/c");
+	kit_check_member(&w->kit, init, "sb/c");
+	kit_check_member(&w->kit, added, "sb/c");
 	/* init, its two children, the added shell and its two. */
 	for (int i = 0; i < WORLD_MS / 50 && n < 6; i++) {
 		nap();
-		n = assert_all_in(w, "c", "sb/c");
+		n = check_all_in(w, "c", "sb/c");
 	}
-	assert_true(n >= 6);
+	CHECK(n >= 6);
 }
 
 /* --- 5: two containers ------------------------------------------------------------------------ */
 
-static void two_containers_keep_their_own_figures(void **state)
+KERNEL_TEST(two_containers_keep_their_own_figures)
 {
 	static const char hold[] = "dd if=/dev/zero of=/dev/held bs=1M count=%d 2>/dev/null; "
 				   "sleep 1000";
@@ -323,7 +285,6 @@ static void two_containers_keep_their_own_figures(void **state)
 		const char *id;
 		int limit, held;
 	} of_two[] = { { "small", 64 * MIB, 4 * MIB }, { "large", 128 * MIB, 40 * MIB } };
-	struct world *w = *state;
 	char script[128];
 
 	world_need_memory(w);
@@ -339,25 +300,24 @@ static void two_containers_keep_their_own_figures(void **state)
 	for (int i = 0; i < 2; i++) {
 		double usage = world_figure(w, of_two[i].id, "memory/usage/usage");
 
-		assert_true(world_figure(w, of_two[i].id, "memory/usage/limit") == of_two[i].limit);
-		assert_true(usage >= of_two[i].held);
-		assert_true(usage <= of_two[i].limit);
+		CHECK(world_figure(w, of_two[i].id, "memory/usage/limit") == of_two[i].limit);
+		CHECK(usage >= of_two[i].held);
+		CHECK(usage <= of_two[i].limit);
 	}
-	assert_true(world_figure(w, "small", "memory/usage/usage") < 40 * MIB);
+	CHECK(world_figure(w, "small", "memory/usage/usage") < 40 * MIB);
 
 	/* One ends, the other's figures stay. */
 	world_do(w, MSG_SHUTDOWN_FORCED, of("small"));
 	world_exit_type(w, "small", "ForcedExit");
 	world_delete(w, "small");
-	assert_true(world_figure(w, "large", "memory/usage/limit") == 128 * MIB);
-	assert_true(world_figure(w, "large", "memory/usage/usage") >= 40 * MIB);
+	CHECK(world_figure(w, "large", "memory/usage/limit") == 128 * MIB);
+	CHECK(world_figure(w, "large", "memory/usage/usage") >= 40 * MIB);
 }
 
 /* --- 6: throttling ---------------------------------------------------------------------------- */
 
-static void quota_of_10_ms_throttles_a_busy_loop(void **state)
+KERNEL_TEST(quota_of_10_ms_throttles_a_busy_loop)
 {
-	struct world *w = *state;
 	double periods, throttled;
 
 	world_create(w, "sb", "sb", NULL);
@@ -368,18 +328,17 @@ static void quota_of_10_ms_throttles_a_busy_loop(void **state)
 	wait_for(w, "c", "cpu/throttling/throttled_time", 1);
 	throttled = world_figure(w, "c", "cpu/throttling/throttled_periods");
 	periods = world_figure(w, "c", "cpu/throttling/periods");
-	assert_true(throttled <= periods);
-	assert_true(world_figure(w, "c", "cpu/usage/total") > 0);
+	CHECK(throttled <= periods);
+	CHECK(world_figure(w, "c", "cpu/usage/total") > 0);
 	/* The pod has no quota. */
-	assert_true(world_figure(w, "sb", "cpu/throttling/throttled_periods") <= 0);
+	CHECK(world_figure(w, "sb", "cpu/throttling/throttled_periods") <= 0);
 }
 
 /* --- 7: OOM ------------------------------------------------------------------------------------
  */
 
-static void oom_kill_is_counted_and_told(void **state)
+KERNEL_TEST(oom_kill_is_counted_and_reported)
 {
-	struct world *w = *state;
 	struct client *sub;
 	struct cgfs_err err = { 0 };
 	json_t *body, *event;
@@ -388,35 +347,21 @@ static void oom_kill_is_counted_and_told(void **state)
 
 	world_need_memory(w);
 	sub = world_connect(w, true);
-	assert_int_equal(
-		client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err), 0);
+	CHECK_INT(client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err),
+		  0);
 	world_create(w, "sb", "sb", NULL);
 	create_limited(w, "c", "dd if=/dev/zero of=/dev/null bs=256M count=1; exit $?",
 		       json_pack("{s:{s:i, s:i}}", "memory", "limit", 64 * MIB, "swap", 64 * MIB));
 	pid = world_start(w, "c");
-	assert_int_equal(world_wait(w, "c", pid), 137);
-	assert_int_equal(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
-	assert_int_equal(type, MSG_EXT_EVENT_NOTIFICATION);
+	CHECK_INT(world_wait(w, "c", pid), 137);
+	CHECK_INT(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
+	CHECK_INT(type, MSG_EXT_EVENT_NOTIFICATION);
 	event = json_object_get(body, "Event");
-	assert_string_equal(json_string_value(json_object_get(event, "type")), "oom_kill");
-	assert_string_equal(json_string_value(json_object_get(event, "pod")), "sb");
-	assert_string_equal(json_string_value(json_object_get(event, "container")), "c");
+	CHECK_STR(json_string_value(json_object_get(event, "type")), "oom_kill");
+	CHECK_STR(json_string_value(json_object_get(event, "pod")), "sb");
+	CHECK_STR(json_string_value(json_object_get(event, "container")), "c");
 	json_decref(body);
-	assert_true(world_figure(w, "c", "memory_oom_control/oom_kill") >= 1);
-	assert_true(world_figure(w, "sb", "memory/usage/limit") > 64 * MIB);
+	CHECK(world_figure(w, "c", "memory_oom_control/oom_kill") >= 1);
+	CHECK(world_figure(w, "sb", "memory/usage/limit") > 64 * MIB);
 	client_close(sub);
 }
-
-#define TEST(fn) TAP_TEST(fn, .setup = world_kernel, .teardown = world_stop)
-
-static const struct tap_test tests[] = {
-	TEST(layout_is_what_the_file_system_says),
-	TEST(stats_are_not_empty_after_work),
-	TEST(limit_of_128_mib_is_read_back),
-	TEST(added_process_is_in_the_container_cgroup_never_in_root),
-	TEST(two_containers_keep_their_own_figures),
-	TEST(quota_of_10_ms_throttles_a_busy_loop),
-	TEST(oom_kill_is_counted_and_told),
-};
-
-TAP_MAIN(tests)

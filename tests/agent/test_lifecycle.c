@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "../../cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "world.h"
 
 static json_t *of(const char *id)
@@ -15,7 +15,7 @@ static json_t *of(const char *id)
 	return json_pack("{s:s}", "ContainerId", id);
 }
 
-/* SIGTERM until it works: init cannot be told before its program has set its trap. */
+/* SIGTERM until it works: init ignores it until its program has set its trap. */
 static uint32_t terminate(struct world *w, const char *id, pid_t pid)
 {
 	json_t *wait = json_pack("{s:s, s:i, s:i}", "ContainerId", id, "ProcessId", (int)pid,
@@ -26,65 +26,42 @@ static uint32_t terminate(struct world *w, const char *id, pid_t pid)
 
 	for (int i = 0; i < WORLD_MS / 50 && r == -ETIMEDOUT; i++) {
 		r = client_call(w->c, MSG_SHUTDOWN_GRACEFUL, name, NULL, 0, WORLD_MS, NULL, &err);
-		assert_true(r == 0 || client_hresult(w->c) == HR_SYSTEM_STOPPED);
+		CHECK(r == 0 || client_hresult(w->c) == HR_SYSTEM_STOPPED);
 		r = client_call(w->c, MSG_WAIT_FOR_PROCESS, wait, NULL, 0, WORLD_MS, &answer, &err);
 	}
 	json_decref(wait);
 	json_decref(name);
-	assert_int_equal(r, 0);
+	CHECK_INT(r, 0);
 	r = (int)json_integer_value(json_object_get(answer, "ExitCode"));
 	json_decref(answer);
 	return (uint32_t)r;
 }
 
-static void sandbox_lives_and_leaves_nothing(void **state)
+KERNEL_TEST(sandbox_lives_and_leaves_nothing)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	world_create(w, "sb", "sb", NULL);
-	assert_true(world_group_exists(w, "sb/sb"));
+	CHECK(kit_exists(&w->kit, "sb/sb"));
 	pid = world_start(w, "sb");
 	world_refuse(w, MSG_DELETE_STATE, of("sb"), HR_INVALID_STATE);
-	assert_int_equal(terminate(w, "sb", pid), 0);
+	CHECK_INT(terminate(w, "sb", pid), 0);
 	world_exit_type(w, "sb", "GracefulExit");
 	world_refuse(w, MSG_SHUTDOWN_FORCED, of("sb"), HR_SYSTEM_STOPPED);
 	world_delete(w, "sb");
-	assert_false(world_group_exists(w, "sb"));
+	CHECK(!kit_exists(&w->kit, "sb"));
 	world_refuse(w, MSG_DELETE_STATE, of("sb"), HR_SYSTEM_NOT_FOUND);
 }
 
-/* Every process of a container is in its cgroup, in every hierarchy that has one. */
-static void assert_in_group(const struct world *w, pid_t pid, const char *path)
+KERNEL_TEST(init_and_exec_are_in_the_container_cgroup)
 {
-	char name[64], line[512], want[160];
-	size_t in = 0;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
-	snprintf(want, sizeof(want), ":%s/%s\n", w->root, path);
-	f = fopen(name, "re");
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (strstr(line, want))
-			in++;
-		else if (strstr(line, w->root))
-			fail_msg("%s is not %s", line, want);
-	}
-	fclose(f);
-	assert_true(in > 0);
-}
-
-static void init_and_exec_are_in_the_container_cgroup(void **state)
-{
-	struct world *w = *state;
 	json_t *answer;
 	pid_t pid, added;
 
 	world_create(w, "sb", "sb", NULL);
 	world_create(w, "w1", "sb", NULL);
 	pid = world_start(w, "w1");
-	assert_in_group(w, pid, "sb/w1");
+	kit_check_member(&w->kit, pid, "sb/w1");
 	answer = world_call(w, MSG_EXECUTE_PROCESS,
 			    json_pack("{s:s, s:{s:s}}", "ContainerId", "w1", "Settings",
 				      "ProcessParameters",
@@ -92,21 +69,20 @@ static void init_and_exec_are_in_the_container_cgroup(void **state)
 				      "\"cwd\":\"/\",\"env\":[\"PATH=/bin\"]}}"));
 	added = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
 	json_decref(answer);
-	assert_in_group(w, added, "sb/w1");
+	kit_check_member(&w->kit, added, "sb/w1");
 
 	world_do(w, MSG_SIGNAL_PROCESS,
 		 json_pack("{s:s, s:i, s:{s:i}}", "ContainerId", "w1", "ProcessId", (int)added,
 			   "Options", "Signal", 9));
-	assert_int_equal(world_wait(w, "w1", added), 137);
+	CHECK_INT(world_wait(w, "w1", added), 137);
 	world_refuse(w, MSG_WAIT_FOR_PROCESS,
 		     json_pack("{s:s, s:i}", "ContainerId", "w1", "ProcessId", (int)added),
 		     HR_NOT_FOUND);
 }
 
-static void exit_code_reaches_every_waiter(void **state)
+KERNEL_TEST(exit_code_reaches_every_waiter)
 {
 	static const char body[] = "{\"ContainerId\":\"c\",\"ProcessId\":%d,\"TimeoutInMs\":%u}";
-	struct world *w = *state;
 	struct client_message m;
 	struct cgfs_err err = { 0 };
 	char text[128];
@@ -117,36 +93,32 @@ static void exit_code_reaches_every_waiter(void **state)
 	pid = world_start(w, "c");
 	snprintf(text, sizeof(text), body, (int)pid, PROTOCOL_WAIT_FOREVER);
 	for (uint64_t id = 100; id < 103; id++)
-		assert_int_equal(client_send(w->c, MSG_WAIT_FOR_PROCESS, id, text, strlen(text),
-					     NULL, 0, &err),
-				 0);
+		CHECK_INT(client_send(w->c, MSG_WAIT_FOR_PROCESS, id, text, strlen(text), NULL, 0,
+				      &err),
+			  0);
 	while (answers < 3) {
-		assert_int_equal(client_receive(w->c, WORLD_MS, &m, &err), 0);
+		CHECK_INT(client_receive(w->c, WORLD_MS, &m, &err), 0);
 		/* The waiters first, then the notification. */
-		assert_int_equal(m.header.type, PROTOCOL_RESPONSE(MSG_WAIT_FOR_PROCESS));
-		assert_non_null(strstr(m.body, "\"ExitCode\":7"));
+		CHECK_INT(m.header.type, PROTOCOL_RESPONSE(MSG_WAIT_FOR_PROCESS));
+		CHECK(strstr(m.body, "\"ExitCode\":7"));
 		free(m.body);
 		answers++;
 	}
 	world_exit_type(w, "c", "UnexpectedExit");
-	assert_int_equal(world_wait(w, "c", pid), 7);
+	CHECK_INT(world_wait(w, "c", pid), 7);
 	world_delete(w, "c");
 }
 
-static void exit_is_notified_though_nobody_waits(void **state)
+KERNEL_TEST(exit_is_notified_without_a_waiter)
 {
-	struct world *w = *state;
-
 	world_create(w, "c", NULL, "exit 0");
 	world_start(w, "c");
 	world_exit_type(w, "c", "UnexpectedExit");
 	world_delete(w, "c");
 }
 
-static void kill_is_always_a_forced_exit(void **state)
+KERNEL_TEST(kill_is_always_a_forced_exit)
 {
-	struct world *w = *state;
-
 	for (int i = 0; i < 5; i++) {
 		world_create(w, "c", NULL, NULL);
 		world_start(w, "c");
@@ -156,9 +128,8 @@ static void kill_is_always_a_forced_exit(void **state)
 	}
 }
 
-static void wait_times_out(void **state)
+KERNEL_TEST(wait_times_out)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	world_create(w, "c", NULL, NULL);
@@ -173,29 +144,27 @@ static void wait_times_out(void **state)
 		     HR_TIMEOUT);
 }
 
-static void duplicate_id_changes_nothing(void **state)
+KERNEL_TEST(duplicate_id_changes_nothing)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	world_create(w, "c", NULL, NULL);
 	pid = world_start(w, "c");
 	world_refuse(w, MSG_CREATE, world_create_body(w, "c", world_spec(w, "c", NULL, NULL, NULL)),
 		     HR_SYSTEM_EXISTS);
-	assert_int_equal(kill(pid, 0), 0);
-	assert_true(world_group_exists(w, "c"));
+	CHECK_INT(kill(pid, 0), 0);
+	CHECK(kit_exists(&w->kit, "c"));
 }
 
-static void failed_create_leaves_nothing(void **state)
+KERNEL_TEST(failed_create_leaves_nothing)
 {
-	struct world *w = *state;
 	json_t *spec;
 
 	/* The runtime refuses: no such program. */
 	spec = world_spec(w, "c", "c", NULL, NULL);
 	json_object_set_new(json_object_get(spec, "process"), "args", json_pack("[s]", "/nope"));
 	world_refuse(w, MSG_CREATE, world_create_body(w, "c", spec), HR_FAIL);
-	assert_false(world_group_exists(w, "c"));
+	CHECK(!kit_exists(&w->kit, "c"));
 
 	/* libcgfs refuses: a limit that is no limit. */
 	world_refuse(w, MSG_CREATE,
@@ -203,7 +172,7 @@ static void failed_create_leaves_nothing(void **state)
 				       world_spec(w, "c", "c", NULL,
 						  json_pack("{s:{s:i}}", "memory", "limit", -5))),
 		     HR_INVALID_JSON);
-	assert_false(world_group_exists(w, "c"));
+	CHECK(!kit_exists(&w->kit, "c"));
 
 	/* The pod is not there, then it is: the id was not spent. */
 	world_refuse(w, MSG_CREATE, world_create_body(w, "c", world_spec(w, "c", "p", NULL, NULL)),
@@ -212,26 +181,23 @@ static void failed_create_leaves_nothing(void **state)
 	world_create(w, "c", "p", NULL);
 }
 
-static void sandbox_deleted_first_takes_the_pod_with_the_last(void **state)
+KERNEL_TEST(sandbox_deleted_first_takes_the_pod_with_the_last)
 {
-	struct world *w = *state;
-
 	world_create(w, "sb", "sb", NULL);
 	world_create(w, "w1", "sb", NULL);
 	world_delete(w, "sb");
-	assert_true(world_group_exists(w, "sb/w1"));
-	assert_false(world_group_exists(w, "sb/sb"));
+	CHECK(kit_exists(&w->kit, "sb/w1"));
+	CHECK(!kit_exists(&w->kit, "sb/sb"));
 	world_refuse(w, MSG_CREATE,
 		     world_create_body(w, "w2", world_spec(w, "w2", "sb", NULL, NULL)),
 		     HR_INVALID_STATE);
 	world_delete(w, "w1");
-	assert_false(world_group_exists(w, "sb"));
+	CHECK(!kit_exists(&w->kit, "sb"));
 	world_create(w, "sb", "sb", NULL);
 }
 
-static void pod_is_deleted_as_a_whole(void **state)
+KERNEL_TEST(pod_is_deleted_as_a_whole)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	world_create(w, "sb", "sb", NULL);
@@ -240,14 +206,13 @@ static void pod_is_deleted_as_a_whole(void **state)
 	pid = world_start(w, "w1");
 	world_start(w, "w2");
 	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "sb"));
-	assert_false(world_group_exists(w, "sb"));
-	assert_int_equal(kill(pid, 0), -1);
+	CHECK(!kit_exists(&w->kit, "sb"));
+	CHECK_INT(kill(pid, 0), -1);
 	world_refuse(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "sb"), HR_SYSTEM_NOT_FOUND);
 }
 
-static void bare_pod_lists_its_containers(void **state)
+KERNEL_TEST(bare_pod_lists_its_containers)
 {
-	struct world *w = *state;
 	json_t *answer, *pod, *c;
 
 	world_do(w, MSG_EXT_CREATE_POD,
@@ -259,19 +224,77 @@ static void bare_pod_lists_its_containers(void **state)
 	answer = world_call(w, MSG_EXT_LIST_PODS, NULL);
 	pod = json_array_get(json_object_get(answer, "Pods"), 0);
 	c = json_array_get(json_object_get(pod, "Containers"), 0);
-	assert_string_equal(json_string_value(json_object_get(pod, "Id")), "p");
-	assert_string_equal(json_string_value(json_object_get(c, "State")), "terminated");
-	assert_int_equal(json_integer_value(json_object_get(c, "ExitCode")), 9);
+	CHECK_STR(json_string_value(json_object_get(pod, "Id")), "p");
+	CHECK_STR(json_string_value(json_object_get(c, "State")), "terminated");
+	CHECK_INT(json_integer_value(json_object_get(c, "ExitCode")), 9);
 	json_decref(answer);
 	answer = world_call(w, MSG_EXT_POD_STATS, json_pack("{s:s}", "PodId", "p"));
 	c = json_object_get(json_object_get(answer, "Stats"), "pids");
-	assert_int_equal(json_integer_value(json_object_get(c, "max")), 50);
+	CHECK_INT(json_integer_value(json_object_get(c, "max")), 50);
 	json_decref(answer);
 }
 
-static void limit_is_reported_exactly_and_can_be_changed(void **state)
+/* What a list says of one is what PodStats says of it: its processes, and its figures that stand
+ * still. */
+static void same_figures(struct world *w, json_t *entry, const char *pod, const char *ctr)
 {
-	struct world *w = *state;
+	static const char *const still[] = { "pids", "cgroup", "oom_kills" };
+	json_t *one = world_call(w, MSG_EXT_POD_STATS,
+				 json_pack("{s:s, s:s}", "PodId", pod, "ContainerId", ctr));
+	json_t *stats = json_object_get(entry, "Stats"), *other = json_object_get(one, "Stats");
+
+	CHECK(json_is_object(stats));
+	CHECK_INT(json_object_size(stats), json_object_size(other));
+	for (size_t i = 0; i < ARRAY_SIZE(still); i++) {
+		json_t *a = json_object_get(stats, still[i]), *b = json_object_get(other, still[i]);
+
+		CHECK(a == b || json_equal(a, b));
+	}
+	CHECK(json_equal(json_object_get(entry, "CgroupId"), json_object_get(one, "CgroupId")));
+	CHECK(json_equal(json_object_get(entry, "Processes"), json_object_get(one, "Processes")));
+	json_decref(one);
+}
+
+KERNEL_TEST(list_has_the_figures_of_all)
+{
+	json_t *answer, *pods, *pod, *ctrs, *memory;
+
+	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "p"));
+	world_create(w, "c1", "p", NULL);
+	world_start(w, "c1");
+	world_create(w, "c2", "p", NULL);
+	world_create(w, "s", NULL, NULL);
+	world_start(w, "s");
+	answer = world_call(w, MSG_EXT_LIST_PODS, json_pack("{s:s}", "Figures", "brief"));
+	pods = json_object_get(answer, "Pods");
+	pod = json_array_get(pods, 0);
+	ctrs = json_object_get(pod, "Containers");
+	CHECK_INT(json_array_size(pods), 2);
+	CHECK_INT(json_array_size(ctrs), 2);
+	same_figures(w, pod, "p", "");
+	same_figures(w, json_array_get(ctrs, 0), "p", "c1");
+	same_figures(w, json_array_get(ctrs, 1), "p", "c2");
+	ctrs = json_object_get(json_array_get(pods, 1), "Containers");
+	same_figures(w, json_array_get(ctrs, 0), "s", "");
+	json_decref(answer);
+
+	/* All of them, of one pod; a container that the page before ended with is not repeated. */
+	answer = world_call(
+		w, MSG_EXT_LIST_PODS,
+		json_pack("{s:s, s:s, s:s}", "Figures", "all", "PodId", "p", "After", "p/c1"));
+	pods = json_object_get(answer, "Pods");
+	CHECK_INT(json_array_size(pods), 1);
+	CHECK(!json_object_get(json_array_get(pods, 0), "Stats"));
+	ctrs = json_object_get(json_array_get(pods, 0), "Containers");
+	CHECK_INT(json_array_size(ctrs), 1);
+	memory = json_object_get(json_object_get(json_array_get(ctrs, 0), "Stats"), "memory");
+	CHECK(!world_has_memory(w) || json_object_size(memory) > 10);
+	json_decref(answer);
+	world_refuse(w, MSG_EXT_LIST_PODS, json_pack("{s:s}", "Figures", "many"), HR_INVALID_ARG);
+}
+
+KERNEL_TEST(limit_is_reported_exactly_and_can_be_changed)
+{
 	json_t *limit;
 
 	world_need_memory(w);
@@ -279,22 +302,21 @@ static void limit_is_reported_exactly_and_can_be_changed(void **state)
 	world_create(w, "sb", "sb", NULL);
 	world_do(w, MSG_CREATE, world_create_body(w, "c", world_spec(w, "c", "sb", NULL, limit)));
 	world_start(w, "c");
-	assert_true(world_figure(w, "c", "memory/usage/limit") == 134217728);
-	assert_true(world_figure(w, "c", "memory/usage/usage") > 0);
-	assert_true(world_figure(w, "c", "pids/current") >= 1);
-	assert_true(world_figure(w, "c", "cpu/usage/total") > 0);
+	CHECK(world_figure(w, "c", "memory/usage/limit") == 134217728);
+	CHECK(world_figure(w, "c", "memory/usage/usage") > 0);
+	CHECK(world_figure(w, "c", "pids/current") >= 1);
+	CHECK(world_figure(w, "c", "cpu/usage/total") > 0);
 
 	world_do(w, MSG_MODIFY_SETTINGS,
 		 json_pack("{s:s, s:{s:s, s:s, s:{s:{s:{s:i}}}}}", "ContainerId", "c", "Request",
 			   "RequestType", "Update", "ResourceType", "ContainerConstraints",
 			   "Settings", "Linux", "memory", "limit", 67108864));
-	assert_true(world_figure(w, "c", "memory/usage/limit") == 67108864);
-	assert_true(world_figure(w, "sb", "memory/usage/limit") > 67108864);
+	CHECK(world_figure(w, "c", "memory/usage/limit") == 67108864);
+	CHECK(world_figure(w, "sb", "memory/usage/limit") > 67108864);
 }
 
-static void streams_come_with_the_message(void **state)
+KERNEL_TEST(streams_come_with_the_message)
 {
-	struct world *w = *state;
 	struct cgfs_err err = { 0 };
 	json_t *body =
 		world_create_body(w, "c", world_spec(w, "c", NULL, "read x; echo got $x", NULL));
@@ -302,56 +324,54 @@ static void streams_come_with_the_message(void **state)
 	char text[64] = "";
 	ssize_t n;
 
-	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	assert_int_equal(write(in[1], "hello\n", 6), 6);
+	CHECK_INT(pipe2(in, O_CLOEXEC), 0);
+	CHECK_INT(pipe2(out, O_CLOEXEC), 0);
+	CHECK_INT(write(in[1], "hello\n", 6), 6);
 	fds[0] = out[1];
 	fds[1] = in[0];
 	json_object_set_new(body, "StdioFds", json_pack("[i, i]", 1, 0));
-	assert_int_equal(client_call(w->c, MSG_CREATE, body, fds, 2, WORLD_MS, NULL, &err), 0);
+	CHECK_INT(client_call(w->c, MSG_CREATE, body, fds, 2, WORLD_MS, NULL, &err), 0);
 	json_decref(body);
 	close(in[0]);
 	close(out[1]);
-	assert_int_equal(world_wait(w, "c", world_start(w, "c")), 0);
+	CHECK_INT(world_wait(w, "c", world_start(w, "c")), 0);
 	n = read(out[0], text, sizeof(text) - 1);
-	assert_int_equal(n, 10);
-	assert_string_equal(text, "got hello\n");
-	/* Nobody else holds the other end: not the agent, not the runtime. */
-	assert_int_equal(read(out[0], text, sizeof(text)), 0);
+	CHECK_INT(n, 10);
+	CHECK_STR(text, "got hello\n");
+	/* No other process holds the other end: neither the agent nor the runtime. */
+	CHECK_INT(read(out[0], text, sizeof(text)), 0);
 	close(in[1]);
 	close(out[0]);
 }
 
-static void denied_device_is_an_event(void **state)
+KERNEL_TEST(denied_device_is_an_event)
 {
-	struct world *w = *state;
 	struct client *sub = world_connect(w, true);
 	struct cgfs_err err = { 0 };
 	json_t *body, *event;
 	uint32_t type;
 	pid_t pid;
 
-	assert_int_equal(
-		client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err), 0);
+	CHECK_INT(client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err),
+		  0);
 	world_create(w, "sb", "sb", NULL);
 	world_create(w, "c", "sb",
 		     "/bin/busybox mknod /tmp/k c 1 11 && cat /tmp/k; rm -f /tmp/k; "
 		     "exit 5");
 	pid = world_start(w, "c");
-	assert_int_equal(world_wait(w, "c", pid), 5);
-	assert_int_equal(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
-	assert_int_equal(type, MSG_EXT_EVENT_NOTIFICATION);
+	CHECK_INT(world_wait(w, "c", pid), 5);
+	CHECK_INT(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
+	CHECK_INT(type, MSG_EXT_EVENT_NOTIFICATION);
 	event = json_object_get(body, "Event");
-	assert_string_equal(json_string_value(json_object_get(event, "type")), "device_denied");
-	assert_string_equal(json_string_value(json_object_get(event, "pod")), "sb");
-	assert_string_equal(json_string_value(json_object_get(event, "container")), "c");
+	CHECK_STR(json_string_value(json_object_get(event, "type")), "device_denied");
+	CHECK_STR(json_string_value(json_object_get(event, "pod")), "sb");
+	CHECK_STR(json_string_value(json_object_get(event, "container")), "c");
 	json_decref(body);
 	client_close(sub);
 }
 
-static void oom_kill_is_an_event(void **state)
+KERNEL_TEST(oom_kill_is_an_event)
 {
-	struct world *w = *state;
 	struct client *sub;
 	json_t *limit;
 	struct cgfs_err err = { 0 };
@@ -363,8 +383,8 @@ static void oom_kill_is_an_event(void **state)
 	sub = world_connect(w, true);
 	/* No swap to flee to. */
 	limit = json_pack("{s:{s:i, s:i}}", "memory", "limit", 16 << 20, "swap", 16 << 20);
-	assert_int_equal(
-		client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err), 0);
+	CHECK_INT(client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err),
+		  0);
 	world_create(w, "sb", "sb", NULL);
 	world_do(w, MSG_CREATE,
 		 world_create_body(w, "c",
@@ -372,60 +392,58 @@ static void oom_kill_is_an_event(void **state)
 					      "exec dd if=/dev/zero of=/dev/null bs=64M count=1",
 					      limit)));
 	pid = world_start(w, "c");
-	assert_int_equal(world_wait(w, "c", pid), 137);
+	CHECK_INT(world_wait(w, "c", pid), 137);
 	world_exit_type(w, "c", "UnexpectedExit");
-	assert_int_equal(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
+	CHECK_INT(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
 	event = json_object_get(body, "Event");
-	assert_string_equal(json_string_value(json_object_get(event, "type")), "oom_kill");
-	assert_string_equal(json_string_value(json_object_get(event, "pod")), "sb");
-	assert_string_equal(json_string_value(json_object_get(event, "container")), "c");
+	CHECK_STR(json_string_value(json_object_get(event, "type")), "oom_kill");
+	CHECK_STR(json_string_value(json_object_get(event, "pod")), "sb");
+	CHECK_STR(json_string_value(json_object_get(event, "container")), "c");
 	json_decref(body);
-	assert_true(world_figure(w, "c", "memory_oom_control/oom_kill") >= 1);
+	CHECK(world_figure(w, "c", "memory_oom_control/oom_kill") >= 1);
 	client_close(sub);
 }
 
-static void owner_gone_next_one_is_told(void **state)
+KERNEL_TEST(owner_gone_next_one_is_notified)
 {
-	struct world *w = *state;
 	pid_t pid;
 
 	world_create(w, "c", NULL, "sleep 0.1; exit 4");
 	pid = world_start(w, "c");
 	client_close(w->c);
 	w->c = world_connect(w, true);
-	assert_int_equal(world_wait(w, "c", pid), 4);
+	CHECK_INT(world_wait(w, "c", pid), 4);
 	world_exit_type(w, "c", "UnexpectedExit");
 	world_delete(w, "c");
 }
 
-static void pods_outlive_the_agent_and_are_deleted_by_the_next(void **state)
+KERNEL_TEST(pods_outlive_the_agent_and_are_deleted_by_the_next)
 {
 	static const char *const keep[] = { "--delete-on-exit=false", NULL };
-	struct world *w = *state;
 	int status;
 	pid_t pid;
 
 	client_close(w->c);
 	kill(w->agent, SIGTERM);
-	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
 	world_start_agent(w, keep);
 	w->c = world_connect(w, true);
 	world_create(w, "sb", "sb", NULL);
 	pid = world_start(w, "sb");
 	client_close(w->c);
 	kill(w->agent, SIGKILL);
-	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
 
 	world_start_agent(w, NULL);
 	w->c = world_connect(w, true);
-	assert_int_equal(kill(pid, 0), 0);
+	CHECK_INT(kill(pid, 0), 0);
 	/* Known to the kernel, not to this agent: neither its container nor its id can be had. */
 	world_refuse(w, MSG_CREATE,
 		     world_create_body(w, "sb", world_spec(w, "sb", "sb", NULL, NULL)),
 		     HR_SYSTEM_EXISTS);
-	assert_int_equal(kill(pid, 0), 0);
+	CHECK_INT(kill(pid, 0), 0);
 	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "sb"));
-	assert_false(world_group_exists(w, "sb"));
+	CHECK(!kit_exists(&w->kit, "sb"));
 }
 
 static void ignore_children(void)
@@ -444,37 +462,9 @@ static int world_ignoring(void **state)
 }
 
 /* As its own starter may have left it: the kernel would reap the agent's children then. */
-static void children_are_heard_of_though_ignored_before(void **state)
+WORLD_TEST(children_are_reaped_though_ignored_before, world_ignoring)
 {
-	struct world *w = *state;
-
 	world_create(w, "c", NULL, "exit 3");
-	assert_int_equal(world_wait(w, "c", world_start(w, "c")), 3);
+	CHECK_INT(world_wait(w, "c", world_start(w, "c")), 3);
 	world_delete(w, "c");
 }
-
-#define TEST(fn) TAP_TEST(fn, .setup = world_kernel, .teardown = world_stop)
-
-static const struct tap_test tests[] = {
-	TEST(sandbox_lives_and_leaves_nothing),
-	TEST(init_and_exec_are_in_the_container_cgroup),
-	TEST(exit_code_reaches_every_waiter),
-	TEST(exit_is_notified_though_nobody_waits),
-	TEST(kill_is_always_a_forced_exit),
-	TEST(wait_times_out),
-	TEST(duplicate_id_changes_nothing),
-	TEST(failed_create_leaves_nothing),
-	TEST(sandbox_deleted_first_takes_the_pod_with_the_last),
-	TEST(pod_is_deleted_as_a_whole),
-	TEST(bare_pod_lists_its_containers),
-	TEST(limit_is_reported_exactly_and_can_be_changed),
-	TEST(streams_come_with_the_message),
-	TEST(denied_device_is_an_event),
-	TEST(oom_kill_is_an_event),
-	TEST(owner_gone_next_one_is_told),
-	TEST(pods_outlive_the_agent_and_are_deleted_by_the_next),
-	TAP_TEST(children_are_heard_of_though_ignored_before, .setup = world_ignoring,
-		 .teardown = world_stop),
-};
-
-TAP_MAIN(tests)

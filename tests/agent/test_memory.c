@@ -3,51 +3,39 @@
  * test_memory.c - the limit of all pods together, read from the kernel's files.
  */
 #include <cgfs/cgfs.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 
-#include "../../cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "world.h"
 
 /* The file with the limit of the pods root. */
 static void limit_file(const struct world *w, char *path, size_t len)
 {
-	static const char *const names[] = { "memory.limit_in_bytes", "memory.max" };
-	struct cgfs_mounts m;
-
-	assert_int_equal(cgfs_discover(&m, NULL), 0);
-	for (size_t i = 0; i < 2 * m.n; i++) {
-		snprintf(path, len, "%s%s/%s", m.mount[i / 2].path, w->root, names[i % 2]);
-		if (access(path, F_OK) == 0)
-			return;
-	}
-	fail_msg("no hierarchy has a limit of %s", w->root);
+	if (!kit_find(&w->kit, "", "memory.limit_in_bytes", path, len) &&
+	    !kit_find(&w->kit, "", "memory.max", path, len))
+		FAIL("no hierarchy has a limit of %s", w->root);
 }
 
 static uint64_t limit_of(const struct world *w)
 {
-	char path[512], text[32] = "";
-	int fd;
+	char path[512], text[32];
 
 	limit_file(w, path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
+	CHECK(kit_read(path, text, sizeof(text)) > 0);
 	return strtoull(text, NULL, 10);
 }
 
 static void set_limit(const struct world *w, const char *text)
 {
 	char path[512];
-	int fd;
 
 	limit_file(w, path, sizeof(path));
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	assert_true(fd >= 0 && write(fd, text, strlen(text)) > 0);
-	close(fd);
+	CHECK_INT(kit_write(path, text), 0);
 }
 
 /* The kernel counts in pages. */
@@ -55,7 +43,7 @@ static uint64_t expected(uint64_t reserve)
 {
 	struct sysinfo si;
 
-	assert_int_equal(sysinfo(&si), 0);
+	CHECK_INT(sysinfo(&si), 0);
 	return ((uint64_t)si.totalram * si.mem_unit - reserve) & ~UINT64_C(4095);
 }
 
@@ -68,88 +56,125 @@ static json_t *refresh(const char *type)
 	return json_pack("{s:s, s:o}", "ContainerId", PROTOCOL_UVM_ID, "Request", request);
 }
 
-static void pods_together_leave_the_reserve(void **state)
+KERNEL_TEST(pods_together_leave_the_reserve)
 {
-	struct world *w = *state;
-
 	world_need_memory(w);
-	assert_true(limit_of(w) == expected(75 << 20));
+	CHECK(limit_of(w) == expected(75 << 20));
 	/* It is put right when the host asks, and only in the way it may ask. */
 	set_limit(w, "1073741824");
 	world_refuse(w, MSG_MODIFY_SETTINGS, refresh("Add"), HR_FAIL);
 	world_refuse(w, MSG_MODIFY_SETTINGS, refresh(NULL), HR_FAIL);
-	assert_true(limit_of(w) == 1 << 30);
+	CHECK(limit_of(w) == 1 << 30);
 	world_do(w, MSG_MODIFY_SETTINGS, refresh("Update"));
-	assert_true(limit_of(w) == expected(75 << 20));
+	CHECK(limit_of(w) == expected(75 << 20));
+	/* With a pod, whose memory the kernel may have to take back first, a child does it. */
+	world_create(w, "c", "c", NULL);
+	set_limit(w, "1073741824");
+	world_do(w, MSG_MODIFY_SETTINGS, refresh("Update"));
+	CHECK(limit_of(w) == expected(75 << 20));
 }
 
-static void root_that_was_removed_gets_its_limit_again(void **state)
+KERNEL_TEST(root_that_was_removed_gets_its_limit_again)
 {
-	struct world *w = *state;
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 	struct cgfs *c;
 
 	world_need_memory(w);
 	opts.root = w->root;
-	assert_int_equal(cgfs_open(&opts, &c, NULL), 0);
-	assert_int_equal(cgfs_root_remove(c, NULL), 0);
+	CHECK_INT(cgfs_open(&opts, &c, NULL), 0);
+	CHECK_INT(cgfs_root_remove(c, NULL), 0);
 	cgfs_close(c);
-	assert_int_equal(world_leftovers(w), 2); /* pins and state, no cgroup */
+	CHECK_INT(world_leftovers(w), 2); /* pins and state, no cgroup */
 	world_create(w, "c", NULL, NULL);
-	assert_true(limit_of(w) == expected(75 << 20));
+	CHECK(limit_of(w) == expected(75 << 20));
 }
 
-static void reserve_is_an_option(void **state)
+KERNEL_TEST(reserve_is_an_option)
 {
 	static const char *const args[] = { "-root-mem-reserve-bytes=104857600", NULL };
 	static const char *const all[] = { "-root-mem-reserve-bytes", "0x7fffffffffffffff", NULL };
-	struct world *w = *state;
 	int status;
 
 	world_need_memory(w);
 	client_close(w->c);
 	w->c = NULL;
 	kill(w->agent, SIGTERM);
-	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
 
 	/* Nothing would be left. */
 	world_start_agent(w, all);
-	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 
 	world_start_agent(w, args);
 	w->c = world_connect(w, true);
 	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL)); /* when it is ready */
-	assert_true(limit_of(w) == expected(100 << 20));
+	CHECK(limit_of(w) == expected(100 << 20));
 }
 
-static void empty_root_goes_with_the_agent(void **state)
+KERNEL_TEST(empty_root_goes_with_the_agent)
 {
 	static const char *const keep[] = { "--delete-on-exit=false", NULL };
-	struct world *w = *state;
 	int status;
 
 	client_close(w->c);
 	kill(w->agent, SIGTERM);
-	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
 	world_start_agent(w, keep);
 	w->c = world_connect(w, true);
 	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL));
 	client_close(w->c);
 	kill(w->agent, SIGTERM);
-	assert_int_equal(waitpid(w->agent, &status, 0), w->agent);
-	assert_int_equal(world_leftovers(w), 2); /* pins and state, no cgroup */
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+	CHECK_INT(world_leftovers(w), 2); /* pins and state, no cgroup */
 	world_start_agent(w, NULL);
 	w->c = world_connect(w, true);
 }
 
-#define TEST(fn) TAP_TEST(fn, .setup = world_kernel, .teardown = world_stop)
+/* The line of the table that has @id as one of its two names; false: there is none. */
+static bool table_has(const struct world *w, const char *id, uint64_t *ret_usage)
+{
+	char path[512], line[512], pod[128], container[128];
+	unsigned long long usage;
+	bool found = false;
+	FILE *f;
 
-static const struct tap_test tests[] = {
-	TEST(pods_together_leave_the_reserve),
-	TEST(root_that_was_removed_gets_its_limit_again),
-	TEST(reserve_is_an_option),
-	TEST(empty_root_goes_with_the_agent),
-};
+	snprintf(path, sizeof(path), "%s/mem", w->pins);
+	f = fopen(path, "re");
+	if (!f)
+		tap_skip("%s: %s; see bpf.report of podctl doctor", path, strerror(errno));
+	while (!found && fgets(line, sizeof(line), f)) {
+		found = sscanf(line, "%127s %127s %llu", pod, container, &usage) == 3 &&
+			(streq(pod, id) || streq(container, id));
+		if (found)
+			*ret_usage = usage;
+	}
+	fclose(f);
+	return found;
+}
 
-TAP_MAIN(tests)
+/* The table is the kernel's: it is there while no agent is, and goes on with the next one. */
+KERNEL_TEST(accounting_outlives_the_agent)
+{
+	static const char *const args[] = { "-memory-accounting", NULL };
+	uint64_t usage = 0;
+
+	world_need_memory(w);
+	client_close(w->c);
+	CHECK_INT(kill(w->agent, SIGTERM), 0);
+	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
+	world_start_agent(w, args);
+	w->c = world_connect(w, true);
+	world_create(w, "counted", NULL, "while :; do sleep 1; done");
+	world_start(w, "counted");
+	CHECK(table_has(w, "counted", &usage));
+	CHECK(usage > 0);
+	client_close(w->c);
+	CHECK_INT(kill(w->agent, SIGKILL), 0);
+	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
+	CHECK(table_has(w, "counted", &usage));
+	world_start_agent(w, NULL);
+	w->c = world_connect(w, true);
+	CHECK(table_has(w, "counted", &usage));
+	CHECK(!table_has(w, "other", &usage));
+}

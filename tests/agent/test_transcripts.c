@@ -8,7 +8,7 @@
  */
 #include <stdio.h>
 
-#include "../../cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "world.h"
 
 #define FOLDER "tests/agent/transcripts/"
@@ -38,10 +38,10 @@ static char *relocate(const struct world *w, const char *body)
 {
 	static const char *const from[] = { "/run/gcs", "/rootfs" };
 	size_t len = strlen(body);
-	char *out = calloc(1, len + 1 + 32 * sizeof(w->dir));
+	char *out = calloc(1, len + 1 + 32 * sizeof(w->kit.dir));
 	size_t n = 0;
 
-	assert_non_null(out);
+	CHECK(out);
 	while (*body) {
 		for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
 			if (strncmp(body, from[i], strlen(from[i])) == 0)
@@ -77,9 +77,9 @@ static void send_step(struct replay *r, const json_t *send)
 		text = json_dumps(body, JSON_COMPACT);
 	}
 	json_decref(body);
-	assert_int_equal(client_send(r->c, (uint32_t)strtoul(type, NULL, 16), id, text,
-				     strlen(text), NULL, 0, &err),
-			 0);
+	CHECK_INT(client_send(r->c, (uint32_t)strtoul(type, NULL, 16), id, text, strlen(text), NULL,
+			      0, &err),
+		  0);
 }
 
 static void send_raw(struct replay *r, const char *hex)
@@ -90,7 +90,7 @@ static void send_raw(struct replay *r, const char *hex)
 		char two[3] = { hex[0], hex[1], 0 };
 		unsigned char byte = (unsigned char)strtoul(two, NULL, 16);
 
-		assert_int_equal(client_send_raw(r->c, &byte, 1, &err), 0);
+		CHECK_INT(client_send_raw(r->c, &byte, 1, &err), 0);
 	}
 }
 
@@ -101,13 +101,12 @@ static void same_members(struct replay *r, const json_t *theirs, const json_t *o
 
 	json_object_foreach((json_t *)theirs, key, v)
 	{
-		if (!json_object_get(ours, key))
-			fail_msg("%s: no %s in the answer", r->step, key);
+		CHECK_MSG(json_object_get(ours, key), "%s: no %s in the answer", r->step, key);
 	}
 	json_object_foreach((json_t *)ours, key, v)
 	{
-		if (!json_object_get(theirs, key))
-			fail_msg("%s: %s in the answer, not in theirs", r->step, key);
+		CHECK_MSG(json_object_get(theirs, key), "%s: %s in the answer, not in theirs",
+			  r->step, key);
 	}
 }
 
@@ -127,7 +126,7 @@ static void same_value(struct replay *r, const char *name, const json_t *theirs,
 			continue;
 		a = json_dumps(theirs, JSON_ENCODE_ANY);
 		b = json_dumps(ours, JSON_ENCODE_ANY);
-		fail_msg("%s: %s is %s, theirs %s", r->step, name, b, a);
+		FAIL("%s: %s is %s, theirs %s", r->step, name, b, a);
 	}
 }
 
@@ -137,8 +136,8 @@ static void same_properties(struct replay *r, const json_t *theirs, const json_t
 	json_t *a = json_loads(json_string_value(theirs), JSON_DECODE_INT_AS_REAL, NULL);
 	json_t *b = json_loads(json_string_value(ours), JSON_DECODE_INT_AS_REAL, NULL);
 
-	assert_non_null(a);
-	assert_non_null(b);
+	CHECK(a);
+	CHECK(b);
 	same_members(r, a, b);
 	json_decref(a);
 	json_decref(b);
@@ -181,15 +180,15 @@ static json_t *next_message(struct replay *r, bool notification, struct frame_he
 			*ret = (struct frame_header){ .type = MSG_NOTIFICATION };
 			return body;
 		}
-		if (client_receive(r->c, WORLD_MS, &m, &err) < 0)
-			fail_msg("%s: %s", r->step, err.text);
+		CHECK_MSG(client_receive(r->c, WORLD_MS, &m, &err) >= 0, "%s: %s", r->step,
+			  err.text);
 		body = json_loadb(m.body, m.len, 0, NULL);
 		free(m.body);
-		assert_non_null(body);
+		CHECK(body);
 		*ret = m.header;
 		if (PROTOCOL_KIND(m.header.type) != 3)
 			return body;
-		assert_int_equal(m.header.id, 0);
+		CHECK_INT(m.header.id, 0);
 		json_array_append_new(r->notifications, body);
 	}
 }
@@ -202,8 +201,8 @@ static void receive_step(struct replay *r, const json_t *recv)
 	json_t *ours = next_message(r, type == MSG_NOTIFICATION, &h);
 
 	if (h.type != type || h.id != (uint64_t)json_integer_value(json_object_get(recv, "id")))
-		fail_msg("%s: type %#x, id %llu; theirs %s", r->step, h.type,
-			 (unsigned long long)h.id, text);
+		FAIL("%s: type %#x, id %llu; theirs %s", r->step, h.type, (unsigned long long)h.id,
+		     text);
 	compare(r, json_object_get(recv, "json"), ours);
 	json_decref(ours);
 }
@@ -218,8 +217,7 @@ static void replay(struct world *w, const char *name)
 
 	snprintf(path, sizeof(path), FOLDER "%s.json", name);
 	doc = json_load_file(path, 0, &je);
-	if (!doc)
-		fail_msg("%s: %s", path, je.text);
+	CHECK_MSG(doc, "%s: %s", path, je.text);
 	json_array_foreach(json_object_get(doc, "steps"), i, step)
 	{
 		const char *raw = json_string_value(json_object_get(step, "raw"));
@@ -236,48 +234,24 @@ static void replay(struct world *w, const char *name)
 	client_close(r.c);
 }
 
-/* The test's argument is lost to the world: so one function each. */
-#define REPLAY(name)                                                                               \
-	static void name(void **state)                                                             \
+#define REPLAY(how, name)                                                                          \
+	how(name)                                                                                  \
 	{                                                                                          \
-		replay(*state, #name);                                                             \
+		replay(w, #name);                                                                  \
 	}
 
-REPLAY(create_bad_container_type)
-REPLAY(create_errors)
-REPLAY(exec_external)
-REPLAY(fragmented_write)
-REPLAY(getprops_bad_query)
-REPLAY(malformed_exec)
-REPLAY(negotiate_4_4)
-REPLAY(negotiate_5_6)
-REPLAY(negotiate_twice)
-REPLAY(prenegotiate_create)
-REPLAY(sandbox_lifecycle)
-REPLAY(standalone_container)
-REPLAY(unknown_container_exec)
-REPLAY(unknown_types)
-REPLAY(workload_lifecycle)
-
-#define PLAIN(fn)  TAP_TEST(fn, .setup = world_plain, .teardown = world_stop)
-#define KERNEL(fn) TAP_TEST(fn, .setup = world_kernel, .teardown = world_stop)
-
-static const struct tap_test tests[] = {
-	PLAIN(create_bad_container_type),
-	PLAIN(create_errors),
-	PLAIN(exec_external),
-	PLAIN(fragmented_write),
-	PLAIN(getprops_bad_query),
-	PLAIN(malformed_exec),
-	PLAIN(negotiate_4_4),
-	PLAIN(negotiate_5_6),
-	PLAIN(negotiate_twice),
-	PLAIN(prenegotiate_create),
-	KERNEL(sandbox_lifecycle),
-	KERNEL(standalone_container),
-	PLAIN(unknown_container_exec),
-	PLAIN(unknown_types),
-	KERNEL(workload_lifecycle),
-};
-
-TAP_MAIN(tests)
+REPLAY(PLAIN_TEST, create_bad_container_type)
+REPLAY(PLAIN_TEST, create_errors)
+REPLAY(PLAIN_TEST, exec_external)
+REPLAY(PLAIN_TEST, fragmented_write)
+REPLAY(PLAIN_TEST, getprops_bad_query)
+REPLAY(PLAIN_TEST, malformed_exec)
+REPLAY(PLAIN_TEST, negotiate_4_4)
+REPLAY(PLAIN_TEST, negotiate_5_6)
+REPLAY(PLAIN_TEST, negotiate_twice)
+REPLAY(PLAIN_TEST, prenegotiate_create)
+REPLAY(KERNEL_TEST, sandbox_lifecycle)
+REPLAY(KERNEL_TEST, standalone_container)
+REPLAY(PLAIN_TEST, unknown_container_exec)
+REPLAY(PLAIN_TEST, unknown_types)
+REPLAY(KERNEL_TEST, workload_lifecycle)

@@ -16,8 +16,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../../agent/agent.h"
-#include "../../cgfs/internal.h"
+#include "agent/daemon/daemon.h"
+#include "cgfs/base/json.h"
+#include "cgfs/base/util.h"
 
 static void nap(void)
 {
@@ -25,14 +26,6 @@ static void nap(void)
 }
 
 /* --- files ---------------------------------------------------------------------------------- */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
 
 static bool copy_file(const char *from, const char *to)
 {
@@ -54,8 +47,8 @@ static void write_script(const char *path, const char *text)
 {
 	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	CHECK(fd >= 0);
+	CHECK_INT(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
 /* Busybox, and /pause, which ends well at SIGTERM. */
@@ -67,42 +60,26 @@ static void make_rootfs(const struct world *w)
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		snprintf(path, sizeof(path), "%s/rootfs%s", w->dir, dirs[i]);
-		assert_int_equal(mkdir(path, 0755), 0);
+		CHECK_INT(mkdir(path, 0755), 0);
 	}
 	snprintf(path, sizeof(path), "%s/rootfs/bin/busybox", w->dir);
 	if (!copy_file("/bin/busybox", path) && !copy_file("/usr/bin/busybox", path))
 		tap_skip("no busybox to make a root file system of");
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		snprintf(path, sizeof(path), "%s/rootfs/bin/%s", w->dir, names[i]);
-		assert_int_equal(symlink("busybox", path), 0);
+		CHECK_INT(symlink("busybox", path), 0);
 	}
 	snprintf(path, sizeof(path), "%s/rootfs/pause", w->dir);
 	write_script(path,
 		     "#!/bin/sh\ntrap 'exit 0' TERM INT\nwhile :; do sleep 1000 & wait; done\n");
 }
 
-/* --- cgroups -------------------------------------------------------------------------------- */
-
 size_t world_leftovers(const struct world *w)
 {
 	static const char *const dirs[] = { "state", "bundles" };
-	struct cgfs_mounts m;
 	char path[512];
-	size_t n = 0;
+	size_t n = kit_left(&w->kit);
 
-	if (cgfs_discover(&m, NULL) < 0)
-		return 0;
-	for (size_t i = 0; i < m.n; i++) {
-		snprintf(path, sizeof(path), "%s%s", m.mount[i].path, w->root);
-		if (access(path, F_OK) == 0) {
-			printf("left: %s\n", path);
-			n++;
-		}
-	}
-	if (access(w->pins, F_OK) == 0) {
-		printf("left: %s\n", w->pins);
-		n++;
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		snprintf(path, sizeof(path), "%s/%s", w->dir, dirs[i]);
 		if (access(path, F_OK) == 0) {
@@ -111,65 +88,6 @@ size_t world_leftovers(const struct world *w)
 		}
 	}
 	return n;
-}
-
-bool world_group_exists(const struct world *w, const char *path)
-{
-	struct cgfs_mounts m;
-
-	if (cgfs_discover(&m, NULL) < 0)
-		return false;
-	for (size_t i = 0; i < m.n; i++) {
-		char full[512];
-
-		snprintf(full, sizeof(full), "%s%s/%s", m.mount[i].path, w->root, path);
-		if (access(full, F_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int destroy_pod(void *arg, const char *id)
-{
-	struct cgfs_group *g;
-
-	if (cgfs_pod_open(arg, id, &g, NULL) == 0) {
-		(void)!cgfs_group_destroy(g, 5000, NULL);
-		cgfs_group_close(g);
-	}
-	return 0;
-}
-
-static void sweep_cgroups(const struct world *w, const struct cgfs_policy *policy)
-{
-	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
-	struct cgfs *c;
-
-	opts.root = w->root;
-	opts.policy = policy;
-	if (cgfs_open(&opts, &c, NULL) < 0)
-		return;
-	(void)!cgfs_pod_list(c, destroy_pod, c, NULL);
-	(void)!cgfs_root_remove(c, NULL);
-	cgfs_close(c);
-}
-
-/* For what an agent that failed has left. */
-static void sweep(const struct world *w)
-{
-#if CGFS_WITH_BPF
-	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
-	struct cgfs_bpf *b;
-
-	opts.pin_dir = w->pins;
-	if (access(w->pins, F_OK) == 0 && cgfs_bpf_open(&opts, &b, NULL) == 0) {
-		sweep_cgroups(w, cgfs_bpf_policy(b));
-		(void)!cgfs_bpf_unpin(b, NULL);
-		cgfs_bpf_close(b);
-		return;
-	}
-#endif
-	sweep_cgroups(w, NULL);
 }
 
 /* --- the agent ------------------------------------------------------------------------------ */
@@ -205,7 +123,7 @@ void world_start_agent(struct world *w, const char *const *args)
 {
 	fflush(stdout);
 	w->agent = fork();
-	assert_true(w->agent >= 0);
+	CHECK(w->agent >= 0);
 	if (w->agent == 0)
 		exec_agent(w, args);
 }
@@ -231,9 +149,7 @@ struct client *world_connect(struct world *w, bool negotiate)
 		}
 		nap();
 	}
-	printf("connect: %s\n", err.text);
-	fail();
-	return NULL;
+	FAIL("connect: %s", err.text);
 }
 
 static bool runs_containers(void)
@@ -246,13 +162,13 @@ static struct world *world_new(void)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	assert_non_null(w);
+	CHECK(w);
 	w->agent = -1;
-	strcpy(w->dir, "/tmp/cgfs-test-agent-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
+	kit_open(&w->kit, "/tmp");
+	w->dir = w->kit.dir;
+	w->root = w->kit.root;
+	w->pins = w->kit.pins;
 	snprintf(w->socket, sizeof(w->socket), "unix:%s/socket", w->dir);
-	snprintf(w->root, sizeof(w->root), "/%s", strrchr(w->dir, '/') + 1);
-	snprintf(w->pins, sizeof(w->pins), "/sys/fs/bpf/%s", strrchr(w->dir, '/') + 1);
 	return w;
 }
 
@@ -268,10 +184,10 @@ int world_alone(void **state)
 	return 0;
 }
 
-static int start(void **state, bool kernel)
+static int prepare(void **state, bool kernel)
 {
 	struct world *w;
-	struct cgfs_mounts m;
+	struct cgfs_mounts m = CGFS_MOUNTS_INIT;
 
 	if (cgfs_discover(&m, NULL) < 0)
 		tap_skip("no cgroup hierarchy is mounted");
@@ -284,6 +200,26 @@ static int start(void **state, bool kernel)
 	w->kernel = kernel;
 	if (kernel)
 		make_rootfs(w);
+	return 0;
+}
+
+int world_files(void **state)
+{
+	return prepare(state, false);
+}
+
+int world_files_kernel(void **state)
+{
+	return prepare(state, true);
+}
+
+static int start(void **state, bool kernel)
+{
+	int r = prepare(state, kernel);
+	struct world *w = *state;
+
+	if (r != 0)
+		return r;
 	world_start_agent(w, NULL);
 	w->c = world_connect(w, true);
 	return 0;
@@ -299,7 +235,7 @@ int world_kernel(void **state)
 	return start(state, true);
 }
 
-/* The exit status, as the shell says it; -1 when it had to be killed. */
+/* The exit status, as the shell has it; -1 when it had to be killed. */
 static int stop_agent(struct world *w)
 {
 	int status;
@@ -326,9 +262,7 @@ int world_stop(void **state)
 	client_close(w->c);
 	code = w->alone ? 0 : stop_agent(w);
 	left = world_leftovers(w);
-	if (w->kernel && left > 0)
-		sweep(w);
-	nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	kit_close(&w->kit);
 	if (code != 0)
 		printf("the agent exited with %d\n", code);
 	free(w);
@@ -344,10 +278,7 @@ json_t *world_call(struct world *w, uint32_t type, json_t *body)
 	int r = client_call(w->c, type, body, NULL, 0, WORLD_MS, &answer, &err);
 
 	json_decref(body);
-	if (r < 0) {
-		printf("%s\n", err.text);
-		fail();
-	}
+	CHECK_MSG(r >= 0, "%s", err.text);
 	return answer;
 }
 
@@ -362,10 +293,8 @@ void world_refuse(struct world *w, uint32_t type, json_t *body, uint32_t hr)
 	int r = client_call(w->c, type, body, NULL, 0, WORLD_MS, NULL, &err);
 
 	json_decref(body);
-	if (r == 0 || client_hresult(w->c) != hr) {
-		printf("expected %#x, got %#x: %s\n", hr, client_hresult(w->c), err.text);
-		fail();
-	}
+	CHECK_MSG(r < 0 && client_hresult(w->c) == hr, "expected %#x, got %#x: %s", hr,
+		  client_hresult(w->c), err.text);
 }
 
 json_t *world_spec(const struct world *w, const char *id, const char *pod, const char *script,
@@ -381,6 +310,8 @@ json_t *world_spec(const struct world *w, const char *id, const char *pod, const
 		json_object_set_new(annotations, "io.kubernetes.cri.container-type",
 				    json_string(streq(id, pod) ? "sandbox" : "container"));
 		json_object_set_new(annotations, "io.kubernetes.cri.sandbox-id", json_string(pod));
+		json_object_set_new(annotations, "io.microsoft.cri.skip-pod-networking",
+				    json_string("true"));
 	}
 	return json_pack("{s:s, s:{s:s}, s:{s:o, s:s, s:[s], s:{s:[s], s:[s], s:[s]}}, s:o, "
 			 "s:[{s:s, s:s, s:s}, "
@@ -403,8 +334,8 @@ json_t *world_create_body(const struct world *w, const char *id, json_t *spec)
 	snprintf(bundle, sizeof(bundle), "%s/bundles/%.40s", w->dir, id);
 	config = json_pack("{s:{s:i, s:i}, s:s, s:o}", "SchemaVersion", "Major", 2, "Minor", 1,
 			   "OciBundlePath", bundle, "OciSpecification", spec);
-	assert_non_null(config);
-	text = json_dumps(config, 0);
+	CHECK(config);
+	text = cgfs_json_dump(config, 0);
 	json_decref(config);
 	return json_pack("{s:s, s:s, s:s}", "ContainerId", id, "ActivityId", "activity",
 			 "ContainerConfig", text);
@@ -423,7 +354,7 @@ pid_t world_start(struct world *w, const char *id)
 	pid_t pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
 
 	json_decref(answer);
-	assert_true(pid > 0);
+	CHECK(pid > 0);
 	return pid;
 }
 
@@ -449,50 +380,21 @@ void world_exit_type(struct world *w, const char *id, const char *type)
 	json_t *body = NULL;
 	uint32_t got;
 
-	assert_int_equal(client_notification(w->c, WORLD_MS, &got, &body, &err), 0);
-	assert_int_equal(got, MSG_NOTIFICATION);
-	assert_string_equal(json_string_value(json_object_get(body, "ContainerId")), id);
-	assert_string_equal(json_string_value(json_object_get(body, "Type")), type);
-	assert_string_equal(json_string_value(json_object_get(body, "Operation")), "None");
-	assert_string_equal(json_string_value(json_object_get(body, "ActivityId")), "activity");
-	assert_int_equal(json_integer_value(json_object_get(body, "Result")), 0);
+	CHECK_INT(client_notification(w->c, WORLD_MS, &got, &body, &err), 0);
+	CHECK_INT(got, MSG_NOTIFICATION);
+	CHECK_STR(json_string_value(json_object_get(body, "ContainerId")), id);
+	CHECK_STR(json_string_value(json_object_get(body, "Type")), type);
+	CHECK_STR(json_string_value(json_object_get(body, "Operation")), "None");
+	CHECK_STR(json_string_value(json_object_get(body, "ActivityId")), "activity");
+	CHECK_INT(json_integer_value(json_object_get(body, "Result")), 0);
 	json_decref(body);
-}
-
-/* Is " memory" or ",memory" with an end after it in @list? */
-static bool lists_memory(const char *list)
-{
-	for (const char *p = list; (p = strstr(p, "memory")); p++) {
-		if ((p == list || strchr(" ,", p[-1])) && strchr(" ,\n", p[6]))
-			return true;
-	}
-	return false;
 }
 
 bool world_has_memory(struct world *w)
 {
-	char mount[256], type[32], text[512], path[300];
-	FILE *f, *list;
-	bool found = false;
-
 	/* It answers when it is ready: when it has mounted what it wants to. */
 	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL));
-	f = fopen("/proc/self/mounts", "re");
-	assert_non_null(f);
-	while (fscanf(f, "%*s %255s %31s %511s %*d %*d", mount, type, text) == 3) {
-		if (streq(type, "cgroup"))
-			found |= lists_memory(text);
-		if (!streq(type, "cgroup2"))
-			continue;
-		snprintf(path, sizeof(path), "%s/cgroup.controllers", mount);
-		list = fopen(path, "re");
-		assert_non_null(list);
-		if (fgets(text, sizeof(text), list))
-			found |= lists_memory(text);
-		fclose(list);
-	}
-	fclose(f);
-	return found;
+	return kit_version(CGFS_MEMORY) != CGFS_NONE;
 }
 
 void world_need_memory(struct world *w)
@@ -511,7 +413,7 @@ double world_figure(struct world *w, const char *id, const char *path)
 	json_t *at = json_object_get(properties, "LCOWMetrics");
 	double value = -1;
 
-	assert_non_null(at);
+	CHECK(at);
 	while (at && *path) {
 		size_t len = strcspn(path, "/");
 		char name[64];

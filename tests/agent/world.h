@@ -7,24 +7,24 @@
 #ifndef TESTS_AGENT_WORLD_H
 #define TESTS_AGENT_WORLD_H
 
-#include "../../agent/common/client.h"
-#include "../tap.h"
+#include "agent/wire/client.h"
+#include "tests/kit/kit.h"
+#include "tests/tap.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 /* No wait of a test is longer; none is a measurement. */
-#define WORLD_MS 20000
+#define WORLD_MS 200000
 
 struct world {
 	pid_t agent;
-	char dir[64];	 /* all our files */
-	char socket[96]; /* "unix:..." */
-	char root[64];	 /* of the pods, in each hierarchy */
-	char pins[96];
-	bool alone;	  /* no agent was started */
-	bool kernel;	  /* makes cgroups and containers: root only */
-	struct client *c; /* negotiated */
+	struct kit kit;
+	const char *dir, *root, *pins; /* the kit's */
+	char socket[128];	       /* "unix:..." */
+	bool alone;		       /* no agent was started */
+	bool kernel;		       /* makes cgroups and containers: root only */
+	struct client *c;	       /* negotiated */
 };
 
 /* Setups: an agent that needs no privilege (no eBPF, and no container may be made), and a
@@ -33,8 +33,18 @@ int world_plain(void **state);
 int world_kernel(void **state);
 /* Names, and no agent. */
 int world_alone(void **state);
+/* What the first two do before they start the agent. */
+int world_files(void **state);
+int world_files_kernel(void **state);
 /* SIGTERM; checks that the agent exits with 0 and that nothing is left anywhere. */
 int world_stop(void **state);
+
+/* Tests of `struct world *w`, after one of these setups. */
+#define WORLD_TEST(name, how)                                                                      \
+	TAP_TEST_OF(struct world *w, name, .setup = (how), .teardown = world_stop)
+#define PLAIN_TEST(name)  WORLD_TEST(name, world_plain)
+#define KERNEL_TEST(name) WORLD_TEST(name, world_kernel)
+#define ALONE_TEST(name)  WORLD_TEST(name, world_alone)
 
 /* Called in the agent's process before it starts. */
 extern void (*world_child_hook)(void);
@@ -42,14 +52,13 @@ extern void (*world_child_hook)(void);
 /* The parts of the above.  @args: more options, NULL-terminated. */
 void world_start_agent(struct world *w, const char *const *args);
 struct client *world_connect(struct world *w, bool negotiate);
-/* Directories of ours below any hierarchy, counted; prints them. */
+/* What is left of the agent's groups, pins and directories, counted; prints it. */
 size_t world_leftovers(const struct world *w);
 /* Is there a memory controller in any hierarchy that is mounted?  Asks the kernel's files. */
 bool world_has_memory(struct world *w);
 void world_need_memory(struct world *w);
-bool world_group_exists(const struct world *w, const char *path);
 
-/* One request that must succeed; its answer, or NULL where nobody wants it. */
+/* One request that must succeed; its answer, which the caller releases. */
 json_t *world_call(struct world *w, uint32_t type, json_t *body);
 void world_do(struct world *w, uint32_t type, json_t *body);
 /* One request that must be refused with @hr. */

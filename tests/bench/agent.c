@@ -7,8 +7,8 @@
  */
 #include "measure.h"
 
-#include "agent/common/client.h"
-#include "agent/common/protocol.h"
+#include "agent/wire/client.h"
+#include "agent/wire/protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>

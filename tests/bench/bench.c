@@ -21,7 +21,7 @@ void bench_destroy(struct cgfs_group *g)
 {
 	struct cgfs_err err = { 0 };
 
-	if (g && cgfs_group_destroy(g, 5000, &err) < 0)
+	if (g && cgfs_group_remove(g, CGFS_REMOVE_OPTS_WAIT(5000), &err) < 0)
 		fprintf(stderr, "bench: %s\n", err.text);
 	cgfs_group_close(g);
 }
@@ -80,9 +80,6 @@ static int open_policy(struct bench *b, struct cgfs_open_opts *opts, struct cgfs
 	r = cgfs_open(opts, &b->c_bpf, err);
 	return r < 0 ? r : cgfs_pod_create(b->c_bpf, "standing", NULL, &b->standing, err);
 #else
-	(void)b;
-	(void)opts;
-	(void)err;
 	printf("built without eBPF\n");
 	return 0;
 #endif

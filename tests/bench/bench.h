@@ -34,7 +34,7 @@ bool bench_v2(const struct bench *b, enum cgfs_controller ctl);
 
 /* Removes and closes; complains to stderr.  NULL is nothing to do. */
 void bench_destroy(struct cgfs_group *g);
-/* Says what went wrong; @r. */
+/* Prints what went wrong; returns @r. */
 int bench_fail(int r, const struct cgfs_err *err);
 /* A file with a name of its own in a temporary directory; what is in it goes at the end. */
 const char *bench_program(const char *name, char *buf, size_t len);

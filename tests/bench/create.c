@@ -20,7 +20,7 @@
 #include <unistd.h>
 #if CGFS_WITH_BPF
 #include <bpf/bpf.h>
-#include <cgfs/abi/policy.h>
+#include <cgfs/abi/device.h>
 #endif
 
 #define MEMORY_MAX (64u << 20)
@@ -245,7 +245,7 @@ static int cycle(struct cgfs *c)
 
 	r = cgfs_pod_create(c, "pod", &limits, &pod, &err);
 	if (r == 0) {
-		r = cgfs_group_destroy(pod, 1000, &err);
+		r = cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(1000), &err);
 		cgfs_group_close(pod);
 	}
 	if (r < 0)

@@ -4,9 +4,10 @@
  * binds, that a program of comparisons binds (which is what crun and runc generate, and load for
  * each container), and that a list of 1 to 512 rules binds.
  *
- * Each variant has a process, in a cgroup2 cgroup alone, so v1's devices controller has no say. The
- * kernel tells what a check took (bpf_stats, on for as long as a descriptor is open), for a
- * device that was asked for before and for two that push each other out of the policy's memory.
+ * Each variant has a process, in a cgroup2 cgroup alone, so v1's devices controller is not
+ * involved. The kernel reports what a check took (bpf_stats, on for as long as a descriptor is
+ * open), for a device that was asked for before and for two that push each other out of the
+ * policy's memory.
  */
 #include "bench.h"
 
@@ -436,7 +437,7 @@ static int rows(struct bench *b)
 	d.b = b;
 	d.program = d.comparisons = -1;
 	if (!b->c_bpf)
-		return 0; /* said already */
+		return 0; /* reported already */
 	if (bench_unified(b) < 0) {
 		printf("\ndevices: no cgroup2 tree\n");
 		return 0;

@@ -50,7 +50,7 @@ static int rows(struct bench *b)
 	int r = 0;
 
 	if (!b->bpf)
-		return 0; /* said already */
+		return 0; /* reported already */
 	snprintf(pin_dir, sizeof(pin_dir), "%s-load", b->pin_dir);
 	for (int i = 0; i < ROUNDS && r == 0; i++)
 		r = measure_interrupted() ? -EINTR : life(pin_dir, &cold[i], &warm[i], &unpin[i]);

@@ -51,7 +51,6 @@ static volatile sig_atomic_t interrupted;
 
 static void on_signal(int sig)
 {
-	(void)sig;
 	interrupted = 1;
 }
 

@@ -23,7 +23,7 @@
 #define LIMIT	   (1u << 20)
 #define MEAL	   (3u << 20)
 #define PAGE	   4096
-#define PATIENCE_S 10
+#define PATIENCE_S 120
 
 enum { BY_BPF, BY_FILES, WAYS };
 
@@ -71,7 +71,7 @@ __attribute__((noreturn)) static void eat(const struct oom *o)
 static int take(struct way *w, double *ret_us, double *kill_us)
 {
 	double now = boot_us();
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	struct cgfs_err err = { 0 };
 	int r;
 
@@ -86,7 +86,7 @@ static int take(struct way *w, double *ret_us, double *kill_us)
 	return r < 0 ? bench_fail(r, &err) : 0;
 }
 
-/* Until the victim is dead and everybody has told. */
+/* Until the victim is dead and every source has reported it. */
 static int watch(struct oom *o, int pidfd, double *at, double *ret_dead, double *kill_us)
 {
 	struct pollfd p[WAYS + 1] = { [WAYS] = { .fd = pidfd, .events = POLLIN } };

@@ -28,7 +28,7 @@
 #define ROUNDS	 40
 #define ARGS	 28
 #define PROGRAMS 8
-#define PATIENCE 500 /* times 10 ms */
+#define PATIENCE 6000 /* times 10 ms */
 #define BUSYBOX	 "/bin/busybox"
 #define POD_ARGS "-m", "64M", "--cpus", "0.5", "--cpu-weight", "59", "-p", "64"
 

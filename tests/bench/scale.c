@@ -45,9 +45,8 @@ static const struct cgfs_resources limits = {
 
 static int count(void *arg, struct cgfs_group *g, const struct cgfs_stats *stats)
 {
-	(void)g;
-	*(size_t *)arg += stats->available[CGFS_STAT_PIDS_MAX] &&
-			  stats->value[CGFS_STAT_PIDS_MAX] == limits.pids_max;
+	*(size_t *)arg += stats->figure[CGFS_STAT_PIDS_MAX].available &&
+			  stats->figure[CGFS_STAT_PIDS_MAX].value == limits.pids_max;
 	return measure_interrupted() ? -EINTR : 0;
 }
 

@@ -61,7 +61,6 @@ static int fork_only_round(void *arg)
 {
 	pid_t pid;
 
-	(void)arg;
 	usleep(PAUSE_US);
 	pid = fork();
 	if (pid == 0)

@@ -75,7 +75,7 @@ static int bare_kept(void *arg)
 	char buf[8192];
 
 	for (size_t i = 0; i < s->n; i++) {
-		/* EOPNOTSUPP: the kernel does not account it, and the library is told the same. */
+		/* EOPNOTSUPP: the kernel does not account it; the library gets it, too. */
 		if (pread(s->file[i].fd, buf, sizeof(buf), 0) < 0 && errno != EOPNOTSUPP)
 			return -errno;
 	}
@@ -102,7 +102,7 @@ static int bare_opened(void *arg)
 static int library(void *arg)
 {
 	struct stats *s = arg;
-	struct cgfs_stats figures;
+	struct cgfs_stats figures = CGFS_STATS_INIT;
 
 	return cgfs_group_stats(s->ctr, CGFS_READ_ALL, &figures, NULL);
 }

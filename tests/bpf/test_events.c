@@ -42,7 +42,7 @@ static void open_in(struct world *w, const char *path, int n)
 	struct opens o = { .n = n };
 
 	world_node(w, 'c', 1, 11, o.node, sizeof(o.node));
-	assert_int_equal(world_run(path, open_many, &o), 0);
+	CHECK_INT(kit_run(path, open_many, &o), 0);
 }
 
 static uint64_t boot_ns(void)
@@ -53,13 +53,12 @@ static uint64_t boot_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
 }
 
-static void denial_names_everything(void **state)
+BPF_TEST(denial_names_everything)
 {
 	char long_id[CGFS_ID_MAX + 1];
-	struct world *w = *state;
 	struct opens o = { .n = 1 };
 	struct group *pod, *ctr;
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 	uint64_t before = boot_ns();
 	int status;
 	pid_t pid;
@@ -71,39 +70,39 @@ static void denial_names_everything(void **state)
 	ctr = world_container(w, pod, "c.1");
 	world_add(w, pod, "c 1:3 rw; c 1:11 w; deny c 1:* r; c 10:1 r");
 	world_add(w, ctr, NULL);
-	assert_int_equal(world_event(w, &e, 0), 0);
+	CHECK_INT(world_event(w, &e, 0), 0);
 
 	world_node(w, 'c', 1, 11, o.node, sizeof(o.node));
-	pid = world_spawn(ctr->path, open_many, &o);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_int_equal(world_event(w, &e, 2000), 1);
-	assert_int_equal(e.type, CGFS_EVENT_DEVICE_DENIED);
-	assert_string_equal(e.pod, long_id);
-	assert_string_equal(e.container, "c.1");
-	assert_int_equal(e.cgroup_id, ctr->g.cgroup_id);
-	assert_int_equal(e.pid, pid);
-	assert_string_equal(e.comm, "hostile one");
-	assert_int_equal(e.device_type, CGFS_DEVICE_CHAR);
-	assert_int_equal(e.major, 1);
-	assert_int_equal(e.minor, 11);
-	assert_int_equal(e.access, CGFS_ACCESS_READ | CGFS_ACCESS_WRITE);
-	assert_int_equal(e.rule, 3);
-	assert_true(e.time_ns >= before && e.time_ns <= boot_ns());
-	assert_int_equal(world_event(w, &e, 0), 0);
+	pid = kit_spawn(ctr->path, open_many, &o);
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK_INT(status, 0);
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_INT(e.type, CGFS_EVENT_DEVICE_DENIED);
+	CHECK_STR(e.pod, long_id);
+	CHECK_STR(e.container, "c.1");
+	CHECK_INT(e.cgroup_id, ctr->g.cgroup_id);
+	CHECK_INT(e.pid, pid);
+	CHECK_STR(e.comm, "hostile one");
+	CHECK_INT(e.device_type, CGFS_DEVICE_CHAR);
+	CHECK_INT(e.major, 1);
+	CHECK_INT(e.minor, 11);
+	CHECK_INT(e.access, CGFS_ACCESS_READ | CGFS_ACCESS_WRITE);
+	CHECK_INT(e.rule, 3);
+	CHECK(e.time_ns >= before && e.time_ns <= boot_ns());
+	CHECK_INT(world_event(w, &e, 0), 0);
 
 	/* No rule matches: rule 0.  A container's own list counts from 1 again. */
 	world_set(w, pod, "c 1:3 rw");
 	open_in(w, pod->path, 1);
-	assert_int_equal(world_event(w, &e, 2000), 1);
-	assert_string_equal(e.container, "");
-	assert_int_equal(e.rule, 0);
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_STR(e.container, "");
+	CHECK_INT(e.rule, 0);
 	world_set(w, pod, "a; b *:* rwm");
 	world_set(w, ctr, "deny c 1:11 w");
 	open_in(w, ctr->path, 1);
-	assert_int_equal(world_event(w, &e, 2000), 1);
-	assert_string_equal(e.container, "c.1");
-	assert_int_equal(e.rule, 1);
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_STR(e.container, "c.1");
+	CHECK_INT(e.rule, 1);
 }
 
 /* A program that refuses everything, as a runtime in a container would put on what it nests. */
@@ -116,22 +115,22 @@ static int refuse_all(const char *path)
 	int program, link, cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, "foreign", "GPL", insns, 2, NULL);
-	assert_true(cgroup >= 0 && program >= 0);
+	CHECK(cgroup >= 0 && program >= 0);
 	link = bpf_link_create(program, cgroup, BPF_CGROUP_DEVICE, NULL);
-	assert_true(link >= 0);
+	CHECK(link >= 0);
 	close(program);
 	close(cgroup);
 	return link;
 }
 
-/* What it refuses, and the list as well, is refused by the list; nobody else of us was asked. */
-static void refusal_by_somebody_else_hides_none(void **state)
+/* What it refuses, and the list as well, is refused by the list; no other program of ours was
+ * asked. */
+BPF_TEST(refusal_by_another_program_hides_none)
 {
-	struct world *w = *state;
 	struct cgfs_policy_counters c;
 	char nested[600];
 	struct group *alone;
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 	int link;
 
 	world_open(w, true);
@@ -139,52 +138,50 @@ static void refusal_by_somebody_else_hides_none(void **state)
 	world_add(w, alone, "c 1:3 rw");
 	world_nested(alone, "inner", nested, sizeof(nested));
 	link = refuse_all(nested);
-	assert_false(world_can_open(w, nested, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, nested, 'c', 1, 3, O_RDWR));
 	open_in(w, nested, 3);
 	c = world_counters(w, alone);
-	assert_int_equal(c.device_denied, 3);
-	assert_int_equal(c.device_allowed, 1);
+	CHECK_INT(c.device_denied, 3);
+	CHECK_INT(c.device_allowed, 1);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(world_event(w, &e, 2000), 1);
-		assert_int_equal(e.type, CGFS_EVENT_DEVICE_DENIED);
-		assert_string_equal(e.pod, "alone");
-		assert_int_equal(e.minor, 11);
+		CHECK_INT(world_event(w, &e, 60000), 1);
+		CHECK_INT(e.type, CGFS_EVENT_DEVICE_DENIED);
+		CHECK_STR(e.pod, "alone");
+		CHECK_INT(e.minor, 11);
 	}
-	assert_int_equal(world_event(w, &e, 0), 0);
+	CHECK_INT(world_event(w, &e, 0), 0);
 	close(link);
 }
 
-static void event_of_a_removed_group_has_its_names(void **state)
+BPF_TEST(event_of_a_removed_group_has_its_names)
 {
-	struct world *w = *state;
 	struct group *pod;
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 
 	world_open(w, true);
 	pod = world_pod(w, "short");
 	world_add(w, pod, NULL);
 	open_in(w, pod->path, 200);
-	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
+	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
 	for (int i = 0; i < 64; i++) {
-		assert_int_equal(world_event(w, &e, 0), 1);
-		assert_string_equal(e.pod, "short");
-		assert_int_equal(e.type, CGFS_EVENT_DEVICE_DENIED);
+		CHECK_INT(world_event(w, &e, 0), 1);
+		CHECK_STR(e.pod, "short");
+		CHECK_INT(e.type, CGFS_EVENT_DEVICE_DENIED);
 	}
-	/* What was not recorded is told, too, though the group is gone. */
-	assert_int_equal(world_event(w, &e, 3000), 1);
-	assert_int_equal(e.type, CGFS_EVENT_LOST);
-	assert_string_equal(e.pod, "short");
-	assert_int_equal(e.count, 200 - 64);
-	assert_int_equal(world_event(w, &e, 0), 0);
+	/* What was not recorded is reported, too, although the group is gone. */
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_INT(e.type, CGFS_EVENT_LOST);
+	CHECK_STR(e.pod, "short");
+	CHECK_INT(e.count, 200 - 64);
+	CHECK_INT(world_event(w, &e, 0), 0);
 }
 
-static void flood_is_counted_and_does_not_drown_others(void **state)
+BPF_TEST(flood_is_counted_and_does_not_drown_others)
 {
-	struct world *w = *state;
 	struct cgfs_policy_counters c;
 	struct group *pod, *loud, *quiet;
 	uint64_t denials = 0, lost = 0, from_quiet = 0;
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 
 	world_open(w, true);
 	pod = world_pod(w, "web");
@@ -204,20 +201,19 @@ static void flood_is_counted_and_does_not_drown_others(void **state)
 			lost += e.count;
 	}
 	c = world_counters(w, loud);
-	assert_int_equal(from_quiet, 3);
-	assert_int_equal(c.device_denied, FLOOD);
-	assert_int_equal(c.events_lost, lost);
-	assert_int_equal(denials + lost, FLOOD);
-	assert_in_range(denials, 64, 2000);
-	assert_int_equal(world_counters(w, pod).device_denied, FLOOD + 3);
-	assert_int_equal(world_counters(w, pod).events_lost, 0);
+	CHECK_INT(from_quiet, 3);
+	CHECK_INT(c.device_denied, FLOOD);
+	CHECK_INT(c.events_lost, lost);
+	CHECK_INT(denials + lost, FLOOD);
+	CHECK(denials >= 64 && denials <= 2000);
+	CHECK_INT(world_counters(w, pod).device_denied, FLOOD + 3);
+	CHECK_INT(world_counters(w, pod).events_lost, 0);
 }
 
-static void losses_are_told_once_even_after_a_restart(void **state)
+BPF_TEST(losses_are_reported_once_even_after_a_restart)
 {
-	struct world *w = *state;
 	struct group *pod;
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 	uint64_t denials = 0, lost = 0;
 
 	world_open(w, false);
@@ -228,35 +224,34 @@ static void losses_are_told_once_even_after_a_restart(void **state)
 	world_open(w, true);
 	for (int i = 0; i < 2; i++) {
 		while (world_event(w, &e, 1500) == 1) {
-			assert_string_equal(e.pod, "web");
+			CHECK_STR(e.pod, "web");
 			if (e.type == CGFS_EVENT_LOST)
 				lost += e.count;
 			else
 				denials++;
 		}
-		assert_int_equal(denials + lost, 300);
+		CHECK_INT(denials + lost, 300);
 		world_close(w);
 		world_open(w, true);
 	}
 }
 
-static void quiet_descriptor_is_not_readable(void **state)
+BPF_TEST(quiet_descriptor_is_not_readable)
 {
-	struct world *w = *state;
 	struct group *pod;
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 	struct pollfd p = { .events = POLLIN };
 
 	world_open(w, true);
 	pod = world_pod(w, "web");
 	world_add(w, pod, NULL);
 	p.fd = w->policy->ops->event_fd(w->policy->ctx);
-	assert_int_equal(poll(&p, 1, 0), 0);
+	CHECK_INT(poll(&p, 1, 0), 0);
 	open_in(w, pod->path, 1);
-	assert_int_equal(poll(&p, 1, 2000), 1);
+	CHECK_INT(poll(&p, 1, 60000), 1);
 	while (world_event(w, &e, 1500) == 1)
 		;
-	assert_int_equal(poll(&p, 1, 0), 0);
+	CHECK_INT(poll(&p, 1, 0), 0);
 }
 
 static void write_file(const char *dir, const char *file, const char *value)
@@ -267,7 +262,7 @@ static void write_file(const char *dir, const char *file, const char *value)
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		fail_msg("%s: %s", path, strerror(errno));
+		FAIL("%s: %s", path, strerror(errno));
 	close(fd);
 }
 
@@ -277,7 +272,7 @@ static void limit_memory(struct world *w, struct group *pod, struct group *ctr)
 	char path[700];
 
 	if (w->memory[0]) {
-		assert_int_equal(mkdir(w->memory, 0755), 0);
+		CHECK_INT(mkdir(w->memory, 0755), 0);
 		write_file(w->memory, "memory.limit_in_bytes", "16777216");
 		return;
 	}
@@ -325,11 +320,10 @@ static int allocate(void *arg)
 	return 3;
 }
 
-static void kill_names_container_and_process(void **state)
+BPF_TEST(kill_names_container_and_process)
 {
-	struct world *w = *state;
 	struct group *pod, *ctr;
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 	char nested[600];
 	uint64_t before = boot_ns();
 	pid_t pid;
@@ -343,49 +337,36 @@ static void kill_names_container_and_process(void **state)
 	world_add(w, pod, "a");
 	world_add(w, ctr, NULL);
 	limit_memory(w, pod, ctr);
-	pid = world_spawn(ctr->path, allocate, w->memory);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	assert_int_equal(world_event(w, &e, 2000), 1);
-	assert_int_equal(e.type, CGFS_EVENT_OOM_KILL);
-	assert_string_equal(e.pod, "web");
-	assert_string_equal(e.container, "c1");
-	assert_int_equal(e.cgroup_id, ctr->g.cgroup_id);
-	assert_int_equal(e.pid, pid);
-	assert_string_equal(e.comm, "glutton");
-	assert_int_equal(e.count, 1);
-	assert_true(e.time_ns >= before && e.time_ns <= boot_ns());
+	pid = kit_spawn(ctr->path, allocate, w->memory);
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_INT(e.type, CGFS_EVENT_OOM_KILL);
+	CHECK_STR(e.pod, "web");
+	CHECK_STR(e.container, "c1");
+	CHECK_INT(e.cgroup_id, ctr->g.cgroup_id);
+	CHECK_INT(e.pid, pid);
+	CHECK_STR(e.comm, "glutton");
+	CHECK_INT(e.count, 1);
+	CHECK(e.time_ns >= before && e.time_ns <= boot_ns());
 
-	/* A flood of denials that nobody reads cannot push a kill out; and a nested cgroup. */
+	/* A flood of unread denials cannot push a kill out; and a nested cgroup. */
 	world_set(w, pod, "");
 	open_in(w, ctr->path, FLOOD);
 	world_close(w);
 	world_nested(ctr, "inner", nested, sizeof(nested));
 	for (int i = 0; i < 5; i++) {
-		pid = world_spawn(w->memory[0] ? nested : ctr->path, allocate, w->memory);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(WIFSIGNALED(status));
+		pid = kit_spawn(w->memory[0] ? nested : ctr->path, allocate, w->memory);
+		CHECK_INT(waitpid(pid, &status, 0), pid);
+		CHECK(WIFSIGNALED(status));
 	}
 	world_open(w, true);
 	for (int i = 0; i < 5; i++) {
-		assert_int_equal(world_event(w, &e, 0), 1);
-		assert_int_equal(e.type, CGFS_EVENT_OOM_KILL);
-		assert_string_equal(e.container, "c1");
+		CHECK_INT(world_event(w, &e, 0), 1);
+		CHECK_INT(e.type, CGFS_EVENT_OOM_KILL);
+		CHECK_STR(e.container, "c1");
 	}
-	assert_int_equal(e.pid, pid);
-	assert_int_equal(world_counters(w, ctr).oom_kills, 6);
-	assert_int_equal(world_counters(w, pod).oom_kills, 6);
+	CHECK_INT(e.pid, pid);
+	CHECK_INT(world_counters(w, ctr).oom_kills, 6);
+	CHECK_INT(world_counters(w, pod).oom_kills, 6);
 }
-
-static const struct tap_test tests[] = {
-#define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
-	LIVE(denial_names_everything),
-	LIVE(refusal_by_somebody_else_hides_none),
-	LIVE(event_of_a_removed_group_has_its_names),
-	LIVE(flood_is_counted_and_does_not_drown_others),
-	LIVE(losses_are_told_once_even_after_a_restart),
-	LIVE(quiet_descriptor_is_not_readable),
-	LIVE(kill_names_container_and_process),
-};
-
-TAP_MAIN(tests)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_life.c - what outlives the process: pins that enforce on their own, that a later process
- * takes over, that an incompatible one leaves alone, and that go when nobody needs them; and how
- * all of it looks to somebody with bpftool.
+ * takes over, that an incompatible one leaves alone, and that go when no process needs them; and
+ * how all of it looks in bpftool.
  */
 #include "world.h"
 
 #include <bpf/bpf.h>
-#include <cgfs/abi/policy.h>
+#include <cgfs/abi/device.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,75 +42,73 @@ static int set_up_and_die(void *arg)
 	return 3;
 }
 
-static void policy_outlives_its_process_and_is_taken_over(void **state)
+BPF_TEST(policy_outlives_its_process_and_is_taken_over)
 {
-	struct world *w = *state;
 	struct group *pod, *ctr;
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 	int status;
 
 	pod = world_pod(w, "web.server");
 	ctr = world_container(w, pod, "c1");
-	waitpid(world_spawn(w->root, set_up_and_die, w), &status, 0);
-	assert_true(WIFSIGNALED(status));
+	waitpid(kit_spawn(w->root, set_up_and_die, w), &status, 0);
+	CHECK(WIFSIGNALED(status));
 
-	/* Nobody is there, and the policy holds. */
-	assert_true(world_can_open(w, ctr->path, 'c', 1, 3, O_RDWR));
-	assert_false(world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
-	assert_false(world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+	/* No process holds it open, and the policy holds. */
+	CHECK(world_can_open(w, ctr->path, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
 
 	world_open(w, true);
 	/* The same again, without rules: nothing changes. */
 	world_add(w, pod, NULL);
 	world_add(w, ctr, NULL);
-	assert_true(world_can_open(w, ctr->path, 'c', 1, 3, O_RDWR));
-	assert_int_equal(world_counters(w, ctr).device_allowed, 2);
-	assert_int_equal(world_counters(w, ctr).device_denied, 1);
-	assert_int_equal(world_counters(w, pod).device_denied, 2);
+	CHECK(world_can_open(w, ctr->path, 'c', 1, 3, O_RDWR));
+	CHECK_INT(world_counters(w, ctr).device_allowed, 2);
+	CHECK_INT(world_counters(w, ctr).device_denied, 1);
+	CHECK_INT(world_counters(w, pod).device_denied, 2);
 	/* The denials of the time between are not lost either. */
-	assert_int_equal(world_event(w, &e, 2000), 1);
-	assert_int_equal(e.type, CGFS_EVENT_DEVICE_DENIED);
-	assert_string_equal(e.pod, "web.server");
-	assert_string_equal(e.container, "c1");
-	assert_int_equal(world_event(w, &e, 2000), 1);
-	assert_string_equal(e.container, "");
-	assert_int_equal(e.cgroup_id, pod->g.cgroup_id);
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_INT(e.type, CGFS_EVENT_DEVICE_DENIED);
+	CHECK_STR(e.pod, "web.server");
+	CHECK_STR(e.container, "c1");
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_STR(e.container, "");
+	CHECK_INT(e.cgroup_id, pod->g.cgroup_id);
 	/* And it can be changed. */
 	world_set(w, pod, "c 1:5 r");
-	assert_true(world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
-	assert_false(world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
+	CHECK(world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
+	CHECK(!world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
 	world_add(w, pod, "c 1:7 r");
-	assert_false(world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
+	CHECK(!world_can_open(w, ctr->path, 'c', 1, 5, O_RDONLY));
 }
 
-/* Kill attribution comes with the first who does not do without, and stays for all. */
-static void kills_may_come_later(void **state)
+/* Kill attribution comes with the first process that wants it, and stays for all. */
+BPF_TEST(kills_may_come_later)
 {
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
-	struct world *w = *state;
 	char link[200];
 	bool here;
 
 	snprintf(link, sizeof(link), "%s/oom", w->pin);
 	opts.pin_dir = w->pin;
 	opts.no_kills = true;
-	assert_int_equal(cgfs_bpf_open(&opts, &w->bpf, &w->err), 0);
+	CHECK_INT(cgfs_bpf_open(&opts, &w->bpf, &w->err), 0);
 	w->policy = cgfs_bpf_policy(w->bpf);
 	world_add(w, world_pod(w, "web"), "c 1:3 rw");
-	assert_false(world_can_open(w, w->group[0].path, 'c', 1, 5, O_RDONLY));
-	assert_int_not_equal(access(link, F_OK), 0);
+	CHECK(!world_can_open(w, w->group[0].path, 'c', 1, 5, O_RDONLY));
+	CHECK(access(link, F_OK) != 0);
 	world_close(w);
 
 	world_open(w, true);
 	here = w->policy->ops->reports_oom(w->policy->ctx);
-	assert_int_equal(access(link, F_OK) == 0, here);
+	CHECK_INT(access(link, F_OK) == 0, here);
 	world_close(w);
 	opts.events = true;
-	assert_int_equal(cgfs_bpf_open(&opts, &w->bpf, &w->err), -EINVAL);
+	CHECK_INT(cgfs_bpf_open(&opts, &w->bpf, &w->err), -EINVAL);
 	opts.events = false;
-	assert_int_equal(cgfs_bpf_open(&opts, &w->bpf, &w->err), 0);
+	CHECK_INT(cgfs_bpf_open(&opts, &w->bpf, &w->err), 0);
 	w->policy = cgfs_bpf_policy(w->bpf);
-	assert_int_equal(access(link, F_OK) == 0, here);
+	CHECK_INT(access(link, F_OK) == 0, here);
 }
 
 static size_t entries(const char *dir)
@@ -119,16 +117,15 @@ static size_t entries(const char *dir)
 	size_t n = 0;
 	DIR *f = opendir(dir);
 
-	assert_non_null(f);
+	CHECK(f);
 	while ((d = readdir(f)))
 		n += d->d_name[0] != '.';
 	closedir(f);
 	return n;
 }
 
-static void removed_groups_leave_nothing(void **state)
+BPF_TEST(removed_groups_leave_nothing)
 {
-	struct world *w = *state;
 	char links[200];
 	struct group *pod, *ctr;
 
@@ -138,25 +135,25 @@ static void removed_groups_leave_nothing(void **state)
 	ctr = world_container(w, pod, "c1");
 	world_add(w, pod, "c 1:3 rw; c 1:5 rw");
 	world_add(w, ctr, "c 1:3 rw");
-	assert_int_equal(entries(links), 2);
-	assert_int_equal(cgfs_bpf_unpin(w->bpf, &w->err), -EBUSY);
-	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &ctr->g, &w->err), 0);
-	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &ctr->g, &w->err), 0);
-	assert_int_equal(entries(links), 1);
-	assert_int_equal(world_map_count(w, "groups"), 1);
-	assert_int_equal(world_map_count(w, "rules"), 2);
-	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
-	assert_int_equal(world_map_count(w, "groups"), 0);
-	assert_int_equal(world_map_count(w, "rules"), 0);
-	assert_int_equal(entries(links), 0);
-	assert_int_equal(cgfs_bpf_unpin(w->bpf, &w->err), 0);
-	assert_int_equal(access(w->pin, F_OK), -1);
-	/* Afterwards the handle says so, and a new one works. */
-	assert_int_equal(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), -ESTALE);
+	CHECK_INT(entries(links), 2);
+	CHECK_INT(cgfs_bpf_unpin(w->bpf, &w->err), -EBUSY);
+	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &ctr->g, &w->err), 0);
+	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &ctr->g, &w->err), 0);
+	CHECK_INT(entries(links), 1);
+	CHECK_INT(world_map_count(w, "groups"), 1);
+	CHECK_INT(world_map_count(w, "rules"), 2);
+	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
+	CHECK_INT(world_map_count(w, "groups"), 0);
+	CHECK_INT(world_map_count(w, "rules"), 0);
+	CHECK_INT(entries(links), 0);
+	CHECK_INT(cgfs_bpf_unpin(w->bpf, &w->err), 0);
+	CHECK_INT(access(w->pin, F_OK), -1);
+	/* Afterwards the handle reports it, and a new one works. */
+	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), -ESTALE);
 	world_close(w);
 	world_open(w, false);
 	world_add(w, pod, "c 1:3 r");
-	assert_true(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
+	CHECK(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
 }
 
 /* A pod with a container, and another pod, each with a list. */
@@ -170,9 +167,8 @@ static void two_pods(struct world *w, struct group **pod, struct group **ctr, st
 	world_add(w, *other, "c 1:3 rw");
 }
 
-static void pods_whose_cgroup_is_gone_are_cleared_away(void **state)
+BPF_TEST(pods_whose_cgroup_is_gone_are_cleared_away)
 {
-	struct world *w = *state;
 	struct group *pod, *ctr, *other;
 	char links[200];
 
@@ -180,8 +176,8 @@ static void pods_whose_cgroup_is_gone_are_cleared_away(void **state)
 	snprintf(links, sizeof(links), "%s/links", w->pin);
 	two_pods(w, &pod, &ctr, &other);
 	world_close(w);
-	assert_int_equal(rmdir(ctr->path), 0);
-	assert_int_equal(rmdir(pod->path), 0);
+	CHECK_INT(rmdir(ctr->path), 0);
+	CHECK_INT(rmdir(pod->path), 0);
 
 	world_open(w, false);
 	/* The kernel takes a moment to take a dead cgroup's links off. */
@@ -193,32 +189,31 @@ static void pods_whose_cgroup_is_gone_are_cleared_away(void **state)
 		usleep(10000);
 		world_open(w, false);
 	}
-	assert_int_equal(entries(links), 1);
-	assert_int_equal(world_map_count(w, "groups"), 1);
-	assert_true(world_can_open(w, other->path, 'c', 1, 3, O_RDONLY));
+	CHECK_INT(entries(links), 1);
+	CHECK_INT(world_map_count(w, "groups"), 1);
+	CHECK(world_can_open(w, other->path, 'c', 1, 3, O_RDONLY));
 }
 
 /* The kernel takes its time with a dead cgroup's links; a sweep does not wait for it. */
-static void sweep_knows_at_once_whose_cgroup_is_gone(void **state)
+BPF_TEST(sweep_knows_at_once_whose_cgroup_is_gone)
 {
-	struct world *w = *state;
 	struct group *pod, *ctr, *other;
 	char links[200];
 
 	world_open(w, false);
 	snprintf(links, sizeof(links), "%s/links", w->pin);
 	two_pods(w, &pod, &ctr, &other);
-	assert_int_equal(rmdir(ctr->path), 0);
-	assert_int_equal(w->policy->ops->sweep(w->policy->ctx, other->g.cgroup_fd, &w->err), 0);
-	assert_int_equal(entries(links), 2);
-	assert_int_equal(world_map_count(w, "groups"), 2);
-	assert_int_equal(rmdir(pod->path), 0);
-	assert_int_equal(w->policy->ops->sweep(w->policy->ctx, other->g.cgroup_fd, &w->err), 0);
-	assert_int_equal(entries(links), 1);
-	assert_int_equal(world_map_count(w, "groups"), 1);
-	assert_int_equal(world_map_count(w, "rules"), 1);
-	assert_true(world_can_open(w, other->path, 'c', 1, 3, O_RDONLY));
-	assert_false(world_can_open(w, other->path, 'c', 1, 5, O_RDONLY));
+	CHECK_INT(rmdir(ctr->path), 0);
+	CHECK_INT(w->policy->ops->sweep(w->policy->ctx, other->g.cgroup_fd, &w->err), 0);
+	CHECK_INT(entries(links), 2);
+	CHECK_INT(world_map_count(w, "groups"), 2);
+	CHECK_INT(rmdir(pod->path), 0);
+	CHECK_INT(w->policy->ops->sweep(w->policy->ctx, other->g.cgroup_fd, &w->err), 0);
+	CHECK_INT(entries(links), 1);
+	CHECK_INT(world_map_count(w, "groups"), 1);
+	CHECK_INT(world_map_count(w, "rules"), 1);
+	CHECK(world_can_open(w, other->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, other->path, 'c', 1, 5, O_RDONLY));
 }
 
 static int open_pin(struct world *w, const char *name)
@@ -228,42 +223,30 @@ static int open_pin(struct world *w, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", w->pin, name);
 	fd = bpf_obj_get(path);
-	assert_true(fd >= 0);
+	CHECK(fd >= 0);
 	return fd;
 }
 
 /* A process was killed before it had attached the program, and the cgroup has gone since. */
-static void group_without_a_pin_is_cleared_away(void **state)
+BPF_TEST(group_without_a_pin_is_cleared_away)
 {
 	struct cgfs_group_key key = { .cgroup_id = UINT64_C(1) << 62 };
 	struct cgfs_group value = { .pod_cgroup_id = key.cgroup_id, .pod = "half" };
-	struct world *w = *state;
 	int fd;
 
 	world_open(w, false);
 	fd = open_pin(w, "groups");
-	assert_int_equal(bpf_map_update_elem(fd, &key, &value, BPF_NOEXIST), 0);
+	CHECK_INT(bpf_map_update_elem(fd, &key, &value, BPF_NOEXIST), 0);
 	close(fd);
-	assert_int_equal(world_map_count(w, "groups"), 1);
-	assert_int_equal(cgfs_bpf_unpin(w->bpf, &w->err), 0);
-	assert_int_equal(access(w->pin, F_OK), -1);
+	CHECK_INT(world_map_count(w, "groups"), 1);
+	CHECK_INT(cgfs_bpf_unpin(w->bpf, &w->err), 0);
+	CHECK_INT(access(w->pin, F_OK), -1);
 }
 
-static unsigned int link_id(struct world *w, const char *name)
+/* A process was killed while it removed the pins: kills would be written to maps that no process
+ * has. */
+BPF_TEST(attribution_of_other_maps_is_replaced)
 {
-	struct bpf_link_info info = { 0 };
-	__u32 len = sizeof(info);
-	int fd = open_pin(w, name);
-
-	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
-	close(fd);
-	return info.id;
-}
-
-/* A process was killed while it removed the pins: kills would be told to maps that nobody has. */
-static void attribution_of_other_maps_is_replaced(void **state)
-{
-	struct world *w = *state;
 	unsigned int before;
 	char path[200];
 
@@ -271,61 +254,54 @@ static void attribution_of_other_maps_is_replaced(void **state)
 	if (!w->policy->ops->reports_oom(w->policy->ctx))
 		tap_skip("this kernel does not attribute kills");
 	world_close(w);
-	before = link_id(w, "oom");
+	before = world_link_id(w, "oom");
 	snprintf(path, sizeof(path), "%s/device", w->pin);
-	assert_int_equal(unlink(path), 0);
+	CHECK_INT(unlink(path), 0);
 	world_open(w, true);
-	assert_true(w->policy->ops->reports_oom(w->policy->ctx));
-	assert_int_not_equal(link_id(w, "oom"), before);
+	CHECK(w->policy->ops->reports_oom(w->policy->ctx));
+	CHECK(world_link_id(w, "oom") != before);
 }
 
-static void other_version_is_left_alone(void **state)
+BPF_TEST(other_version_is_left_alone)
 {
+	static const char *const required[] = { "cgfs_grp", "cgfs_dev" };
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
-	struct world *w = *state;
-	struct cgfs_state s;
 	struct cgfs_bpf *bpf = NULL;
-	uint32_t zero = 0;
-	char path[200];
+	char path[200], text[80];
 	int fd;
 
 	world_open(w, false);
 	world_close(w);
-	snprintf(path, sizeof(path), "%s/state", w->pin);
-	fd = bpf_obj_get(path);
-	assert_true(fd >= 0);
-	assert_int_equal(bpf_map_lookup_elem(fd, &zero, &s), 0);
-	assert_int_equal(s.abi, CGFS_POLICY_ABI);
-	s.abi = 77;
-	assert_int_equal(bpf_map_update_elem(fd, &zero, &s, BPF_ANY), 0);
 	opts.pin_dir = w->pin;
-	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EPROTO);
-	assert_null(bpf);
-	assert_non_null(strstr(w->err.text, "version 77 is pinned, this is version 1"));
-	s.abi = CGFS_POLICY_ABI;
-	assert_int_equal(bpf_map_update_elem(fd, &zero, &s, BPF_ANY), 0);
-	close(fd);
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_INT(world_abi(w, required[i], 77), 1);
+		CHECK_INT(cgfs_bpf_open(&opts, &bpf, &w->err), -EPROTO);
+		CHECK(!bpf);
+		snprintf(text, sizeof(text), "version 77 of %s is pinned, this is version 1",
+			 required[i]);
+		CHECK(strstr(w->err.text, text));
+		CHECK_INT(world_abi(w, required[i], 1), 77);
+	}
 
 	/* The number agrees and the shape does not. */
 	snprintf(path, sizeof(path), "%s/groups", w->pin);
-	assert_int_equal(unlink(path), 0);
+	CHECK_INT(unlink(path), 0);
 	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "other", 8, 100, 16, NULL);
-	assert_true(fd >= 0);
-	assert_int_equal(bpf_obj_pin(fd, path), 0);
+	CHECK(fd >= 0);
+	CHECK_INT(bpf_obj_pin(fd, path), 0);
 	close(fd);
-	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EPROTO);
-	assert_non_null(strstr(w->err.text, "100"));
-	assert_non_null(strstr(w->err.text, "216"));
-	assert_int_equal(unlink(path), 0);
+	CHECK_INT(cgfs_bpf_open(&opts, &bpf, &w->err), -EPROTO);
+	CHECK(strstr(w->err.text, "100"));
+	CHECK(strstr(w->err.text, "216"));
+	CHECK_INT(unlink(path), 0);
 	snprintf(path, sizeof(path), "%s/device", w->pin);
-	assert_int_equal(unlink(path), 0);
+	CHECK_INT(unlink(path), 0);
 	/* Without the program, the rest is what a killed process left: made anew. */
 	world_open(w, false);
 }
 
-static void options_are_checked(void **state)
+BPF_TEST(options_are_checked)
 {
-	struct world *w = *state;
 	struct {
 		struct cgfs_bpf_opts o;
 		uint64_t tail;
@@ -333,31 +309,29 @@ static void options_are_checked(void **state)
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
 	struct cgfs_bpf *bpf;
 
-	assert_int_equal(cgfs_bpf_open(&newer.o, &bpf, &w->err), -E2BIG);
+	CHECK_INT(cgfs_bpf_open(&newer.o, &bpf, &w->err), -E2BIG);
 	opts.pin_dir = "relative";
-	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EINVAL);
+	CHECK_INT(cgfs_bpf_open(&opts, &bpf, &w->err), -EINVAL);
 	opts.pin_dir = w->dev;
-	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EOPNOTSUPP);
-	assert_non_null(strstr(w->err.text, "not in a bpffs"));
+	CHECK_INT(cgfs_bpf_open(&opts, &bpf, &w->err), -EOPNOTSUPP);
+	CHECK(strstr(w->err.text, "not in a bpffs"));
 	opts.sz = 0;
-	assert_int_equal(cgfs_bpf_open(&opts, &bpf, &w->err), -EINVAL);
+	CHECK_INT(cgfs_bpf_open(&opts, &bpf, &w->err), -EINVAL);
 }
 
-static void events_have_one_receiver(void **state)
+BPF_TEST(events_have_one_receiver)
 {
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
-	struct world *w = *state;
 	struct cgfs_bpf *second = NULL;
 
 	world_open(w, true);
 	opts.pin_dir = w->pin;
 	opts.events = true;
-	assert_int_equal(cgfs_bpf_open(&opts, &second, &w->err), -EBUSY);
+	CHECK_INT(cgfs_bpf_open(&opts, &second, &w->err), -EBUSY);
 	opts.events = false;
-	assert_int_equal(cgfs_bpf_open(&opts, &second, &w->err), 0);
-	assert_int_equal(cgfs_bpf_policy(second)->ops->event_fd(cgfs_bpf_policy(second)->ctx),
-			 -ENOTSUP);
-	assert_false(cgfs_bpf_policy(second)->ops->reports_oom(cgfs_bpf_policy(second)->ctx));
+	CHECK_INT(cgfs_bpf_open(&opts, &second, &w->err), 0);
+	CHECK_INT(cgfs_bpf_policy(second)->ops->event_fd(cgfs_bpf_policy(second)->ctx), -ENOTSUP);
+	CHECK(!cgfs_bpf_policy(second)->ops->reports_oom(cgfs_bpf_policy(second)->ctx));
 	cgfs_bpf_close(second);
 }
 
@@ -380,23 +354,22 @@ static int in_other_process(void *arg)
 	return r < 0;
 }
 
-static void two_processes_share_the_pins(void **state)
+BPF_TEST(two_processes_share_the_pins)
 {
-	struct world *w = *state;
 	struct group *pod;
 
 	world_open(w, true);
 	pod = world_pod(w, "web");
 	world_add(w, pod, "c 1:3 r");
-	assert_int_equal(world_run(w->root, in_other_process, w), 0);
-	assert_false(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
-	assert_true(world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+	CHECK_INT(kit_run(w->root, in_other_process, w), 0);
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
+	CHECK(world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
 	world_set(w, pod, "c 1:3 r");
-	assert_true(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
-	assert_false(world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+	CHECK(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
 	world_close(w);
 	world_open(w, false);
-	assert_int_equal(world_map_count(w, "rules"), 1);
+	CHECK_INT(world_map_count(w, "rules"), 1);
 }
 
 static json_t *bpftool(const char *arguments)
@@ -408,7 +381,7 @@ static json_t *bpftool(const char *arguments)
 	snprintf(command, sizeof(command), "PATH=$PATH:/usr/sbin:/sbin bpftool -j %s 2>/dev/null",
 		 arguments);
 	f = popen(command, "re");
-	assert_non_null(f);
+	CHECK(f);
 	json = json_loadf(f, 0, NULL);
 	pclose(f);
 	return json;
@@ -421,7 +394,7 @@ static json_t *dump(struct world *w, const char *map)
 
 	snprintf(arguments, sizeof(arguments), "map dump pinned %s/%s", w->pin, map);
 	json = bpftool(arguments);
-	assert_true(json_is_array(json));
+	CHECK(json_is_array(json));
 	return json;
 }
 
@@ -434,7 +407,7 @@ static const char *text(json_t *o, const char *key)
 
 static json_int_t number(json_t *o, const char *key)
 {
-	assert_true(json_is_integer(json_object_get(o, key)));
+	CHECK(json_is_integer(json_object_get(o, key)));
 	return json_integer_value(json_object_get(o, key));
 }
 
@@ -470,19 +443,18 @@ static void check_group(json_t *json, const struct group *g)
 		key = json_object_get(json_object_get(element, "formatted"), "key");
 		if (number(key, "cgroup_id") != (json_int_t)g->g.cgroup_id)
 			continue;
-		assert_string_equal(text(value, "pod"), g->pod_id);
-		assert_string_equal(text(value, "container"), g->container_id);
-		assert_int_equal(number(value, "pod_cgroup_id"), g->g.pod_cgroup_id);
-		assert_int_equal(number(value, "denied_elsewhere"), g->container_id[0] ? 1 : 0);
-		assert_int_equal(number(value, "oom_kills"), 0);
+		CHECK_STR(text(value, "pod"), g->pod_id);
+		CHECK_STR(text(value, "container"), g->container_id);
+		CHECK_INT(number(value, "pod_cgroup_id"), g->g.pod_cgroup_id);
+		CHECK_INT(number(value, "denied_elsewhere"), g->container_id[0] ? 1 : 0);
+		CHECK_INT(number(value, "oom_kills"), 0);
 		return;
 	}
-	fail_msg("no group %s/%s", g->pod_id, g->container_id);
+	FAIL("no group %s/%s", g->pod_id, g->container_id);
 }
 
-static void bpftool_shows_names(void **state)
+BPF_TEST(bpftool_shows_names)
 {
-	struct world *w = *state;
 	struct group *pod, *ctr;
 	json_t *json, *f;
 	char arguments[700];
@@ -496,95 +468,74 @@ static void bpftool_shows_names(void **state)
 	ctr = world_container(w, pod, "c1.x");
 	world_add(w, pod, "b 8:* r; deny b 8:* w");
 	world_add(w, ctr, NULL);
-	assert_false(world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
 
 	json = dump(w, "groups");
-	assert_int_equal(json_array_size(json), 2);
+	CHECK_INT(json_array_size(json), 2);
 	check_group(json, pod);
 	check_group(json, ctr);
 	json_decref(json);
 
 	json = dump(w, "counts");
-	assert_int_equal(json_array_size(json), 2);
-	assert_int_equal(counted(json, pod, "device_denied"), 1);
-	assert_int_equal(counted(json, pod, "device_allowed"), 0);
-	assert_int_equal(counted(json, ctr, "device_allowed"), 1);
+	CHECK_INT(json_array_size(json), 2);
+	CHECK_INT(counted(json, pod, "device_denied"), 1);
+	CHECK_INT(counted(json, pod, "device_allowed"), 0);
+	CHECK_INT(counted(json, ctr, "device_allowed"), 1);
 	json_decref(json);
 
 	json = dump(w, "policy");
-	assert_int_equal(json_array_size(json), 2);
+	CHECK_INT(json_array_size(json), 2);
 	json_decref(json);
 
 	json = dump(w, "rules");
-	assert_int_equal(json_array_size(json), 1);
+	CHECK_INT(json_array_size(json), 1);
 	f = json_object_get(json_array_get(json, 0), "formatted");
-	assert_string_equal(text(json_object_get(f, "key"), "kind"), "CGFS_BLOCK");
-	assert_int_equal(number(json_object_get(f, "key"), "cgroup_id"), pod->g.cgroup_id);
-	assert_int_equal(number(json_object_get(f, "key"), "major"), 8);
-	assert_int_equal(number(json_object_get(f, "key"), "minor"), -1);
-	assert_string_equal(text(json_object_get(f, "value"), "read"), "CGFS_ALLOW");
-	assert_string_equal(text(json_object_get(f, "value"), "write"), "CGFS_DENY");
-	assert_string_equal(text(json_object_get(f, "value"), "mknod"), "CGFS_DENY");
-	assert_int_equal(number(json_object_get(f, "value"), "write_rule"), 2);
-	assert_int_equal(number(json_object_get(f, "value"), "mknod_rule"), 0);
+	CHECK_STR(text(json_object_get(f, "key"), "kind"), "CGFS_BLOCK");
+	CHECK_INT(number(json_object_get(f, "key"), "cgroup_id"), pod->g.cgroup_id);
+	CHECK_INT(number(json_object_get(f, "key"), "major"), 8);
+	CHECK_INT(number(json_object_get(f, "key"), "minor"), -1);
+	CHECK_STR(text(json_object_get(f, "value"), "read"), "CGFS_ALLOW");
+	CHECK_STR(text(json_object_get(f, "value"), "write"), "CGFS_DENY");
+	CHECK_STR(text(json_object_get(f, "value"), "mknod"), "CGFS_DENY");
+	CHECK_INT(number(json_object_get(f, "value"), "write_rule"), 2);
+	CHECK_INT(number(json_object_get(f, "value"), "mknod_rule"), 0);
 	json_decref(json);
 
 	json = dump(w, "state");
 	f = json_object_get(json_array_get(json, 0), "formatted");
-	assert_int_equal(number(json_object_get(f, "value"), "abi"), CGFS_POLICY_ABI);
+	CHECK_INT(number(json_object_get(f, "value"), "generation"), 1);
 	json_decref(json);
 
 	snprintf(arguments, sizeof(arguments), "cgroup show %s", pod->path);
 	json = bpftool(arguments);
-	assert_int_equal(json_array_size(json), 1);
-	assert_string_equal(text(json_array_get(json, 0), "name"), "cgfs_dev");
+	CHECK_INT(json_array_size(json), 1);
+	CHECK_STR(text(json_array_get(json, 0), "name"), "cgfs_dev");
 	json_decref(json);
 }
 
-static void probe_says_what_works_and_why_not(void **state)
+BPF_TEST(probe_reports_what_works_and_why_not)
 {
 	static const char *const names[] = { "bpf.fs",	       "bpf.device", "bpf.link",
 					     "bpf.ringbuf",    "bpf.oom",    "bpf.btf",
 					     "bpf.lsm_cgroup", "bpf.fexit",  "bpf.iter_cgroup" };
-	static struct cgfs_capabilities caps;
-	struct world *w = *state;
+	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
 
 	world_open(w, true);
-	assert_int_equal(w->policy->ops->probe(w->policy->ctx, &caps, &w->err), 0);
+	CHECK_INT(w->policy->ops->probe(w->policy->ctx, &caps, &w->err), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		const struct cgfs_capability *c = NULL;
 
 		for (size_t j = 0; j < caps.n; j++)
 			if (strcmp(caps.cap[j].name, names[i]) == 0)
 				c = &caps.cap[j];
-		if (!c)
-			fail_msg("no finding %s", names[i]);
+		CHECK_MSG(c, "no finding %s", names[i]);
 		tap_note("%-16s %-3s %s%s%s", c->name, c->ok ? "yes" : "no", c->detail,
 			 c->remedy[0] ? "; " : "", c->remedy);
-		assert_true(c->detail[0]);
-		assert_true(c->ok || c->remedy[0]);
+		CHECK(c->detail[0]);
+		CHECK(c->ok || c->remedy[0]);
 		if (i < 4)
-			assert_true(c->ok);
+			CHECK(c->ok);
+		if (i == 4)
+			CHECK_INT(w->policy->ops->reports_oom(w->policy->ctx), c->ok);
 	}
-	assert_int_equal(w->policy->ops->reports_oom(w->policy->ctx), caps.cap[4].ok);
-	assert_string_equal(caps.cap[4].name, "bpf.oom");
 }
-
-static const struct tap_test tests[] = {
-#define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
-	LIVE(policy_outlives_its_process_and_is_taken_over),
-	LIVE(kills_may_come_later),
-	LIVE(removed_groups_leave_nothing),
-	LIVE(pods_whose_cgroup_is_gone_are_cleared_away),
-	LIVE(sweep_knows_at_once_whose_cgroup_is_gone),
-	LIVE(group_without_a_pin_is_cleared_away),
-	LIVE(attribution_of_other_maps_is_replaced),
-	LIVE(other_version_is_left_alone),
-	LIVE(options_are_checked),
-	LIVE(events_have_one_receiver),
-	LIVE(two_processes_share_the_pins),
-	LIVE(bpftool_shows_names),
-	LIVE(probe_says_what_works_and_why_not),
-};
-
-TAP_MAIN(tests)

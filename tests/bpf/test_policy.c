@@ -3,7 +3,7 @@
  * test_policy.c - what the device policy allows and denies: on paper (the compiled list against
  * the reference evaluator) and to real processes on the running kernel.
  */
-#include "bpf/loader.h"
+#include "bpf/device/device.h"
 #include "world.h"
 
 #include <errno.h>
@@ -55,13 +55,13 @@ static const struct cgfs_rule *look_up(const struct cgfs_bpf_list *list, enum cg
 	for (size_t i = 0; i < list->n; i++)
 		if (list->keys[i].kind == kind && list->keys[i].major == major &&
 		    list->keys[i].minor == minor) {
-			assert_null(found); /* each pattern once */
+			CHECK(!found); /* each pattern once */
 			found = &list->rules[i];
 		}
 	return found;
 }
 
-/* The program's look-ups, said again in user space. */
+/* The program's look-ups, repeated in user space. */
 static uint32_t check_compiled(const struct cgfs_bpf_list *list, enum cgfs_policy_kind kind,
 			       int32_t major, int32_t minor)
 {
@@ -84,44 +84,42 @@ static uint32_t check_compiled(const struct cgfs_bpf_list *list, enum cgfs_polic
 	       ((a->mknod_rule > b->mknod_rule ? a : b)->mknod ? CGFS_ACCESS_MKNOD : 0);
 }
 
-static void compiled_list_means_what_the_list_means(void **state)
+TAP_TEST(compiled_list_means_what_the_list_means)
 {
 	struct cgfs_device_rule rules[24];
 	struct cgfs_bpf_list list;
 	uint32_t seed = 2463534242u;
 
-	(void)state;
 	for (int round = 0; round < 4000; round++) {
 		size_t n = random_below(&seed, 24);
 
 		for (size_t i = 0; i < n; i++)
 			rules[i] = random_rule(&seed);
-		assert_int_equal(cgfs_bpf_compile(rules, n, &list, NULL), 0);
-		assert_true(list.n <= 2 * n);
+		CHECK_INT(cgfs_bpf_compile(rules, n, &list, NULL), 0);
+		CHECK(list.n <= 2 * n);
 		/* One number more than the rules use: what no rule names. */
 		for (int32_t major = MAJOR0; major <= MAJOR0 + MAJORS; major++)
 			for (int32_t minor = 0; minor <= MINORS; minor++) {
-				assert_int_equal(check_compiled(&list, CGFS_CHAR, major, minor),
-						 cgfs_device_check(rules, n, CGFS_DEVICE_CHAR,
-								   major, minor, CGFS_ACCESS_ALL));
-				assert_int_equal(check_compiled(&list, CGFS_BLOCK, major, minor),
-						 cgfs_device_check(rules, n, CGFS_DEVICE_BLOCK,
-								   major, minor, CGFS_ACCESS_ALL));
+				CHECK_INT(check_compiled(&list, CGFS_CHAR, major, minor),
+					  cgfs_device_check(rules, n, CGFS_DEVICE_CHAR, major,
+							    minor, CGFS_ACCESS_ALL));
+				CHECK_INT(check_compiled(&list, CGFS_BLOCK, major, minor),
+					  cgfs_device_check(rules, n, CGFS_DEVICE_BLOCK, major,
+							    minor, CGFS_ACCESS_ALL));
 			}
 		cgfs_bpf_list_free(&list);
 	}
 }
 
-static void compile_refuses_what_is_no_rule(void **state)
+TAP_TEST(compile_refuses_what_is_no_rule)
 {
 	struct cgfs_device_rule bad = { CGFS_DEVICE_ALL, 1, 3, CGFS_ACCESS_ALL, true };
 	struct cgfs_bpf_list list = { 0 };
 	struct cgfs_err err;
 
-	(void)state;
-	assert_int_equal(cgfs_bpf_compile(&bad, 1, &list, &err), -EINVAL);
-	assert_int_equal(cgfs_bpf_compile(&bad, CGFS_DEVICE_RULES_MAX + 1, &list, &err), -E2BIG);
-	assert_null(list.keys);
+	CHECK_INT(cgfs_bpf_compile(&bad, 1, &list, &err), -EINVAL);
+	CHECK_INT(cgfs_bpf_compile(&bad, CGFS_DEVICE_RULES_MAX + 1, &list, &err), -E2BIG);
+	CHECK(!list.keys);
 }
 
 /* Asked in the child: for each node and access, is it EPERM?  One byte per answer. */
@@ -175,10 +173,10 @@ static void compare(struct world *w, const char *path, const struct cgfs_device_
 	int p[2];
 	size_t n = 0;
 
-	assert_int_equal(pipe(p), 0);
+	CHECK_INT(pipe(p), 0);
 	a.fd = p[1];
-	assert_int_equal(world_run(path, ask_all, &a), 0);
-	assert_int_equal(read(p[0], a.answers, sizeof(a.answers)), sizeof(a.answers));
+	CHECK_INT(kit_run(path, ask_all, &a), 0);
+	CHECK_INT(read(p[0], a.answers, sizeof(a.answers)), sizeof(a.answers));
 	close(p[0]);
 	close(p[1]);
 	for (int kind = 0; kind < 2; kind++)
@@ -196,9 +194,9 @@ static void compare(struct world *w, const char *path, const struct cgfs_device_
 						     cgfs_device_check(own, n_own, type, major,
 								       minor, want) == want;
 					if (a.answers[n] != (ok ? 'y' : 'n'))
-						fail_msg("%c %d:%d access %u: %c, should be %c",
-							 type, major, minor, want, a.answers[n],
-							 ok ? 'y' : 'n');
+						FAIL("%c %d:%d access %u: %c, should be %c", type,
+						     major, minor, want, a.answers[n],
+						     ok ? 'y' : 'n');
 					n++;
 				}
 }
@@ -213,11 +211,10 @@ static void make_nodes(struct world *w)
 				world_node(w, "bc"[kind], major, minor, node, sizeof(node));
 }
 
-static void kernel_decides_as_the_reference_does(void **state)
+BPF_TEST(kernel_decides_as_the_reference_does)
 {
 	struct cgfs_device_rule pod_rules[16], own_rules[16];
 	struct group *pod, *ctr, *plain;
-	struct world *w = *state;
 	uint32_t seed = 88172645u;
 
 	world_open(w, false);
@@ -239,21 +236,20 @@ static void kernel_decides_as_the_reference_does(void **state)
 			pod_rules[n_pod++] =
 				(struct cgfs_device_rule){ CGFS_DEVICE_ALL, CGFS_DEVICE_ANY,
 							   CGFS_DEVICE_ANY, CGFS_ACCESS_ALL, true };
-		assert_int_equal(w->policy->ops->set_rules(w->policy->ctx, &pod->g, pod_rules,
-							   n_pod, &w->err),
-				 0);
-		assert_int_equal(w->policy->ops->set_rules(w->policy->ctx, &ctr->g, own_rules,
-							   n_own, &w->err),
-				 0);
+		CHECK_INT(w->policy->ops->set_rules(w->policy->ctx, &pod->g, pod_rules, n_pod,
+						    &w->err),
+			  0);
+		CHECK_INT(w->policy->ops->set_rules(w->policy->ctx, &ctr->g, own_rules, n_own,
+						    &w->err),
+			  0);
 		compare(w, ctr->path, pod_rules, n_pod, own_rules, n_own);
 		compare(w, plain->path, pod_rules, n_pod, NULL, 0);
 	}
 }
 
-static void long_list_is_decided_like_a_short_one(void **state)
+BPF_TEST(long_list_is_decided_like_a_short_one)
 {
 	static struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX];
-	struct world *w = *state;
 	struct group *pod;
 
 	world_open(w, false);
@@ -263,19 +259,18 @@ static void long_list_is_decided_like_a_short_one(void **state)
 						      CGFS_ACCESS_ALL, true };
 	rules[CGFS_DEVICE_RULES_MAX - 1].minor = 0;
 	rules[CGFS_DEVICE_RULES_MAX - 1].allow = false;
-	assert_int_equal(
+	CHECK_INT(
 		w->policy->ops->add(w->policy->ctx, &pod->g, rules, CGFS_DEVICE_RULES_MAX, &w->err),
 		0);
-	assert_false(world_can_open(w, pod->path, 'c', 241, 0, O_RDWR));
-	assert_true(world_can_open(w, pod->path, 'c', 241, 1, O_RDWR));
-	assert_true(world_can_open(w, pod->path, 'c', 241, 4094, O_RDWR));
-	assert_false(world_can_open(w, pod->path, 'c', 241, 4095, O_RDWR));
-	assert_int_equal(world_map_count(w, "rules"), CGFS_DEVICE_RULES_MAX - 1);
+	CHECK(!world_can_open(w, pod->path, 'c', 241, 0, O_RDWR));
+	CHECK(world_can_open(w, pod->path, 'c', 241, 1, O_RDWR));
+	CHECK(world_can_open(w, pod->path, 'c', 241, 4094, O_RDWR));
+	CHECK(!world_can_open(w, pod->path, 'c', 241, 4095, O_RDWR));
+	CHECK_INT(world_map_count(w, "rules"), CGFS_DEVICE_RULES_MAX - 1);
 }
 
-static void pod_without_rules_denies_everything(void **state)
+BPF_TEST(pod_without_rules_denies_everything)
 {
-	struct world *w = *state;
 	struct group *pod, *ctr;
 
 	world_open(w, false);
@@ -283,34 +278,32 @@ static void pod_without_rules_denies_everything(void **state)
 	ctr = world_container(w, pod, "c1");
 	world_add(w, pod, NULL);
 	world_add(w, ctr, "a");
-	assert_false(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
-	assert_false(world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
 	world_set(w, pod, "");
-	assert_false(world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 3, O_RDONLY));
 	world_set(w, pod, "c 1:3 r");
-	assert_true(world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
-	assert_false(world_can_open(w, ctr->path, 'c', 1, 3, O_RDWR));
+	CHECK(world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, ctr->path, 'c', 1, 3, O_RDWR));
 	world_set(w, pod, NULL);
-	assert_false(world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, ctr->path, 'c', 1, 3, O_RDONLY));
 }
 
-static void cgroup_that_nobody_added_is_bound_by_its_pod(void **state)
+BPF_TEST(cgroup_that_was_not_added_is_bound_by_its_pod)
 {
-	struct world *w = *state;
 	struct group *pod, *stranger;
 
 	world_open(w, false);
 	pod = world_pod(w, "web");
 	world_add(w, pod, "c 1:3 rw");
 	stranger = world_container(w, pod, "stranger");
-	assert_true(world_can_open(w, stranger->path, 'c', 1, 3, O_RDWR));
-	assert_false(world_can_open(w, stranger->path, 'c', 1, 5, O_RDONLY));
+	CHECK(world_can_open(w, stranger->path, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, stranger->path, 'c', 1, 5, O_RDONLY));
 }
 
-static void nested_cgroup_is_bound_by_its_container(void **state)
+BPF_TEST(nested_cgroup_is_bound_by_its_container)
 {
 	char path[3][600], deep[4096];
-	struct world *w = *state;
 	struct group *pod, *ctr;
 	size_t len;
 
@@ -320,25 +313,24 @@ static void nested_cgroup_is_bound_by_its_container(void **state)
 	world_add(w, pod, "c 1:3 rw; c 1:5 rw");
 	world_add(w, ctr, "c 1:3 rw; c 1:8 rw");
 	world_nested(ctr, "a", path[0], sizeof(path[0]));
-	assert_true(world_can_open(w, path[0], 'c', 1, 3, O_RDWR));
-	assert_false(world_can_open(w, path[0], 'c', 1, 5, O_RDWR));
-	assert_false(world_can_open(w, path[0], 'c', 1, 8, O_RDWR));
+	CHECK(world_can_open(w, path[0], 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, path[0], 'c', 1, 5, O_RDWR));
+	CHECK(!world_can_open(w, path[0], 'c', 1, 8, O_RDWR));
 	/* Deeper than the program looks for names. */
 	len = (size_t)snprintf(deep, sizeof(deep), "%s", path[0]);
 	for (int i = 0; i < 40; i++) {
 		len += (size_t)snprintf(deep + len, sizeof(deep) - len, "/n");
-		assert_int_equal(mkdir(deep, 0755), 0);
+		CHECK_INT(mkdir(deep, 0755), 0);
 	}
-	assert_true(len < 600);
-	assert_true(world_can_open(w, deep, 'c', 1, 3, O_RDWR));
-	assert_false(world_can_open(w, deep, 'c', 1, 5, O_RDWR));
-	assert_int_equal(world_counters(w, ctr).device_denied, 3);
-	assert_int_equal(world_counters(w, pod).device_denied, 3);
+	CHECK(len < 600);
+	CHECK(world_can_open(w, deep, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, deep, 'c', 1, 5, O_RDWR));
+	CHECK_INT(world_counters(w, ctr).device_denied, 3);
+	CHECK_INT(world_counters(w, pod).device_denied, 3);
 }
 
-static void standalone_container_has_its_own_list(void **state)
+BPF_TEST(standalone_container_has_its_own_list)
 {
-	struct world *w = *state;
 	struct group *c;
 
 	world_open(w, false);
@@ -346,8 +338,8 @@ static void standalone_container_has_its_own_list(void **state)
 	strcpy(c->container_id, c->pod_id);
 	c->pod_id[0] = '\0';
 	world_add(w, c, "c 1:3 r");
-	assert_true(world_can_open(w, c->path, 'c', 1, 3, O_RDONLY));
-	assert_false(world_can_open(w, c->path, 'c', 1, 3, O_WRONLY));
+	CHECK(world_can_open(w, c->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, c->path, 'c', 1, 3, O_WRONLY));
 }
 
 static int access_exists(void *arg)
@@ -356,9 +348,8 @@ static int access_exists(void *arg)
 }
 
 /* runc#2796: a request that asks for no access is not one to deny. */
-static void asking_whether_a_node_exists_is_allowed(void **state)
+BPF_TEST(asking_whether_a_node_exists_is_allowed)
 {
-	struct world *w = *state;
 	struct group *pod;
 	char node[128];
 
@@ -366,14 +357,13 @@ static void asking_whether_a_node_exists_is_allowed(void **state)
 	pod = world_pod(w, "web");
 	world_add(w, pod, "");
 	world_node(w, 'c', 1, 11, node, sizeof(node));
-	assert_int_equal(world_run(pod->path, access_exists, node), 0);
-	assert_int_equal(world_counters(w, pod).device_denied, 0);
-	assert_int_equal(world_counters(w, pod).device_allowed, 0);
+	CHECK_INT(kit_run(pod->path, access_exists, node), 0);
+	CHECK_INT(world_counters(w, pod).device_denied, 0);
+	CHECK_INT(world_counters(w, pod).device_allowed, 0);
 }
 
-static void counters_count_container_and_pod(void **state)
+BPF_TEST(counters_count_container_and_pod)
 {
-	struct world *w = *state;
 	struct group *pod, *c1, *c2;
 	struct cgfs_policy_counters c;
 
@@ -385,45 +375,29 @@ static void counters_count_container_and_pod(void **state)
 	world_add(w, c1, NULL);
 	world_add(w, c2, "c 1:3 r");
 	for (int i = 0; i < 3; i++)
-		assert_true(world_can_open(w, c1->path, 'c', 1, 3, O_RDWR));
-	assert_false(world_can_open(w, c1->path, 'c', 1, 5, O_RDONLY));
-	assert_true(world_can_open(w, c2->path, 'c', 1, 3, O_RDONLY));
-	assert_false(world_can_open(w, c2->path, 'c', 1, 3, O_RDWR));
+		CHECK(world_can_open(w, c1->path, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, c1->path, 'c', 1, 5, O_RDONLY));
+	CHECK(world_can_open(w, c2->path, 'c', 1, 3, O_RDONLY));
+	CHECK(!world_can_open(w, c2->path, 'c', 1, 3, O_RDWR));
 	c = world_counters(w, c1);
-	assert_int_equal(c.device_allowed, 3);
-	assert_int_equal(c.device_denied, 1);
+	CHECK_INT(c.device_allowed, 3);
+	CHECK_INT(c.device_denied, 1);
 	c = world_counters(w, c2);
-	assert_int_equal(c.device_allowed, 1);
-	assert_int_equal(c.device_denied, 1);
+	CHECK_INT(c.device_allowed, 1);
+	CHECK_INT(c.device_denied, 1);
 	/* Refused by both lists: one denial. */
 	world_set(w, c2, "c 1:3 r");
-	assert_false(world_can_open(w, c2->path, 'c', 1, 5, O_RDONLY));
+	CHECK(!world_can_open(w, c2->path, 'c', 1, 5, O_RDONLY));
 	c = world_counters(w, c2);
-	assert_int_equal(c.device_allowed, 1);
-	assert_int_equal(c.device_denied, 2);
+	CHECK_INT(c.device_allowed, 1);
+	CHECK_INT(c.device_denied, 2);
 	c = world_counters(w, pod);
-	assert_int_equal(c.device_allowed, 4);
-	assert_int_equal(c.device_denied, 3);
+	CHECK_INT(c.device_allowed, 4);
+	CHECK_INT(c.device_denied, 3);
 	/* The counters live on when the rules change. */
 	world_set(w, pod, "c 1:3 r");
 	c = world_counters(w, pod);
-	assert_int_equal(c.device_allowed, 4);
-	assert_int_equal(c.device_denied, 3);
-	assert_int_equal(w->policy->ops->counters(w->policy->ctx, 1, &c), -ENOENT);
+	CHECK_INT(c.device_allowed, 4);
+	CHECK_INT(c.device_denied, 3);
+	CHECK_INT(w->policy->ops->counters(w->policy->ctx, 1, &c), -ENOENT);
 }
-
-static const struct tap_test tests[] = {
-	TAP_TEST(compiled_list_means_what_the_list_means),
-	TAP_TEST(compile_refuses_what_is_no_rule),
-#define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
-	LIVE(kernel_decides_as_the_reference_does),
-	LIVE(long_list_is_decided_like_a_short_one),
-	LIVE(pod_without_rules_denies_everything),
-	LIVE(cgroup_that_nobody_added_is_bound_by_its_pod),
-	LIVE(nested_cgroup_is_bound_by_its_container),
-	LIVE(standalone_container_has_its_own_list),
-	LIVE(asking_whether_a_node_exists_is_allowed),
-	LIVE(counters_count_container_and_pod),
-};
-
-TAP_MAIN(tests)

@@ -50,26 +50,39 @@ static int hammer(void *arg)
 	return 0;
 }
 
-static unsigned int programs_named(const char *name)
+/* Programs of the whole system that use the pinned map. */
+static unsigned int programs_using(struct world *w, const char *pin)
 {
+	struct bpf_map_info map = { 0 };
 	unsigned int id = 0, n = 0;
+	__u32 len = sizeof(map);
+	char path[200];
+	int fd;
 
+	snprintf(path, sizeof(path), "%s/%s", w->pin, pin);
+	fd = bpf_obj_get(path);
+	CHECK_INT(bpf_obj_get_info_by_fd(fd, &map, &len), 0);
+	close(fd);
 	while (bpf_prog_get_next_id(id, &id) == 0) {
-		struct bpf_prog_info info = { 0 };
-		__u32 len = sizeof(info);
-		int fd = bpf_prog_get_fd_by_id(id);
+		__u32 maps[64] = { 0 };
+		struct bpf_prog_info info = {
+			.nr_map_ids = 64,
+			.map_ids = (__u64)(uintptr_t)maps,
+		};
 
-		if (fd < 0)
-			continue;
-		if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strcmp(info.name, name) == 0)
-			n++;
+		fd = bpf_prog_get_fd_by_id(id);
+		len = sizeof(info);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+			info.nr_map_ids = 0;
+		for (size_t i = 0; i < info.nr_map_ids && i < 64; i++)
+			n += maps[i] == map.id;
 		close(fd);
 	}
 	return n;
 }
 
 /* systemd#17489: a device policy that is replaced by way of nothing. */
-static void replacing_is_never_seen_half_done(void **state)
+BPF_TEST(replacing_is_never_seen_half_done)
 {
 	/* Each allows 1:3 and denies 1:5, in different ways: exact, by pattern, by exception. */
 	static const char *const lists[] = {
@@ -78,7 +91,6 @@ static void replacing_is_never_seen_half_done(void **state)
 		"c 1:* rwm; deny c *:5 rwm; c 10:200 rw",
 		"deny c 1:5 rw; c *:3 rw; b *:* rwm",
 	};
-	struct world *w = *state;
 	struct hammer h = { 0 };
 	struct group *pod, *ctr;
 	pid_t pid[2];
@@ -91,9 +103,9 @@ static void replacing_is_never_seen_half_done(void **state)
 	world_node(w, 'c', 1, 3, h.always, sizeof(h.always));
 	world_node(w, 'c', 1, 5, h.never, sizeof(h.never));
 	h.seen = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(h.seen, MAP_FAILED);
-	pid[0] = world_spawn(ctr->path, hammer, &h);
-	pid[1] = world_spawn(pod->path, hammer, &h);
+	CHECK(h.seen != MAP_FAILED);
+	pid[0] = kit_spawn(ctr->path, hammer, &h);
+	pid[1] = kit_spawn(pod->path, hammer, &h);
 
 	/* Until both, the lists and the opens, were many. */
 	for (unsigned int i = 0; i < 4000 || h.seen->opens < 20000; i++) {
@@ -104,23 +116,22 @@ static void replacing_is_never_seen_half_done(void **state)
 	for (int i = 0; i < 2; i++) {
 		int status;
 
-		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
-		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		CHECK_INT(waitpid(pid[i], &status, 0), pid[i]);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
-	assert_int_equal(h.seen->wrong_allowed, 0);
-	assert_int_equal(h.seen->wrong_denied, 0);
+	CHECK_INT(h.seen->wrong_allowed, 0);
+	CHECK_INT(h.seen->wrong_denied, 0);
 	munmap(h.seen, 4096);
 }
 
-static void ten_thousand_updates_leave_nothing(void **state)
+BPF_TEST(ten_thousand_updates_leave_nothing)
 {
-	struct world *w = *state;
 	struct group *pod;
-	unsigned int before, most = 0;
+	unsigned int most = 0;
 	size_t n;
 
 	world_open(w, false);
-	before = programs_named("cgfs_dev");
+	CHECK_INT(programs_using(w, "rules"), 1);
 	pod = world_pod(w, "web");
 	world_add(w, pod, "c 1:3 rw");
 	for (int i = 0; i < 10000; i++) {
@@ -134,14 +145,14 @@ static void ten_thousand_updates_leave_nothing(void **state)
 		}
 	}
 	/* Old lists wait a moment for their readers; they do not pile up. */
-	assert_true(most < 12000);
-	assert_int_equal(programs_named("cgfs_dev"), before);
+	CHECK(most < 12000);
+	CHECK_INT(programs_using(w, "rules"), 1);
 	world_close(w);
 	world_open(w, false);
-	assert_int_equal(world_map_count(w, "rules"), 5);
-	assert_int_equal(world_map_count(w, "groups"), 1);
-	assert_true(world_can_open(w, pod->path, 'c', 1, 7, O_RDONLY));
-	assert_false(world_can_open(w, pod->path, 'c', 136, 7, O_RDONLY));
+	CHECK_INT(world_map_count(w, "rules"), 5);
+	CHECK_INT(world_map_count(w, "groups"), 1);
+	CHECK(world_can_open(w, pod->path, 'c', 1, 7, O_RDONLY));
+	CHECK(!world_can_open(w, pod->path, 'c', 136, 7, O_RDONLY));
 }
 
 static int update_for_ever(void *arg)
@@ -163,9 +174,8 @@ static int update_for_ever(void *arg)
 }
 
 /* Killed between putting a list in and switching to it, for instance. */
-static void what_a_killed_updater_leaves_is_cleared_away(void **state)
+BPF_TEST(what_a_killed_updater_leaves_is_cleared_away)
 {
-	struct world *w = *state;
 	struct group *pod;
 	int status;
 	pid_t pid;
@@ -174,17 +184,17 @@ static void what_a_killed_updater_leaves_is_cleared_away(void **state)
 	pod = world_pod(w, "web");
 	world_add(w, pod, "c 1:3 rw");
 	for (int i = 0; i < 30; i++) {
-		pid = world_spawn(w->root, update_for_ever, w);
+		pid = kit_spawn(w->root, update_for_ever, w);
 		usleep(2000 + 137 * (useconds_t)i);
 		kill(pid, SIGKILL);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_true(WIFSIGNALED(status));
+		CHECK_INT(waitpid(pid, &status, 0), pid);
+		CHECK(WIFSIGNALED(status));
 		/* Whatever it was doing: one list or the other, not both, not none. */
-		assert_true(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
-		assert_false(world_can_open(w, pod->path, 'c', 1, 8, O_RDWR));
+		CHECK(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+		CHECK(!world_can_open(w, pod->path, 'c', 1, 8, O_RDWR));
 		/* This process does not know what the other one put in. */
 		world_set(w, pod, "c 1:3 rw; c 1:7 rw");
-		assert_false(world_can_open(w, pod->path, 'c', 1, 5, O_RDWR));
+		CHECK(!world_can_open(w, pod->path, 'c', 1, 5, O_RDWR));
 	}
 	world_close(w);
 	/* The first change looks around, and its list replaces the last one. */
@@ -192,7 +202,7 @@ static void what_a_killed_updater_leaves_is_cleared_away(void **state)
 	world_set(w, pod, "c 1:3 rw; c 1:7 rw; c 1:8 rw");
 	world_close(w);
 	world_open(w, false);
-	assert_int_equal(world_map_count(w, "rules"), 3);
+	CHECK_INT(world_map_count(w, "rules"), 3);
 }
 
 #define MANY 80 /* groups with the longest list: more than the table takes */
@@ -216,14 +226,13 @@ static int fill_table(struct world *w, const struct cgfs_policy *policy, struct 
 		r = policy->ops->add(policy->ctx, &many[n++].g, rules, CGFS_DEVICE_RULES_MAX,
 				     &w->err);
 	}
-	assert_int_equal(r, -E2BIG);
+	CHECK_INT(r, -E2BIG);
 	return n;
 }
 
-static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
+BPF_TEST(table_that_is_full_refuses_and_keeps_the_old_list)
 {
 	static struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX];
-	struct world *w = *state;
 	struct group *pod, *last;
 	struct group many[MANY];
 	int r, n;
@@ -234,26 +243,25 @@ static void table_that_is_full_refuses_and_keeps_the_old_list(void **state)
 	world_add(w, pod, "c 1:3 rw");
 	world_add(w, last, "c 1:3 rw");
 	n = fill_table(w, w->policy, pod, rules, many);
-	assert_non_null(strstr(w->err.text, "full"));
+	CHECK(strstr(w->err.text, "full"));
 	r = w->policy->ops->set_rules(w->policy->ctx, &last->g, rules, CGFS_DEVICE_RULES_MAX,
 				      &w->err);
-	assert_int_equal(r, -E2BIG);
-	assert_true(world_can_open(w, last->path, 'c', 1, 3, O_RDWR));
-	assert_false(world_can_open(w, last->path, 'c', 241, 1, O_RDWR));
+	CHECK_INT(r, -E2BIG);
+	CHECK(world_can_open(w, last->path, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, last->path, 'c', 241, 1, O_RDWR));
 	while (n-- > 0) {
-		assert_int_equal(w->policy->ops->remove(w->policy->ctx, &many[n].g, &w->err), 0);
+		CHECK_INT(w->policy->ops->remove(w->policy->ctx, &many[n].g, &w->err), 0);
 		close(many[n].g.cgroup_fd);
 	}
-	assert_int_equal(world_map_count(w, "rules"), 2);
-	assert_int_equal(world_map_count(w, "groups"), 2);
+	CHECK_INT(world_map_count(w, "rules"), 2);
+	CHECK_INT(world_map_count(w, "groups"), 2);
 }
 
-/* The groups of another process are removed by us after their cgroups: which rules they had nobody
- * can tell any more.  They make room when it is needed. */
-static void rules_of_others_make_room(void **state)
+/* The groups of another process are removed by us after their cgroups: which rules they had is
+ * not known any more.  They make room when it is needed. */
+BPF_TEST(rules_of_others_make_room)
 {
 	static struct cgfs_device_rule rules[CGFS_DEVICE_RULES_MAX];
-	struct world *w = *state;
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
 	const struct cgfs_policy *policy;
 	struct cgfs_bpf *other;
@@ -266,36 +274,91 @@ static void rules_of_others_make_room(void **state)
 	world_open(w, false);
 	pod = world_pod(w, "web");
 	world_add(w, pod, "c 1:3 rw");
-	assert_int_equal(cgfs_bpf_open(&opts, &other, &w->err), 0);
+	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
 	policy = cgfs_bpf_policy(other);
 	n = fill_table(w, policy, pod, rules, many);
 	cgfs_bpf_close(other);
 	for (int i = 0; i < n; i++) {
 		close(many[i].g.cgroup_fd);
-		assert_int_equal(rmdir(many[i].path), 0);
+		CHECK_INT(rmdir(many[i].path), 0);
 	}
 	/* The kernel lets go of them a moment later. */
 	for (int i = 0; world_map_count(w, "policy") > 1; i++) {
-		assert_true(i < 3000);
+		CHECK(i < 3000);
 		usleep(10000);
 	}
 	while (n-- > 0)
-		assert_int_equal(w->policy->ops->remove(w->policy->ctx, &many[n].g, &w->err), 0);
-	assert_int_equal(world_map_count(w, "groups"), 1);
-	assert_int_equal(w->policy->ops->set_rules(w->policy->ctx, &pod->g, rules,
-						   CGFS_DEVICE_RULES_MAX, &w->err),
-			 0);
-	assert_true(world_can_open(w, pod->path, 'c', 241, 1, O_RDWR));
-	assert_false(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+		CHECK_INT(w->policy->ops->remove(w->policy->ctx, &many[n].g, &w->err), 0);
+	CHECK_INT(world_map_count(w, "groups"), 1);
+	CHECK_INT(w->policy->ops->set_rules(w->policy->ctx, &pod->g, rules, CGFS_DEVICE_RULES_MAX,
+					    &w->err),
+		  0);
+	CHECK(world_can_open(w, pod->path, 'c', 241, 1, O_RDWR));
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
 }
 
-static const struct tap_test tests[] = {
-#define LIVE(name) TAP_TEST(name, .setup = world_setup, .teardown = world_teardown)
-	LIVE(replacing_is_never_seen_half_done),
-	LIVE(ten_thousand_updates_leave_nothing),
-	LIVE(what_a_killed_updater_leaves_is_cleared_away),
-	LIVE(table_that_is_full_refuses_and_keeps_the_old_list),
-	LIVE(rules_of_others_make_room),
-};
+/* A new version of kill attribution takes the place of the old one; what binds the pods stays. */
+BPF_TEST(other_version_of_kills_is_replaced_alone)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	unsigned int kills, device;
+	char pin[200];
+	struct group *pod;
 
-TAP_MAIN(tests)
+	world_open(w, true);
+	if (!w->policy->ops->reports_oom(w->policy->ctx))
+		tap_skip("this kernel does not attribute kills");
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:3 rw");
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+	snprintf(pin, sizeof(pin), "links/web:%llu", (unsigned long long)pod->g.cgroup_id);
+	device = world_link_id(w, pin);
+	kills = world_link_id(w, "oom");
+	world_close(w);
+	CHECK_INT(world_abi(w, "cgfs_oom", 77), 1);
+
+	/* Not by a caller that does not ask for it. */
+	opts.pin_dir = w->pin;
+	opts.no_kills = true;
+	CHECK_INT(cgfs_bpf_open(&opts, &w->bpf, &w->err), 0);
+	w->policy = cgfs_bpf_policy(w->bpf);
+	CHECK_INT(world_counters(w, pod).counts_oom, 0);
+	world_close(w);
+	CHECK_INT(world_link_id(w, "oom"), kills);
+
+	world_open(w, true);
+	CHECK(w->policy->ops->reports_oom(w->policy->ctx));
+	CHECK_INT(world_counters(w, pod).counts_oom, 1);
+	CHECK_INT(world_abi(w, "cgfs_oom", 1), 1);
+	CHECK(world_link_id(w, "oom") != kills);
+	CHECK_INT(world_link_id(w, pin), device);
+	CHECK_INT(world_counters(w, pod).device_denied, 1);
+	CHECK(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+}
+
+/* A policy of another version stays in force, and so does kill attribution. */
+BPF_TEST(other_version_of_devices_leaves_kills_alone)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct group *pod;
+	unsigned int kills;
+	struct cgfs_bpf *bpf;
+
+	world_open(w, true);
+	if (!w->policy->ops->reports_oom(w->policy->ctx))
+		tap_skip("this kernel does not attribute kills");
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:3 rw");
+	world_close(w);
+	kills = world_link_id(w, "oom");
+	CHECK_INT(world_abi(w, "cgfs_dev", 77), 1);
+	opts.pin_dir = w->pin;
+	CHECK_INT(cgfs_bpf_open(&opts, &bpf, &w->err), -EPROTO);
+	CHECK_INT(world_link_id(w, "oom"), kills);
+	CHECK(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+	CHECK_INT(world_abi(w, "cgfs_dev", 1), 77);
+	world_open(w, true);
+	CHECK_INT(world_link_id(w, "oom"), kills);
+}

@@ -6,6 +6,7 @@
 #ifndef WORLD_H
 #define WORLD_H
 
+#include "tests/kit/kit.h"
 #include "tests/tap.h"
 
 #include <cgfs/bpf.h>
@@ -22,13 +23,10 @@ struct group {
 };
 
 struct world {
-	char pin[128];	  /* pin directory */
-	char root[256];	  /* our directory in the cgroup2 tree */
-	char mounted[64]; /* cgroup2 mounted by us, or "" */
-	char dev[64];	  /* device nodes */
-	char memory[300]; /* our place for a cgroup in a v1 memory hierarchy, or "" */
-	int janitor;	  /* pipe to it: told when there is nothing left to clean */
-	pid_t janitor_pid;
+	struct kit kit;
+	const char *pin, *dev; /* the kit's pin directory, and its directory for device nodes */
+	char root[400];	       /* of the pods, in the cgroup2 tree */
+	char memory[400];      /* the same in a v1 memory hierarchy, not made; or "" */
 	struct group group[WORLD_GROUPS];
 	size_t n_groups;
 	struct cgfs_bpf *bpf;
@@ -39,6 +37,10 @@ struct world {
 /* Setup and teardown of a test: *state becomes the world.  No policy is open yet. */
 int world_setup(void **state);
 int world_teardown(void **state);
+
+/* A test of `struct world *w`. */
+#define BPF_TEST(name)                                                                             \
+	TAP_TEST_OF(struct world *w, name, .setup = world_setup, .teardown = world_teardown)
 
 /* Opens the policy of the world's pin directory; fails the test when that fails. */
 void world_open(struct world *w, bool events);
@@ -55,11 +57,6 @@ void world_add(struct world *w, struct group *g, const char *rules);
 void world_set(struct world *w, struct group *g, const char *rules);
 struct cgfs_policy_counters world_counters(struct world *w, const struct group *g);
 
-/* Runs @fn in a process that is in cgroup @path; what it returned (0..125). */
-int world_run(const char *path, int (*fn)(void *arg), void *arg);
-/* The same, without waiting; kill and reap it yourself. */
-pid_t world_spawn(const char *path, int (*fn)(void *arg), void *arg);
-
 /* Path of a node, "DEV/c-240-1", made when missing. */
 const char *world_node(struct world *w, char kind, int major, int minor, char *buf, size_t len);
 /* May a process in @path open the node for @mode (O_RDONLY...)?  True unless EPERM. */
@@ -67,6 +64,12 @@ bool world_can_open(struct world *w, const char *path, char kind, int major, int
 
 /* Next event, waiting up to @ms; 0 when none came. */
 int world_event(struct world *w, struct cgfs_event *e, int ms);
+
+/* The ABI number of what is pinned of an object; @abi is put in its place. */
+unsigned long world_abi(struct world *w, const char *object, unsigned long abi);
+
+/* The kernel's number of a pinned link. */
+unsigned int world_link_id(struct world *w, const char *pin);
 
 /* Elements of a pinned map. */
 size_t world_map_count(struct world *w, const char *pin);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * extra.h - what several of the later test files need beyond world.h: contexts without the shim,
- * children that run a function, inner cgroups, and control files written by somebody else.
+ * children that run a function, inner cgroups, and control files written by another process.
  */
 #ifndef EXTRA_H
 #define EXTRA_H
@@ -23,7 +23,7 @@ int extra_spin(void *arg);
 /* Sleeps until it is killed. */
 int extra_pause(void *arg);
 
-/* Writes a control file as somebody who is not the library; 0 or a negative errno. */
+/* Writes a control file without the library; 0 or a negative errno. */
 int extra_put(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
 	      const char *text);
 /* The number behind @key in a file of "key value" lines; ends the test when there is none. */

@@ -49,7 +49,7 @@ static const struct kind {
 	{ "kill", FAKE_KILL, { EPERM, EINVAL, EACCES, ENOMEM } },
 	{ "owner", FAKE_OWNER, { EIO, ENOMEM, EACCES } },
 	{ "chown", FAKE_CHOWN, { EIO, EPERM, EACCES, ENOMEM, EINVAL } },
-	{ "note", FAKE_NOTE, { EOPNOTSUPP, ENOSPC, EPERM, EIO, ENOMEM, EACCES, ENODATA, ERANGE } },
+	{ "note", FAKE_NOTE, { EOPNOTSUPP, ENOSPC, EPERM, EIO, ENOMEM, EACCES, ERANGE } },
 	{ "policy sweep", FAKE_POLICY_SWEEP, { EIO, ENOMEM, EPERM } },
 	{ "policy add", FAKE_POLICY_ADD, { ENOSPC, ENOMEM, EPERM, EINVAL, EIO, E2BIG, EBUSY } },
 	{ "policy rules", FAKE_POLICY_SET_RULES, { ENOSPC, ENOMEM, EPERM, EINVAL, EIO, E2BIG } },
@@ -117,7 +117,7 @@ static const char *where(const struct point *p)
 	return text;
 }
 
-/* What the kernel says of a file that it does not have, or has no more, is an answer. */
+/* The kernel's error for a file that it does not have, or no longer has, is an answer. */
 static bool absent(const struct point *p)
 {
 	if (!p->kind || !(p->kind->bit & p->op->absence))
@@ -154,7 +154,7 @@ static void check_error(const struct point *p, int r, const struct cgfs_err *err
 	CHECK_MSG(err->text[0] && err->op[0], "%s: no words for %d", where(p), r);
 	if (!(p->kind->bit & FILE_CALLS))
 		return;
-	/* There is none of this name: that is all that there is to say. */
+	/* There is none of this name, and nothing else to report. */
 	if (absent(p) || strncmp(err->path, "/sys/kernel/", 12) == 0)
 		return;
 	/* A directory that cannot be opened may stand for the file in it that was wanted, and one
@@ -200,7 +200,7 @@ static bool possible(const struct scene *s, const struct fault_op *op)
 		world_version(s->w, UNIFIED) != CGFS_NONE);
 }
 
-/* 1 when the call failed, 0 when not; *ret_struck says whether it met the fault. */
+/* 1 when the call failed, 0 when not; *ret_struck: it met the fault. */
 static int attempt(struct scene *s, const struct point *p, const char *before, bool *ret_struck)
 {
 	struct cgfs_err err = { 0 };
@@ -236,13 +236,13 @@ static bool strike(struct world *outer, const struct point *p, struct reference 
 	bool struck = false;
 	char *state;
 
-	world_where = where(p);
+	check_where = where(p);
 	world_open(&w);
 	s.c = context(&w, p->variety);
 	s.policy = p->variety != FILES_ONLY && world_version(&w, UNIFIED) != CGFS_NONE;
 	if (!possible(&s, p->op)) {
 		world_close(&w);
-		world_where = NULL;
+		check_where = NULL;
 		return false;
 	}
 	if (p->op->prepare)
@@ -272,9 +272,9 @@ static bool strike(struct world *outer, const struct point *p, struct reference 
 		free(state);
 	}
 judged:
-	world_where = where(p);
+	check_where = where(p);
 	world_close(&w);
-	world_where = NULL;
+	check_where = NULL;
 	return struck;
 }
 
@@ -307,7 +307,7 @@ static unsigned int sweep_kind(struct world *w, struct point *p, struct referenc
 	return points;
 }
 
-void fault_sweep(struct world *w, const struct fault_op *op)
+void sweep_calls(struct world *w, const struct fault_op *op)
 {
 	/* One kernel of each layout with everything, the others briefly. */
 	bool brief = w->kind->kernel.minor != 12;
@@ -333,7 +333,7 @@ void fault_sweep(struct world *w, const struct fault_op *op)
 
 /* -- what operations share ----------------------------------------------------------------------*/
 
-struct cgfs_resources fault_limits(const struct scene *s, uint64_t scale)
+struct cgfs_resources scene_limits(const struct scene *s, uint64_t scale)
 {
 	static const struct cgfs_hugetlb huge[] = { { "2MB", 64 * MIB }, { "2MB", 128 * MIB } };
 	static const struct cgfs_io_device disk[] = {
@@ -382,19 +382,18 @@ struct cgfs_resources fault_limits(const struct scene *s, uint64_t scale)
 
 void with_nothing(struct scene *s)
 {
-	(void)s;
 }
 
 void with_pod(struct scene *s)
 {
-	struct cgfs_resources res = fault_limits(s, 4);
+	struct cgfs_resources res = scene_limits(s, 4);
 
 	s->pod = world_pod(s->w, s->c, "web", &res);
 }
 
 void with_container(struct scene *s)
 {
-	struct cgfs_resources res = fault_limits(s, 1);
+	struct cgfs_resources res = scene_limits(s, 1);
 
 	with_pod(s);
 	s->ctr = world_container(s->w, s->pod, s->c, "c1", &res);

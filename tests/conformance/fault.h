@@ -38,14 +38,14 @@ enum {
 	NEEDS_CGROUP2 = 1 << 4,
 	NEEDS_FREEZER = 1 << 5,
 	NEEDS_IO = 1 << 6,
-	/* It leaves alone what it is told is absent. */
+	/* It leaves alone what the kernel reports as absent. */
 	TRUSTS_ABSENCE = 1 << 7,
 	NEEDS_DEVICES = 1 << 8,
 	NEEDS_HUGETLB = 1 << 10,
 	NEEDS_CPUSET = 1 << 14,
 	NEEDS_RDMA = 1 << 11,
 	NEEDS_MISC = 1 << 12,
-	BUSY_ANSWERS = 1 << 13, /* EBUSY: somebody else uses it, and it stays */
+	BUSY_ANSWERS = 1 << 13, /* EBUSY: another process uses it, and it stays */
 	V1_ONLY = 1 << 9,	/* no cgroup2 tree */
 };
 
@@ -60,19 +60,21 @@ struct fault_op {
 	unsigned int absence;
 };
 
-void fault_sweep(struct world *w, const struct fault_op *op);
+void sweep_calls(struct world *w, const struct fault_op *op);
 __attribute__((format(printf, 2, 3))) void fault_out(struct scene *s, const char *fmt, ...);
 
-/* Ended by NULL. */
-extern const struct fault_op *const fault_life_ops[],
-	*const fault_limit_ops[], *const fault_process_ops[], *const fault_event_ops[],
-								      *const fault_plain_ops[];
+/* Appends @op to the table of operations. */
+void fault_add(const struct fault_op *op);
 
 #define FAULT_OP(fn, symbol, words, before, call, allowed, missing)                                \
 	static const struct fault_op fn##_op = { symbol, words, before, call, allowed, missing };  \
-	static void fn(struct world *w)                                                            \
+	__attribute__((constructor)) static void add_##fn##_op(void)                               \
 	{                                                                                          \
-		fault_sweep(w, &fn##_op);                                                          \
+		fault_add(&fn##_op);                                                               \
+	}                                                                                          \
+	WORLD_TEST(fault_##fn)                                                                     \
+	{                                                                                          \
+		sweep_calls(w, &fn##_op);                                                          \
 	}
 
 /* Does the context have the controller? */
@@ -81,7 +83,7 @@ static inline bool has(const struct scene *s, enum cgfs_controller ctl)
 	return cgfs_place(s->c, ctl).version != CGFS_NONE;
 }
 /* All limits that this host takes, @scale of something (1..4); the lists are static. */
-struct cgfs_resources fault_limits(const struct scene *s, uint64_t scale);
+struct cgfs_resources scene_limits(const struct scene *s, uint64_t scale);
 
 void with_pod(struct scene *s);
 void with_container(struct scene *s); /* and a process in it */

@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * live.h - the parts of the live world: the host's mounts (live_host.c) and real processes that
- * do as they are told (live_proc.c).  No line here goes through the library.
+ * live.h - real processes that obey commands, for the live world (live_proc.c).  No line here goes
+ * through the library.
  */
 #ifndef LIVE_H
 #define LIVE_H
 
 #include "world.h"
-
-struct live_mount {
-	enum cgfs_version_id version;
-	uint32_t controllers; /* 1u << enum cgfs_controller */
-	char path[256];
-};
-
-#define LIVE_MOUNTS_MAX 32
-
-/* From /proc/self/mountinfo.  Hierarchies without a controller known here are left out, except
- * cgroup2; each hierarchy is named once. */
-size_t live_mounts(struct live_mount *mounts);
-/* Directories strictly below @path. */
-size_t live_count(const char *path);
 
 struct live_procs;
 

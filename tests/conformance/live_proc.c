@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * live_proc.c - real processes that do as they are told over a socket pair: allocate, burn CPU
+ * live_proc.c - real processes that obey commands from a socket pair: allocate, burn CPU
  * time, open devices, fork.  Knows no cgroups: where a process lives is the test's business.
  */
 #include "live.h"
@@ -137,7 +137,7 @@ static int read_file(size_t len)
 		}
 		return fsync(fd) < 0 ? -errno : 0;
 	}
-	/* What somebody has read before would stay his. */
+	/* Pages that another cgroup has read before would stay charged to it. */
 	posix_fadvise(fd, 0, (off_t)len, POSIX_FADV_DONTNEED);
 	for (size_t at = 0; at < len; at += sizeof(piece)) {
 		if (pread(fd, piece, sizeof(piece), (off_t)at) < 0)
@@ -193,11 +193,11 @@ static int make_threads(uint64_t n)
 	return 0;
 }
 
-/* Every process of it ends by itself after a minute, should all else fail. */
+/* Every process of it ends by itself after ten minutes, should all else fail. */
 __attribute__((noreturn)) static void explode(void)
 {
 	for (;;) {
-		alarm(60);
+		alarm(600);
 		if (fork() < 0)
 			usleep(1000);
 	}
@@ -397,7 +397,6 @@ bool live_alive(struct live_procs *ps, pid_t pid)
 {
 	char state;
 
-	(void)ps;
 	if (waitpid(pid, NULL, WNOHANG) == pid)
 		return false;
 	state = state_of(pid);

@@ -2,7 +2,7 @@
 /*
  * mishap.h - what the library asks of the C library and of the kernel beside its door, failing on
  * demand.  The conformance program links a copy of the library in which these calls have other
- * names (mishap.syms); everybody else's go where they always went.
+ * names (mishap.syms); all other calls go where they always went.
  */
 #ifndef MISHAP_H
 #define MISHAP_H

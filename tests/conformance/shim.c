@@ -22,8 +22,8 @@ struct shim {
 	struct cgfs_fs fs; /* what the library gets */
 	const struct cgfs_fs *real;
 	struct world *w;
-	bool never_frozen, deaf, inside;
-	unsigned int missed_freezes;
+	bool never_frozen, deaf, no_kill, inside;
+	unsigned int missed_freezes, rmdirs, calls;
 	void (*before)(struct world *w);
 	struct open_file open[OPEN_MAX_];
 	size_t n_open;
@@ -31,6 +31,7 @@ struct shim {
 
 static const struct cgfs_fs *enter(struct shim *s)
 {
+	s->calls++;
 	/* What `before` does may come through the door again. */
 	if (s->before && !s->inside) {
 		s->inside = true;
@@ -54,7 +55,9 @@ static int shim_open(void *ctx, int dirfd, const char *name, int flags)
 	struct shim *s = ctx;
 	const struct cgfs_fs *real = enter(s);
 	const char *slash = strrchr(name, '/');
-	int fd = real->ops->open(real->ctx, dirfd, name, flags);
+	int fd = s->no_kill && strcmp(name, "cgroup.kill") == 0
+			 ? -ENOENT
+			 : real->ops->open(real->ctx, dirfd, name, flags);
 
 	if (fd >= 0) {
 		CHECK(s->n_open < OPEN_MAX_);
@@ -133,8 +136,10 @@ static int shim_mkdir(void *ctx, int dirfd, const char *name, mode_t mode)
 
 static int shim_rmdir(void *ctx, int dirfd, const char *name)
 {
-	const struct cgfs_fs *real = enter(ctx);
+	struct shim *s = ctx;
+	const struct cgfs_fs *real = enter(s);
 
+	s->rmdirs++;
 	return real->ops->rmdir(real->ctx, dirfd, name);
 }
 
@@ -219,6 +224,7 @@ static ssize_t shim_noted(void *ctx, int dirfd, const char *name, char *buf, siz
 }
 
 static const struct cgfs_fs_ops shim_ops = {
+	.sz = sizeof(shim_ops),
 	.open = shim_open,
 	.close = shim_close,
 	.pread = shim_pread,
@@ -244,7 +250,7 @@ struct shim *shim_new(struct world *w)
 
 	CHECK(s != NULL);
 	s->w = w;
-	s->fs = (struct cgfs_fs){ &shim_ops, s };
+	s->fs = (struct cgfs_fs){ sizeof(s->fs), &shim_ops, s };
 	return s;
 }
 
@@ -262,6 +268,27 @@ const struct cgfs_fs *shim_fs(struct shim *s, const struct cgfs_fs *real)
 void shim_miss_freezes(struct shim *s, unsigned int n)
 {
 	s->missed_freezes = n;
+}
+
+unsigned int shim_rmdirs(struct shim *s)
+{
+	unsigned int n = s->rmdirs;
+
+	s->rmdirs = 0;
+	return n;
+}
+
+unsigned int shim_calls(struct shim *s)
+{
+	unsigned int n = s->calls;
+
+	s->calls = 0;
+	return n;
+}
+
+void shim_no_kill(struct shim *s, bool on)
+{
+	s->no_kill = on;
 }
 
 void shim_never_frozen(struct shim *s, bool on)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_adopt.c - the one who made the pods dies; the next one finds them.
+ * test_adopt.c - the process that made the pods dies; the next one finds them.
  */
 #include "world.h"
 
@@ -25,12 +25,11 @@ static struct cgfs_group *adopt_container(struct world *w, struct cgfs *c, struc
 
 static int count(void *arg, const char *id)
 {
-	(void)id;
 	++*(int *)arg;
 	return 0;
 }
 
-static void limits_and_processes_are_found(struct world *w)
+WORLD_TEST(adopt_limits_and_processes_are_found)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -69,12 +68,12 @@ static void limits_and_processes_are_found(struct world *w)
 
 	/* And all that one does with a pod still works. */
 	res.pids_max = 18;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_PIDS, ctr, "pids.max"), "18");
 	world_check_member(w, world_spawn_in(w, ctr), ctr);
 	world_spawn_in(w, world_container(w, pod, c, "c2", &res));
 	world_destroy(w, w->groups[w->n_groups - 1]);
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_gone(w, pid);
 	world_check_groups(w, 0);
 }
@@ -89,13 +88,13 @@ static int zero(struct world *w, pid_t pid)
 	return w->ops->device(w, pid, CGFS_DEVICE_CHAR, 1, 5, CGFS_ACCESS_READ);
 }
 
-static void device_policy_never_lapses(struct world *w)
+WORLD_TEST(adopt_device_policy_never_lapses)
 {
 	struct cgfs_device_rule list[] = { { CGFS_DEVICE_CHAR, 1, 5, CGFS_ACCESS_ALL, true } };
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod, *ctr;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid;
 
 	world_need_devices(w, c);
@@ -109,7 +108,7 @@ static void device_policy_never_lapses(struct world *w)
 	CHECK_INT(kmsg(w, pid), -EPERM);
 	world_restart(w);
 
-	/* Nobody is at home. */
+	/* No agent is running. */
 	CHECK_INT(zero(w, pid), 0);
 	CHECK_INT(kmsg(w, pid), -EPERM);
 	c = world_context(w, WORLD_POLICY);
@@ -125,7 +124,7 @@ static void device_policy_never_lapses(struct world *w)
 		CHECK_INT(ev.pid, pid);
 	}
 	list[0].minor = 11;
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK_INT(zero(w, pid), -EPERM);
 	CHECK_INT(kmsg(w, pid), 0);
 }
@@ -135,7 +134,7 @@ static void oom(struct world *w, enum world_policy policy)
 	struct cgfs *c = world_context(w, policy);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
 	struct cgfs_group *pod, *ctr;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t before, after;
 
 	world_need(w, CGFS_MEMORY);
@@ -152,7 +151,7 @@ static void oom(struct world *w, enum world_policy policy)
 	c = world_context(w, policy);
 	pod = adopt_pod(w, c, "web");
 	adopt_container(w, c, pod, "c1");
-	/* What was told before is not told again. */
+	/* What was reported before is not reported again. */
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 0);
 	CHECK_INT(w->ops->alloc(w, after, 64 * MIB), -ENOMEM);
 	world_event(w, c, CGFS_EVENT_OOM_KILL, NULL, &ev);
@@ -161,18 +160,18 @@ static void oom(struct world *w, enum world_policy policy)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 0);
 }
 
-static void oom_kills_are_told(struct world *w)
+WORLD_TEST(adopt_oom_kills_are_reported)
 {
 	oom(w, WORLD_POLICY);
 }
 
-static void oom_kills_are_told_files(struct world *w)
+WORLD_TEST(adopt_oom_kills_are_reported_files)
 {
 	oom(w, WORLD_FILES);
 }
 
 /* The maker died half-way: the directory is in one hierarchy only. */
-static void half_made_pod_can_be_removed(struct world *w)
+WORLD_TEST(adopt_half_made_pod_can_be_removed)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod;
@@ -187,15 +186,50 @@ static void half_made_pod_can_be_removed(struct world *w)
 	OK(cgfs_pod_list(c, count, &pods, &err));
 	CHECK_INT(pods, 2);
 	pod = adopt_pod(w, c, "web");
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_check_groups(w, 1);
 }
 
-const struct world_test adopt_tests[] = {
-	{ "adopt_limits_and_processes_are_found", limits_and_processes_are_found },
-	{ "adopt_device_policy_never_lapses", device_policy_never_lapses },
-	{ "adopt_oom_kills_are_told", oom_kills_are_told },
-	{ "adopt_oom_kills_are_told_files", oom_kills_are_told_files },
-	{ "adopt_half_made_pod_can_be_removed", half_made_pod_can_be_removed },
-	{ NULL, NULL },
-};
+/* Opening changes nothing for groups that the policy has; one that it does not have waits for a
+ * list. */
+WORLD_TEST(adopt_made_without_policy_keeps_its_devices)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_group *pod, *ctr, *empty;
+	bool unbound;
+	pid_t pid;
+	int before;
+
+	for (size_t i = 0; i < cgfs_mounts(c)->n; i++)
+		if (cgfs_mounts(c)->mount[i].ours)
+			world_skip(w, "the policy's cgroup2 tree would come after the pod");
+	world_restart(w);
+	c = world_context(w, WORLD_FILES);
+	pod = world_pod(w, c, "web", NULL);
+	ctr = world_container(w, pod, c, "c1", NULL);
+	world_container(w, world_pod(w, c, "half", NULL), c, "c2", NULL);
+	pid = world_spawn_in(w, ctr);
+	before = kmsg(w, pid);
+	world_restart(w);
+
+	c = world_context(w, WORLD_POLICY);
+	world_need_devices(w, c);
+	pod = adopt_pod(w, c, "web");
+	ctr = adopt_container(w, c, pod, "c1");
+	CHECK_INT(zero(w, pid), 0);
+	CHECK_INT(kmsg(w, pid), before);
+	world_spawn_in(w, ctr);
+	world_container(w, pod, c, "c3", NULL);
+	CHECK_INT(zero(w, pid), 0);
+	CHECK_INT(kmsg(w, pid), before);
+
+	empty = adopt_container(w, c, adopt_pod(w, c, "half"), "c2");
+	unbound = c && w->policy_missing[0] == '\0';
+	if (unbound)
+		REFUSED(cgfs_group_add_pid(empty, pid, &err), -EPERM);
+	/* A list is asked for, so there is one from now on. */
+	res.set = CGFS_SET_DEVICES;
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
+	CHECK_INT(zero(w, pid), -EPERM);
+}

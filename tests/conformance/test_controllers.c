@@ -39,16 +39,16 @@ static bool wrong_version(struct world *w, enum cgfs_controller ctl, enum cgfs_v
 
 	if (version == has)
 		return false;
-	CHECK_HAS(
-		REFUSED(cgfs_group_set(g, res, &err), version == CGFS_NONE ? -ENODEV : -EOPNOTSUPP),
-		name);
+	CHECK_HAS(REFUSED(cgfs_group_set(g, res, NULL, &err),
+			  version == CGFS_NONE ? -ENODEV : -EOPNOTSUPP),
+		  name);
 	return true;
 }
 
 /* -- cpu ----------------------------------------------------------------------------------------
  */
 
-static void cpu_burst(struct world *w)
+WORLD_TEST(controllers_cpu_burst)
 {
 	struct cgfs_resources res = only(CGFS_SET_CPU_BURST);
 	struct cgfs_group *g = group(w, NULL);
@@ -65,21 +65,21 @@ static void cpu_burst(struct world *w)
 		res.set = CGFS_SET_CPU_BURST | CGFS_SET_CPU_QUOTA;
 		res.cpu_quota_us = quota[i];
 		res.cpu_burst_us = burst[i];
-		OK(cgfs_group_set(g, &res, &err));
+		OK(cgfs_group_set(g, &res, NULL, &err));
 		CHECK_INT(world_cat_number(w, CGFS_CPU, g, file), burst[i]);
 		CHECK_INT(world_stat(g, CGFS_STAT_CPU_QUOTA), quota[i]);
 	}
 	/* More than the quota that is there: the kernel's word, and nothing changed. */
 	res = only(CGFS_SET_CPU_BURST);
 	res.cpu_burst_us = 30000;
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), file);
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), file);
 	CHECK_INT(world_cat_number(w, CGFS_CPU, g, file), 5000);
 	res.cpu_burst_us = 0;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_CPU, g, file), "0");
 }
 
-static void cpu_idle(struct world *w)
+WORLD_TEST(controllers_cpu_idle)
 {
 	struct cgfs_resources res = only(CGFS_SET_CPU_IDLE), weight = only(CGFS_SET_CPU_WEIGHT);
 	struct cgfs_group *g = group(w, NULL);
@@ -87,23 +87,23 @@ static void cpu_idle(struct world *w)
 	world_need(w, CGFS_CPU);
 	world_need_file(w, CGFS_CPU, g, "cpu.idle");
 	res.cpu_idle = true;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.idle"), "1");
 	/* An idle group has no weight. */
 	weight.cpu_weight = 200;
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &weight, &err), -EINVAL),
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &weight, NULL, &err), -EINVAL),
 		  either(w, CGFS_CPU, "cpu.shares", "cpu.weight"));
 	res.set |= CGFS_SET_CPU_WEIGHT;
 	res.cpu_weight = 200;
-	REFUSED(cgfs_group_set(g, &res, &err), -EINVAL);
+	REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL);
 	/* Busy again, with a weight, in one call. */
 	res.cpu_idle = false;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.idle"), "0");
 	CHECK_INT(world_stat(g, CGFS_STAT_CPU_WEIGHT), 200);
 }
 
-static void cpu_realtime(struct world *w)
+WORLD_TEST(controllers_cpu_realtime)
 {
 	struct cgfs_resources res = only(CGFS_SET_CPU_RT_RUNTIME | CGFS_SET_CPU_RT_PERIOD), pod_res;
 	struct cgfs_group *g = group(w, NULL);
@@ -113,26 +113,27 @@ static void cpu_realtime(struct world *w)
 	if (wrong_version(w, CGFS_CPU, CGFS_V1, g, &res, "cpu.realtime"))
 		return;
 	if (!world_has_file(w, CGFS_CPU, g, "cpu.rt_runtime_us")) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EOPNOTSUPP), "RT_GROUP_SCHED");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EOPNOTSUPP),
+			  "RT_GROUP_SCHED");
 		return;
 	}
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.rt_period_us"), "500000");
 	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.rt_runtime_us"), "0");
 	/* The pod has no time to give. */
 	res = only(CGFS_SET_CPU_RT_RUNTIME);
 	res.cpu_rt_runtime_us = 1000;
 	pod_res = res;
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "cpu.rt_runtime_us");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "cpu.rt_runtime_us");
 	/* Nor has the root, unless the machine was set up for it. */
-	(void)!cgfs_group_set(cgfs_group_pod(g), &pod_res, NULL);
+	(void)!cgfs_group_set(cgfs_group_pod(g), &pod_res, NULL, NULL);
 	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.rt_runtime_us"), "0");
 }
 
 /* -- cpuset -------------------------------------------------------------------------------------
  */
 
-static void cpuset_partition(struct world *w)
+WORLD_TEST(controllers_cpuset_partition)
 {
 	struct cgfs_resources res = only(CGFS_SET_CPUSET_PARTITION);
 	struct cgfs_group *g = group(w, NULL);
@@ -141,22 +142,22 @@ static void cpuset_partition(struct world *w)
 
 	world_need(w, CGFS_CPUSET);
 	res.cpuset_partition = "nonsense";
-	REFUSED(cgfs_group_set(g, &res, &err), -EINVAL);
+	REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL);
 	if (!world_v2(w, CGFS_CPUSET)) {
 		res.cpuset_partition = "isolated";
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EOPNOTSUPP), "isolated");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EOPNOTSUPP), "isolated");
 		res.cpuset_partition = "member";
-		OK(cgfs_group_set(g, &res, &err));
+		OK(cgfs_group_set(g, &res, NULL, &err));
 		CHECK_STR(world_cat(w, CGFS_CPUSET, g, "cpuset.cpu_exclusive"), "0");
 		/* Only below one that is exclusive itself. */
 		res.cpuset_partition = "root";
-		REFUSED(cgfs_group_set(g, &res, &err), -EACCES);
+		REFUSED(cgfs_group_set(g, &res, NULL, &err), -EACCES);
 		CHECK_STR(world_cat(w, CGFS_CPUSET, g, "cpuset.cpu_exclusive"), "0");
 		return;
 	}
 	world_need_file(w, CGFS_CPUSET, g, "cpuset.cpus.partition");
 	res.cpuset_partition = "member";
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_CPUSET, g, "cpuset.cpus.partition"), "member");
 	if (!w->kind->live)
 		return;
@@ -165,7 +166,7 @@ static void cpuset_partition(struct world *w)
 	res.cpuset_partition = "root";
 	res.set |= CGFS_SET_CPUSET_CPUS;
 	res.cpuset_cpus = "0";
-	r = cgfs_group_set(g, &res, &e);
+	r = cgfs_group_set(g, &res, NULL, &e);
 	CHECK_MSG(r < 0, "a partition below a member: \"%s\"",
 		  world_cat(w, CGFS_CPUSET, g, "cpuset.cpus.partition"));
 	CHECK_HAS(e.text, "partition");
@@ -173,7 +174,7 @@ static void cpuset_partition(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_CPUSET, g, "cpuset.cpus"), "");
 }
 
-static void cpuset_bad_lists(struct world *w)
+WORLD_TEST(controllers_cpuset_bad_lists)
 {
 	static const char *const bad[] = { "", "0-", "-1", "1-0", ",", "a", "0 -1", "70000" };
 	struct cgfs_resources res = only(CGFS_SET_CPUSET_CPUS);
@@ -182,17 +183,17 @@ static void cpuset_bad_lists(struct world *w)
 	world_need(w, CGFS_CPUSET);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		res.cpuset_cpus = bad[i];
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "cpuset_cpus");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "cpuset_cpus");
 	}
 	res = only(CGFS_SET_CPUSET_MEMS);
 	res.cpuset_mems = "60";
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "cpuset.mems");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "cpuset.mems");
 }
 
 /* -- memory -------------------------------------------------------------------------------------
  */
 
-static void memory_swappiness(struct world *w)
+WORLD_TEST(controllers_memory_swappiness)
 {
 	static const uint64_t values[] = { 0, 1, 100, 60 };
 	struct cgfs_resources res = only(CGFS_SET_MEMORY_SWAPPINESS);
@@ -203,15 +204,15 @@ static void memory_swappiness(struct world *w)
 		return;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		res.memory_swappiness = values[i];
-		OK(cgfs_group_set(g, &res, &err));
+		OK(cgfs_group_set(g, &res, NULL, &err));
 		CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, "memory.swappiness"), values[i]);
 	}
 	res.memory_swappiness = 101;
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "memory_swappiness");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "memory_swappiness");
 	CHECK_STR(world_cat(w, CGFS_MEMORY, g, "memory.swappiness"), "60");
 }
 
-static void memory_kernel_tcp(struct world *w)
+WORLD_TEST(controllers_memory_kernel_tcp)
 {
 	struct cgfs_resources res = only(CGFS_SET_MEMORY_KERNEL_TCP);
 	struct cgfs_group *g = group(w, NULL);
@@ -221,14 +222,14 @@ static void memory_kernel_tcp(struct world *w)
 	if (wrong_version(w, CGFS_MEMORY, CGFS_V1, g, &res, "memory.kernelTCP"))
 		return;
 	world_need_file(w, CGFS_MEMORY, g, file);
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, file), 8 * MIB);
 	res.memory_kernel_tcp_bytes = CGFS_MAX;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK(world_cat_number(w, CGFS_MEMORY, g, file) > (uint64_t)1 << 62);
 }
 
-static void memory_oom_disable(struct world *w)
+WORLD_TEST(controllers_memory_oom_disable)
 {
 	struct cgfs_resources res = only(CGFS_SET_MEMORY_OOM_DISABLE);
 	struct cgfs_group *g = group(w, NULL);
@@ -236,14 +237,14 @@ static void memory_oom_disable(struct world *w)
 	res.memory_oom_disable = true;
 	if (wrong_version(w, CGFS_MEMORY, CGFS_V1, g, &res, "memory.disableOOMKiller"))
 		return;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_INT(extra_keyed(w, CGFS_MEMORY, g, "memory.oom_control", "oom_kill_disable"), 1);
 	res.memory_oom_disable = false;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_INT(extra_keyed(w, CGFS_MEMORY, g, "memory.oom_control", "oom_kill_disable"), 0);
 }
 
-static void memory_oom_group(struct world *w)
+WORLD_TEST(controllers_memory_oom_group)
 {
 	struct cgfs_resources res = only(CGFS_SET_MEMORY_OOM_GROUP);
 	struct cgfs_group *g = group(w, NULL);
@@ -251,14 +252,14 @@ static void memory_oom_group(struct world *w)
 	res.memory_oom_group = true;
 	if (wrong_version(w, CGFS_MEMORY, CGFS_V2, g, &res, "memory.oom.group"))
 		return;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_MEMORY, g, "memory.oom.group"), "1");
 	res.memory_oom_group = false;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_MEMORY, g, "memory.oom.group"), "0");
 }
 
-static void memory_zswap(struct world *w)
+WORLD_TEST(controllers_memory_zswap)
 {
 	struct cgfs_resources res = only(CGFS_SET_MEMORY_ZSWAP_MAX);
 	struct cgfs_group *g = group(w, NULL);
@@ -267,20 +268,21 @@ static void memory_zswap(struct world *w)
 	if (wrong_version(w, CGFS_MEMORY, CGFS_V2, g, &res, "memory.zswap.max"))
 		return;
 	if (!world_has_file(w, CGFS_MEMORY, g, "memory.zswap.max")) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EOPNOTSUPP), "memory.zswap.max");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EOPNOTSUPP),
+			  "memory.zswap.max");
 		return;
 	}
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, "memory.zswap.max"), 16 * MIB);
 	res.memory_zswap_max_bytes = CGFS_MAX;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_MEMORY, g, "memory.zswap.max"), "max");
 }
 
 /* -- hugetlb ------------------------------------------------------------------------------------
  */
 
-static void hugetlb_each_size(struct world *w)
+WORLD_TEST(controllers_hugetlb_each_size)
 {
 	static const struct {
 		const char *name;
@@ -298,7 +300,7 @@ static void hugetlb_each_size(struct world *w)
 	res.hugetlb = &huge;
 	res.n_hugetlb = 1;
 	if (world_version(w, CGFS_HUGETLB) == CGFS_NONE) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -ENODEV), "hugepageLimits");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -ENODEV), "hugepageLimits");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -308,20 +310,21 @@ static void hugetlb_each_size(struct world *w)
 		snprintf(rsvd, sizeof(rsvd), "hugetlb.%s.rsvd.%s", sizes[i].name, limit);
 		huge = (struct cgfs_hugetlb){ sizes[i].name, 3 * sizes[i].bytes };
 		if (!world_has_file(w, CGFS_HUGETLB, g, file)) {
-			CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), sizes[i].name);
+			CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL),
+				  sizes[i].name);
 			continue;
 		}
 		n++;
-		OK(cgfs_group_set(g, &res, &err));
+		OK(cgfs_group_set(g, &res, NULL, &err));
 		CHECK_INT(world_cat_number(w, CGFS_HUGETLB, g, file), huge.max_bytes);
 		/* A mapping beyond it is refused, not killed at its first touch. */
 		if (world_has_file(w, CGFS_HUGETLB, g, rsvd))
 			CHECK_INT(world_cat_number(w, CGFS_HUGETLB, g, rsvd), huge.max_bytes);
 		huge.max_bytes = 0;
-		OK(cgfs_group_set(g, &res, &err));
+		OK(cgfs_group_set(g, &res, NULL, &err));
 		CHECK_STR(world_cat(w, CGFS_HUGETLB, g, file), "0");
 		huge.max_bytes = CGFS_MAX;
-		OK(cgfs_group_set(g, &res, &err));
+		OK(cgfs_group_set(g, &res, NULL, &err));
 		if (world_v2(w, CGFS_HUGETLB))
 			CHECK_STR(world_cat(w, CGFS_HUGETLB, g, file), "max");
 		else
@@ -330,7 +333,12 @@ static void hugetlb_each_size(struct world *w)
 	CHECK_MSG(n > 0, "a hugetlb controller without a page size");
 	/* A size that no kernel has. */
 	huge = (struct cgfs_hugetlb){ "3MB", 3 * MIB };
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "3MB");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "3MB");
+	/* None of it is what the group has anyway; 2048KB are there under another name. */
+	huge.max_bytes = 0;
+	OK(cgfs_group_set(g, &res, NULL, &err));
+	huge.page_size = "2048KB";
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "2048KB");
 }
 
 /* -- io -----------------------------------------------------------------------------------------
@@ -352,7 +360,7 @@ static void need_io(struct world *w, const struct cgfs_group *g)
 			either(w, CGFS_IO, "blkio.throttle.read_bps_device", "io.max"));
 }
 
-static void io_throttles(struct world *w)
+WORLD_TEST(controllers_io_throttles)
 {
 	static const char *const v1[] = { "read_bps", "write_bps", "read_iops", "write_iops" };
 	static const char *const v2[] = { "rbps", "wbps", "riops", "wiops" };
@@ -372,7 +380,7 @@ static void io_throttles(struct world *w)
 	dev.write_iops = value[3];
 	res.io_devices = &dev;
 	res.n_io_devices = 1;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	for (int i = 0; i < 4; i++) {
 		snprintf(file, sizeof(file), "blkio.throttle.%s_device", v1[i]);
 		snprintf(want, sizeof(want), "%s%s%s%llu", world_v2(w, CGFS_IO) ? "" : number,
@@ -383,7 +391,7 @@ static void io_throttles(struct world *w)
 	/* One of them is lifted, the rest stays. */
 	dev.set = CGFS_IO_READ_BPS;
 	dev.read_bps = CGFS_MAX;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	if (world_v2(w, CGFS_IO)) {
 		CHECK_HAS(world_cat(w, CGFS_IO, g, "io.max"), "rbps=max wbps=2097152 riops=300");
 	} else {
@@ -392,13 +400,13 @@ static void io_throttles(struct world *w)
 	}
 	dev.set = CGFS_IO_WRITE_BPS | CGFS_IO_READ_IOPS | CGFS_IO_WRITE_IOPS;
 	dev.write_bps = dev.read_iops = dev.write_iops = CGFS_MAX;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_IO, g,
 			    either(w, CGFS_IO, "blkio.throttle.write_iops_device", "io.max")),
 		  "");
 }
 
-static void io_of_no_device(struct world *w)
+WORLD_TEST(controllers_io_of_no_device)
 {
 	struct cgfs_io_device dev = { 4000, 1, CGFS_IO_READ_BPS, .read_bps = 1000 };
 	struct cgfs_resources res = only(CGFS_SET_IO_DEVICES);
@@ -408,12 +416,12 @@ static void io_of_no_device(struct world *w)
 	need_io(w, g);
 	res.io_devices = &dev;
 	res.n_io_devices = 1;
-	text = REFUSED(cgfs_group_set(g, &res, &err), -ENODEV);
+	text = REFUSED(cgfs_group_set(g, &res, NULL, &err), -ENODEV);
 	CHECK_HAS(text, "4000:1");
 	CHECK_HAS(text, either(w, CGFS_IO, "blkio.throttle.read_bps_device", "io.max"));
 }
 
-static void io_latency(struct world *w)
+WORLD_TEST(controllers_io_latency)
 {
 	struct cgfs_resources res = only(CGFS_SET_IO_DEVICES);
 	struct cgfs_group *g = group(w, NULL);
@@ -428,22 +436,22 @@ static void io_latency(struct world *w)
 	res.io_devices = &dev;
 	res.n_io_devices = 1;
 	if (!world_v2(w, CGFS_IO)) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EOPNOTSUPP), "latency");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EOPNOTSUPP), "latency");
 		return;
 	}
 	if (!world_has_file(w, CGFS_IO, g, "io.latency")) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EOPNOTSUPP), "io.latency");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EOPNOTSUPP), "io.latency");
 		return;
 	}
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_HAS(world_cat(w, CGFS_IO, g, "io.latency"), "target=5000");
 	dev.latency_us = 0;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_IO, g, "io.latency"), "");
 }
 
 /* BFQ has OCI's scale, iocost its own; without either there is no weight. */
-static void io_weight(struct world *w)
+WORLD_TEST(controllers_io_weight)
 {
 	const char *bfq, *plain;
 	struct cgfs_resources res = only(CGFS_SET_IO_WEIGHT);
@@ -454,25 +462,25 @@ static void io_weight(struct world *w)
 	plain = either(w, CGFS_IO, "blkio.weight", "io.weight");
 	res.io_weight = 500;
 	if (world_has_file(w, CGFS_IO, g, bfq)) {
-		OK(cgfs_group_set(g, &res, &err));
+		OK(cgfs_group_set(g, &res, NULL, &err));
 		CHECK_HAS(world_cat(w, CGFS_IO, g, bfq), "500");
 	} else if (world_has_file(w, CGFS_IO, g, plain)) {
-		OK(cgfs_group_set(g, &res, &err));
+		OK(cgfs_group_set(g, &res, NULL, &err));
 		CHECK_HAS(world_cat(w, CGFS_IO, g, plain),
 			  either(w, CGFS_IO, "500", "default 4500"));
 	} else {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EOPNOTSUPP), bfq);
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EOPNOTSUPP), bfq);
 	}
 	res.io_weight = 9;
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "io_weight");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "io_weight");
 	res.io_weight = 1001;
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "io_weight");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "io_weight");
 }
 
 /* -- rdma, misc, net ----------------------------------------------------------------------------
  */
 
-static void rdma_names_its_device(struct world *w)
+WORLD_TEST(controllers_rdma_names_its_device)
 {
 	struct cgfs_rdma rdma = { "nosuch_0", 10, CGFS_MAX };
 	struct cgfs_resources res = only(CGFS_SET_RDMA);
@@ -482,15 +490,15 @@ static void rdma_names_its_device(struct world *w)
 	res.rdma = &rdma;
 	res.n_rdma = 1;
 	if (world_version(w, CGFS_RDMA) == CGFS_NONE) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -ENODEV), "rdma");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -ENODEV), "rdma");
 		return;
 	}
-	text = REFUSED(cgfs_group_set(g, &res, &err), -ENODEV);
+	text = REFUSED(cgfs_group_set(g, &res, NULL, &err), -ENODEV);
 	CHECK_HAS(text, "rdma.max");
 	CHECK_HAS(text, "nosuch_0 hca_handle=10 hca_object=max");
 }
 
-static void misc_names_its_resource(struct world *w)
+WORLD_TEST(controllers_misc_names_its_resource)
 {
 	struct cgfs_misc misc = { "nosuch", 5 };
 	struct cgfs_resources res = only(CGFS_SET_MISC);
@@ -500,34 +508,34 @@ static void misc_names_its_resource(struct world *w)
 	res.misc = &misc;
 	res.n_misc = 1;
 	if (world_version(w, CGFS_MISC) == CGFS_NONE) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -ENODEV), "misc");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -ENODEV), "misc");
 		return;
 	}
-	text = REFUSED(cgfs_group_set(g, &res, &err), -EINVAL);
+	text = REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL);
 	CHECK_HAS(text, "misc.max");
 	CHECK_HAS(text, "nosuch 5");
 	misc.max = CGFS_MAX;
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "nosuch max");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "nosuch max");
 }
 
-static void net_cls_classid(struct world *w)
+WORLD_TEST(controllers_net_cls_classid)
 {
 	struct cgfs_resources res = only(CGFS_SET_NET_CLASSID);
 	struct cgfs_group *g = group(w, NULL);
 
 	res.net_classid = 0x100001;
 	if (world_version(w, CGFS_NET_CLS) != CGFS_V1) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -ENODEV), "network.classID");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -ENODEV), "network.classID");
 		return;
 	}
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_INT(world_cat_number(w, CGFS_NET_CLS, g, "net_cls.classid"), 0x100001);
 	res.net_classid = 0;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_NET_CLS, g, "net_cls.classid"), "0");
 }
 
-static void net_prio_interfaces(struct world *w)
+WORLD_TEST(controllers_net_prio_interfaces)
 {
 	struct cgfs_net_prio prio = { "lo", 7 };
 	struct cgfs_resources res = only(CGFS_SET_NET_PRIO);
@@ -536,34 +544,12 @@ static void net_prio_interfaces(struct world *w)
 	res.net_prio = &prio;
 	res.n_net_prio = 1;
 	if (world_version(w, CGFS_NET_PRIO) != CGFS_V1) {
-		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -ENODEV), "network.priorities");
+		CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -ENODEV),
+			  "network.priorities");
 		return;
 	}
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_INT(extra_keyed(w, CGFS_NET_PRIO, g, "net_prio.ifpriomap", "lo"), 7);
 	prio.interface = "nosuch0";
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -ENODEV), "nosuch0");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -ENODEV), "nosuch0");
 }
-
-const struct world_test controllers_tests[] = {
-	{ "controllers_cpu_burst", cpu_burst },
-	{ "controllers_cpu_idle", cpu_idle },
-	{ "controllers_cpu_realtime", cpu_realtime },
-	{ "controllers_cpuset_partition", cpuset_partition },
-	{ "controllers_cpuset_bad_lists", cpuset_bad_lists },
-	{ "controllers_memory_swappiness", memory_swappiness },
-	{ "controllers_memory_kernel_tcp", memory_kernel_tcp },
-	{ "controllers_memory_oom_disable", memory_oom_disable },
-	{ "controllers_memory_oom_group", memory_oom_group },
-	{ "controllers_memory_zswap", memory_zswap },
-	{ "controllers_hugetlb_each_size", hugetlb_each_size },
-	{ "controllers_io_throttles", io_throttles },
-	{ "controllers_io_of_no_device", io_of_no_device },
-	{ "controllers_io_latency", io_latency },
-	{ "controllers_io_weight", io_weight },
-	{ "controllers_rdma_names_its_device", rdma_names_its_device },
-	{ "controllers_misc_names_its_resource", misc_names_its_resource },
-	{ "controllers_net_cls_classid", net_cls_classid },
-	{ "controllers_net_prio_interfaces", net_prio_interfaces },
-	{ NULL, NULL },
-};

@@ -15,7 +15,7 @@ static void check_weight(struct world *w, struct cgfs_group *g, uint64_t weight,
 	CHECK_INT(world_stat(g, CGFS_STAT_CPU_WEIGHT), weight);
 }
 
-static void weight_is_native(struct world *w)
+WORLD_TEST(cpu_weight_is_native)
 {
 	static const uint64_t weights[] = { 1, 50, 100, 200, 10000 };
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -28,13 +28,13 @@ static void weight_is_native(struct world *w)
 	res.set = CGFS_SET_CPU_WEIGHT;
 	for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++) {
 		res.cpu_weight = weights[i];
-		OK(cgfs_group_set(pod, &res, &err));
+		OK(cgfs_group_set(pod, &res, NULL, &err));
 		check_weight(w, pod, weights[i], cgfs_shares_from_weight(weights[i]));
 	}
 }
 
 /* The curve that the runtimes use since 2025: 1024 is 100, not 39. */
-static void shares_are_converted(struct world *w)
+WORLD_TEST(cpu_shares_are_converted)
 {
 	static const struct {
 		uint64_t shares, weight, kernel_shares;
@@ -52,7 +52,7 @@ static void shares_are_converted(struct world *w)
 	res.set = CGFS_SET_CPU_SHARES;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		res.cpu_shares = table[i].shares;
-		OK(cgfs_group_set(pod, &res, &err));
+		OK(cgfs_group_set(pod, &res, NULL, &err));
 		check_weight(w, pod, table[i].weight, table[i].kernel_shares);
 	}
 }
@@ -90,10 +90,10 @@ static void set_quota(struct cgfs_group *g, uint64_t quota)
 
 	res.set = CGFS_SET_CPU_QUOTA;
 	res.cpu_quota_us = quota;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 }
 
-static void quota_and_period(struct world *w)
+WORLD_TEST(cpu_quota_and_period)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -104,11 +104,11 @@ static void quota_and_period(struct world *w)
 	res.set = CGFS_SET_CPU_QUOTA | CGFS_SET_CPU_PERIOD;
 	res.cpu_quota_us = 25000;
 	res.cpu_period_us = 50000;
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	check_bandwidth(w, pod, 25000, 50000);
 	/* More than one CPU's worth. */
 	res.cpu_quota_us = 150000;
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	check_bandwidth(w, pod, 150000, 50000);
 	/* And at creation. */
 	res.cpu_quota_us = 10000;
@@ -116,7 +116,7 @@ static void quota_and_period(struct world *w)
 	check_bandwidth(w, world_pod(w, c, "db", &res), 10000, 200000);
 }
 
-static void quota_alone_gets_the_default_period(struct world *w)
+WORLD_TEST(cpu_quota_alone_gets_the_default_period)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -126,7 +126,7 @@ static void quota_alone_gets_the_default_period(struct world *w)
 	check_bandwidth(w, pod, 20000, 100000);
 }
 
-static void quota_can_be_lifted(struct world *w)
+WORLD_TEST(cpu_quota_can_be_lifted)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -137,7 +137,7 @@ static void quota_can_be_lifted(struct world *w)
 	check_bandwidth(w, pod, CGFS_MAX, 100000);
 }
 
-static void period_alone_keeps_the_quota(struct world *w)
+WORLD_TEST(cpu_period_alone_keeps_the_quota)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -147,12 +147,12 @@ static void period_alone_keeps_the_quota(struct world *w)
 	set_quota(pod, 20000);
 	res.set = CGFS_SET_CPU_PERIOD;
 	res.cpu_period_us = 250000;
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	check_bandwidth(w, pod, 20000, 250000);
 }
 
 /* From the top down each has some to give; a container has no more than its pod. */
-static void realtime_is_handed_down(struct world *w)
+WORLD_TEST(cpu_realtime_is_handed_down)
 {
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
 	struct cgfs_applied a = CGFS_APPLIED_INIT;
@@ -169,12 +169,12 @@ static void realtime_is_handed_down(struct world *w)
 	res.cpu_rt_period_us = 1000000;
 	if (cgfs_root_set(c, &res, &e) < 0)
 		world_skip(w, "this machine has no realtime to give: %s", e.text);
-	OK(cgfs_group_set(cgfs_group_pod(g), &res, &err));
+	OK(cgfs_group_set(cgfs_group_pod(g), &res, NULL, &err));
 	res.cpu_rt_runtime_us = 40000;
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EINVAL), "the parent's");
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EINVAL), "the parent's");
 	res.cpu_rt_runtime_us = 5000;
 	res.cpu_rt_period_us = 500000;
-	OK(cgfs_group_update(g, &res, &a, &err));
+	OK(cgfs_group_set(g, &res, CGFS_SET_OPTS_APPLIED(&a), &err));
 	CHECK_INT(a.cpu_rt_runtime_us, 5000);
 	CHECK_INT(a.cpu_rt_period_us, 500000);
 	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.rt_runtime_us"), "5000");
@@ -182,20 +182,9 @@ static void realtime_is_handed_down(struct world *w)
 	/* Both ways through the ratio: up in both, then down. */
 	res.cpu_rt_runtime_us = 20000;
 	res.cpu_rt_period_us = 1000000;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	res.cpu_rt_runtime_us = 2000;
 	res.cpu_rt_period_us = 100000;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_CPU, g, "cpu.rt_runtime_us"), "2000");
 }
-
-const struct world_test cpu_tests[] = {
-	{ "cpu_weight_is_native", weight_is_native },
-	{ "cpu_shares_are_converted", shares_are_converted },
-	{ "cpu_quota_and_period", quota_and_period },
-	{ "cpu_quota_alone_gets_the_default_period", quota_alone_gets_the_default_period },
-	{ "cpu_quota_can_be_lifted", quota_can_be_lifted },
-	{ "cpu_period_alone_keeps_the_quota", period_alone_keeps_the_quota },
-	{ "cpu_realtime_is_handed_down", realtime_is_handed_down },
-	{ NULL, NULL },
-};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_delegate.c - groups in the hands of another user: whose files become whose, what he can do
- * with them by hand, and what the library can do for him.
+ * test_delegate.c - groups in the hands of another user: which files become the user's, what the
+ * user can do with them by hand, and what the library can do for the user.
  */
 #include "extra.h"
 
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Nobody in particular: no file, no process and no account belongs to them. */
+/* An unused uid and gid: no file, process or account has them. */
 #define USER  54321
 #define GROUP 54322
 
@@ -110,7 +110,7 @@ static size_t check_owners(struct world *w, const struct cgfs_group *g, uid_t ui
 	return given;
 }
 
-static void exactly_these_files(struct world *w)
+WORLD_TEST(delegate_exactly_these_files)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -130,7 +130,7 @@ static void exactly_these_files(struct world *w)
 	check_owners(w, ctr, 0, 0);
 }
 
-static void nobody_is_refused(struct world *w)
+WORLD_TEST(delegate_to_no_user_is_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -138,12 +138,12 @@ static void nobody_is_refused(struct world *w)
 	REFUSED(cgfs_group_delegate(ctr, (uid_t)-1, GROUP, &err), -EINVAL);
 	REFUSED(cgfs_group_delegate(ctr, USER, (gid_t)-1, &err), -EINVAL);
 	check_owners(w, ctr, 0, 0);
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	REFUSED(cgfs_group_delegate(ctr, USER, GROUP, &err), -ENOENT);
 }
 
 /* Each call of it fails in turn: then all is as it was, and the error names the file. */
-static void each_call_refused(struct world *w)
+WORLD_TEST(delegate_each_call_refused)
 {
 	static const unsigned int calls[] = { FAKE_OPEN, FAKE_PREAD, FAKE_OWNER, FAKE_CHOWN };
 	static const int codes[] = { -EIO, -EPERM, -ENOMEM };
@@ -153,7 +153,7 @@ static void each_call_refused(struct world *w)
 	unsigned int faults = 0;
 
 	if (!f)
-		world_skip(w, "nobody can tell a kernel to fail");
+		world_skip(w, "no kernel can be made to fail");
 	c = world_context(w, WORLD_FILES);
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
 	for (size_t k = 0; k < sizeof(calls) / sizeof(calls[0]); k++) {
@@ -255,12 +255,12 @@ static int by_hand(struct job *j)
 		CHECK_STR(w->ops->cgroup_of(w, getpid(), ctl), below);
 	}
 	check_limits_stay(w, path);
-	/* Nobody is in the container itself now: its controllers go on to what is below. */
+	/* The container itself has no process now: what is below gets its controllers. */
 	if (world_v2(w, CGFS_PIDS)) {
 		CHECK_INT(extra_put(w, UNIFIED, path, "cgroup.subtree_control", "+pids"), 0);
 		CHECK_INT(extra_put(w, CGFS_PIDS, below, "pids.max", "5"), 0);
 	}
-	/* His own cgroup's limits are his; what is above counts all the same. */
+	/* The user can set its own cgroup's limits; those above still apply. */
 	if (world_version(w, CGFS_PIDS) == CGFS_V1)
 		CHECK_INT(extra_put(w, CGFS_PIDS, below, "pids.max", "max"), 0);
 	return 0;
@@ -270,7 +270,7 @@ static int in_child(void *arg)
 {
 	struct job *j = arg;
 
-	alarm(100);
+	alarm(1100);
 	become_user();
 	return j->fn(j);
 }
@@ -282,7 +282,7 @@ static void run_as_user(struct job *j)
 	CHECK_MSG(status == 0, "the user's process ended with status %#x", (unsigned int)status);
 }
 
-static void user_below_it(struct world *w)
+WORLD_TEST(delegate_user_below_it)
 {
 	struct cgfs *c = extra_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -297,12 +297,12 @@ static void user_below_it(struct world *w)
 	OK(cgfs_group_delegate(j.ctr, USER, GROUP, &err));
 	run_as_user(&j);
 	CHECK_INT(world_cat_number(w, CGFS_PIDS, j.ctr, "pids.max"), 20);
-	/* What he made below goes with the container. */
+	/* What the user made below goes with the container. */
 	world_destroy(w, j.ctr);
 	world_check_groups(w, 2);
 }
 
-/* -- by the library: a context below a pod of his -- */
+/* -- by the library: a context below a pod of the user's -- */
 
 static struct cgfs *user_context(struct world *w, const char *root)
 {
@@ -334,7 +334,7 @@ static void use(struct world *w, struct cgfs *c, pid_t pid)
 	struct cgfs_resources res = extra_pids_max(30), devices = CGFS_RESOURCES_INIT;
 	struct cgfs_group *pod = NULL, *ctr = NULL;
 	char path[512];
-	struct cgfs_stats s;
+	struct cgfs_stats s = CGFS_STATS_INIT;
 	size_t n;
 
 	if (has(c, CGFS_MEMORY)) {
@@ -347,7 +347,7 @@ static void use(struct world *w, struct cgfs *c, pid_t pid)
 	CHECK_STR(cgfs_group_path(ctr), path);
 	check_made(w, c, path, true);
 	res = extra_pids_max(10);
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_INT(world_cat_number(w, CGFS_PIDS, ctr, "pids.max"), 10);
 	if (pid) {
 		OK(cgfs_group_add_pid(ctr, pid, &err));
@@ -364,11 +364,11 @@ static void use(struct world *w, struct cgfs *c, pid_t pid)
 		CHECK(WIFSIGNALED(extra_wait(child)));
 	}
 	OK(cgfs_group_stats(pod, CGFS_READ_ALL, &s, &err));
-	CHECK_INT(s.value[CGFS_STAT_PIDS_MAX], 30);
+	CHECK_INT(s.figure[CGFS_STAT_PIDS_MAX].value, 30);
 	/* Device rules want more than files of one's own. */
 	devices.set = CGFS_SET_DEVICES;
-	REFUSED(cgfs_group_set(ctr, &devices, &err), has(c, CGFS_DEVICES) ? -EPERM : -ENODEV);
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	REFUSED(cgfs_group_set(ctr, &devices, NULL, &err), has(c, CGFS_DEVICES) ? -EPERM : -ENODEV);
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	check_made(w, c, path, false);
 	cgfs_group_close(ctr);
 	cgfs_group_close(pod);
@@ -383,7 +383,7 @@ static int by_library(struct job *j)
 	return 0;
 }
 
-/* A pod of the user, and in it a container that he lives in. */
+/* A pod of the user, and in it a container with the user's process. */
 static struct job user_pod(struct world *w, struct cgfs *c, int (*fn)(struct job *j))
 {
 	struct job j = { .w = w, .fn = fn };
@@ -394,7 +394,7 @@ static struct job user_pod(struct world *w, struct cgfs *c, int (*fn)(struct job
 	return j;
 }
 
-static void rootless_pods(struct world *w)
+WORLD_TEST(rootless_pods)
 {
 	struct fake *f = world_fake(w);
 	struct cgfs *c = f ? world_context(w, WORLD_FILES) : extra_context(w, WORLD_FILES);
@@ -417,13 +417,13 @@ static void rootless_pods(struct world *w)
 	world_check_groups(w, 2);
 }
 
-/* Where nothing was given to him he can look, and is told what he may not. */
+/* Without a delegated group a user can read, and the error names what is not permitted. */
 static int look_only(struct job *j)
 {
 	struct cgfs *c = user_context(j->w, j->w->root);
 	struct cgfs_resources res = extra_pids_max(30);
 	struct cgfs_group *g = NULL;
-	struct cgfs_stats s;
+	struct cgfs_stats s = CGFS_STATS_INIT;
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/u1", j->w->root);
@@ -431,15 +431,15 @@ static int look_only(struct job *j)
 	check_made(j->w, c, path, false);
 	OK(cgfs_pod_open(c, "web", &g, &err));
 	OK(cgfs_group_stats(g, CGFS_READ_PIDS, &s, &err));
-	CHECK(s.available[CGFS_STAT_PIDS_MAX]);
-	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, &err), -EACCES), "pids.max");
+	CHECK(s.figure[CGFS_STAT_PIDS_MAX].available);
+	CHECK_HAS(REFUSED(cgfs_group_set(g, &res, NULL, &err), -EACCES), "pids.max");
 	CHECK_HAS(REFUSED(cgfs_group_delegate(g, USER, GROUP, &err), -EPERM), cgfs_group_path(g));
 	cgfs_group_close(g);
 	cgfs_close(c);
 	return 0;
 }
 
-static void rootless_elsewhere(struct world *w)
+WORLD_TEST(rootless_elsewhere)
 {
 	struct fake *f = world_fake(w);
 	struct cgfs *c = f ? world_context(w, WORLD_FILES) : extra_context(w, WORLD_FILES);
@@ -459,7 +459,7 @@ static void rootless_elsewhere(struct world *w)
 	world_check_groups(w, 2);
 }
 
-/* Of the controllers, pids alone reaches what he was given. */
+/* Of the controllers, pids alone reaches what was delegated. */
 static int partly(struct job *j)
 {
 	struct cgfs *c = user_context(j->w, cgfs_group_path(j->pod));
@@ -473,13 +473,13 @@ static int partly(struct job *j)
 	res = extra_pids_max(30);
 	OK(cgfs_pod_create(c, "u1", &res, &g, &err));
 	CHECK_INT(world_cat_number(j->w, CGFS_PIDS, g, "pids.max"), 30);
-	OK(cgfs_group_destroy(g, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(g, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	cgfs_group_close(g);
 	cgfs_close(c);
 	return 0;
 }
 
-static void rootless_partly(struct world *w)
+WORLD_TEST(rootless_partly)
 {
 	struct fake *f = world_fake(w);
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
@@ -502,14 +502,3 @@ static void rootless_partly(struct world *w)
 		run_as_user(&j);
 	}
 }
-
-const struct world_test delegate_tests[] = {
-	{ "delegate_exactly_these_files", exactly_these_files },
-	{ "delegate_nobody_is_refused", nobody_is_refused },
-	{ "delegate_each_call_refused", each_call_refused },
-	{ "delegate_user_below_it", user_below_it },
-	{ "rootless_pods", rootless_pods },
-	{ "rootless_elsewhere", rootless_elsewhere },
-	{ "rootless_partly", rootless_partly },
-	{ NULL, NULL },
-};

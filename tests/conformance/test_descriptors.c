@@ -45,7 +45,7 @@ static size_t kept(struct world *w)
 	return world_fake(w) ? fake_open_files(world_fake(w)) : world_fds();
 }
 
-static void fewer_than_groups(struct world *w)
+WORLD_TEST(descriptors_fewer_than_groups_need)
 {
 	struct cgfs_group *pod[PODS];
 	struct cgfs *c;
@@ -55,16 +55,16 @@ static void fewer_than_groups(struct world *w)
 	make_pods(w, c, pod);
 	for (unsigned int round = 0; round < 3; round++) {
 		for (unsigned int i = 0; i < PODS; i++) {
-			struct cgfs_stats s;
+			struct cgfs_stats s = CGFS_STATS_INIT;
 
 			OK(cgfs_group_stats(pod[i], CGFS_READ_ALL, &s, &err));
-			CHECK_INT(s.value[CGFS_STAT_PIDS_MAX], 100 + i + round);
+			CHECK_INT(s.figure[CGFS_STAT_PIDS_MAX].value, 100 + i + round);
 			CHECK(kept(w) <= LITTLE);
 		}
 		for (unsigned int i = 0; i < PODS; i++) {
 			struct cgfs_resources res = pids(i + round + 1);
 
-			OK(cgfs_group_set(pod[i], &res, &err));
+			OK(cgfs_group_set(pod[i], &res, NULL, &err));
 			CHECK_INT(world_cat_number(w, CGFS_PIDS, pod[i], "pids.max"),
 				  101 + i + round);
 		}
@@ -73,11 +73,11 @@ static void fewer_than_groups(struct world *w)
 }
 
 /* The directory that a handle stood for is gone, and another one has its name. */
-static void replaced(struct world *w)
+WORLD_TEST(descriptors_given_up_lead_to_the_same_directory_only)
 {
 	struct cgfs_resources res = pids(0);
 	struct cgfs_group *pod[PODS];
-	struct cgfs_stats s;
+	struct cgfs_stats s = CGFS_STATS_INIT;
 	struct cgfs *c;
 	char before[32], path[128];
 
@@ -91,17 +91,17 @@ static void replaced(struct world *w)
 	CHECK_INT(w->ops->mkdir(w, CGFS_PIDS, path), 0);
 	snprintf(before, sizeof(before), "%s", world_cat(w, CGFS_PIDS, pod[0], "pids.max"));
 	REFUSED(cgfs_group_stats(pod[0], CGFS_READ_PIDS, &s, &err), -ENODEV);
-	REFUSED(cgfs_group_set(pod[0], &res, &err), -ENOENT);
+	REFUSED(cgfs_group_set(pod[0], &res, NULL, &err), -ENOENT);
 	CHECK_STR(world_cat(w, CGFS_PIDS, pod[0], "pids.max"), before);
 }
 
 /* A child begins its life where it belongs, whatever its group has given up: here for its pod, of
  * which spawning wants the limit of processes. */
-static void given_up_for_the_pod(struct world *w)
+WORLD_TEST(descriptors_given_up_for_the_pod_while_spawning)
 {
 	struct cgfs_group *pod, *ctr;
 	struct rlimit limit;
-	struct cgfs_stats s;
+	struct cgfs_stats s = CGFS_STATS_INIT;
 	struct cgfs *c;
 	pid_t pid;
 
@@ -119,12 +119,12 @@ static void given_up_for_the_pod(struct world *w)
 }
 
 /* The program has taken every descriptor there is. */
-static void none_left(struct world *w)
+WORLD_TEST(descriptors_none_left_for_the_program_are_given_up)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod[PODS];
 	struct cgfs_resources res = pids(7);
-	struct cgfs_stats s;
+	struct cgfs_stats s = CGFS_STATS_INIT;
 	int taken[64], n = 0, fd;
 
 	make_pods(w, c, pod);
@@ -138,20 +138,12 @@ static void none_left(struct world *w)
 			taken[n++] = fd;
 		CHECK_INT(errno, EMFILE);
 	}
-	OK(cgfs_group_set(pod[3], &res, &err));
+	OK(cgfs_group_set(pod[3], &res, NULL, &err));
 	OK(cgfs_group_stats(pod[4], CGFS_READ_ALL, &s, &err));
-	CHECK_INT(s.value[CGFS_STAT_PIDS_MAX], 104);
+	CHECK_INT(s.figure[CGFS_STAT_PIDS_MAX].value, 104);
 	if (world_fake(w))
 		fake_fail(world_fake(w), 0, 0, 0);
 	while (n)
 		close(taken[--n]);
 	CHECK_INT(world_cat_number(w, CGFS_PIDS, pod[3], "pids.max"), 107);
 }
-
-const struct world_test descriptors_tests[] = {
-	{ "descriptors_fewer_than_groups_need", fewer_than_groups },
-	{ "descriptors_given_up_lead_to_the_same_directory_only", replaced },
-	{ "descriptors_none_left_for_the_program_are_given_up", none_left },
-	{ "descriptors_given_up_for_the_pod_while_spawning", given_up_for_the_pod },
-	{ NULL, NULL },
-};

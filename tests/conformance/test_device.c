@@ -1,47 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_device.c - who may open what, and what is told of a refusal.
+ * test_device.c - which process may open which device, and what is reported of a refusal.
  */
-#include "world.h"
+#include "device.h"
 
 #include <stdlib.h>
 
-#define R   CGFS_ACCESS_READ
-#define W   CGFS_ACCESS_WRITE
-#define RW  (R | W)
-#define RWM CGFS_ACCESS_ALL
-
-/* Character devices that are harmless to open. */
-enum { NUL = 3, ZERO = 5, FULL = 7, RANDOM = 8, URANDOM = 9, KMSG = 11 };
-
-static int mem(struct world *w, pid_t pid, int minor, uint32_t access)
-{
-	return w->ops->device(w, pid, CGFS_DEVICE_CHAR, 1, minor, access);
-}
-
-static struct cgfs_device_rule allow(int minor, uint32_t access)
-{
-	return (struct cgfs_device_rule){ CGFS_DEVICE_CHAR, 1, minor, access, true };
-}
-
-static struct cgfs_resources rules(const struct cgfs_device_rule *list, size_t n)
-{
-	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-
-	res.set = CGFS_SET_DEVICES;
-	res.devices = list;
-	res.n_devices = n;
-	return res;
-}
-
-static void set(struct cgfs_group *g, const struct cgfs_device_rule *list, size_t n)
-{
-	struct cgfs_resources res = rules(list, n);
-
-	OK(cgfs_group_set(g, &res, &err));
-}
-
-static void defaults_are_ocis(struct world *w)
+WORLD_TEST(device_defaults_are_ocis)
 {
 	static const int mems[] = { NUL, ZERO, FULL, RANDOM, URANDOM };
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -66,7 +31,7 @@ static void defaults_are_ocis(struct world *w)
 	CHECK_INT(w->ops->device(w, pid, CGFS_DEVICE_BLOCK, 1, 3, R), -EPERM);
 }
 
-static void standalone_container_has_them_too(struct world *w)
+WORLD_TEST(device_standalone_container_has_defaults)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, NULL, c, "alone", NULL);
@@ -78,11 +43,11 @@ static void standalone_container_has_them_too(struct world *w)
 	CHECK_INT(mem(w, pid, KMSG, R), -EPERM);
 }
 
-static void denial_is_told(struct world *w)
+WORLD_TEST(device_denial_is_reported)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	uint64_t denied;
 	pid_t pid;
 
@@ -114,7 +79,7 @@ static void denial_is_told(struct world *w)
 	CHECK_INT(world_stat(ctr, CGFS_STAT_DEVICE_DENIED), 21);
 }
 
-static void both_lists_must_allow(struct world *w)
+WORLD_TEST(device_both_lists_must_allow)
 {
 	const struct cgfs_device_rule of_pod[] = { allow(NUL, RWM), allow(ZERO, RWM) };
 	const struct cgfs_device_rule of_ctr[] = { allow(NUL, RWM), allow(URANDOM, RWM) };
@@ -122,7 +87,6 @@ static void both_lists_must_allow(struct world *w)
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod, *a, *b;
 	pid_t pa, pb;
-
 	world_need_devices(w, c);
 	pod = world_pod(w, c, "web", &pod_res);
 	a = world_container(w, pod, c, "a", &ctr_res);
@@ -137,14 +101,13 @@ static void both_lists_must_allow(struct world *w)
 	CHECK_INT(mem(w, pb, URANDOM, R), -EPERM);
 }
 
-static void access_bits_count_each(struct world *w)
+WORLD_TEST(device_access_bits_count_each)
 {
 	const struct cgfs_device_rule list[] = { allow(NUL, R), allow(ZERO, W), allow(FULL, R),
 						 allow(FULL, W) };
 	struct cgfs_resources res = rules(list, 4);
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	pid_t pid;
-
 	world_need_devices(w, c);
 	pid = world_spawn_in(w, world_container(w, world_pod(w, c, "web", &res), c, "c1", NULL));
 	CHECK_INT(mem(w, pid, NUL, R), 0);
@@ -156,13 +119,12 @@ static void access_bits_count_each(struct world *w)
 	CHECK_INT(mem(w, pid, FULL, RW), 0);
 }
 
-static void empty_list_denies_everything(struct world *w)
+WORLD_TEST(device_empty_list_denies_everything)
 {
 	struct cgfs_resources res = rules(NULL, 0);
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod;
 	pid_t pid;
-
 	world_need_devices(w, c);
 	pid = world_spawn_in(w, world_container(w, world_pod(w, c, "web", &res), c, "c1", NULL));
 	CHECK_INT(mem(w, pid, NUL, R), -EPERM);
@@ -176,7 +138,7 @@ static void empty_list_denies_everything(struct world *w)
 }
 
 /* Every list that the library takes, it enforces; one that v1 cannot express is refused. */
-static void later_rule_wins(struct world *w)
+WORLD_TEST(device_later_rule_wins)
 {
 	const struct cgfs_device_rule hole[] = {
 		{ CGFS_DEVICE_CHAR, 1, CGFS_DEVICE_ANY, RWM, true },
@@ -193,11 +155,10 @@ static void later_rule_wins(struct world *w)
 	struct cgfs_group *pod;
 	pid_t pid;
 	int r;
-
 	world_need_devices(w, c);
 	pod = world_pod(w, c, "web", NULL);
 	pid = world_spawn_in(w, world_container(w, pod, c, "c1", NULL));
-	r = cgfs_group_set(pod, &res, &err);
+	r = cgfs_group_set(pod, &res, NULL, &err);
 	if (r == 0) {
 		CHECK_INT(mem(w, pid, NUL, RW), 0);
 		CHECK_INT(mem(w, pid, ZERO, R), -EPERM);
@@ -214,14 +175,13 @@ static void later_rule_wins(struct world *w)
 	CHECK_INT(mem(w, pid, NUL, R), -EPERM);
 }
 
-static void replacement_leaves_the_others(struct world *w)
+WORLD_TEST(device_replacement_leaves_the_others)
 {
 	const struct cgfs_device_rule null_only[] = { allow(NUL, RWM) };
 	const struct cgfs_device_rule zero_only[] = { allow(ZERO, RWM) };
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *web, *db;
 	pid_t pw, pd;
-
 	world_need_devices(w, c);
 	web = world_pod(w, c, "web", NULL);
 	db = world_pod(w, c, "db", NULL);
@@ -239,14 +199,13 @@ static void replacement_leaves_the_others(struct world *w)
 }
 
 /* A container without a list follows its pod's, in both directions. */
-static void pods_update_reaches_its_containers(struct world *w)
+WORLD_TEST(device_pods_update_reaches_containers)
 {
 	const struct cgfs_device_rule list[] = { allow(NUL, RWM), allow(ZERO, RWM),
 						 allow(KMSG, R) };
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod, *a, *b;
 	pid_t pa, pb;
-
 	world_need_devices(w, c);
 	pod = world_pod(w, c, "web", NULL);
 	a = world_container(w, pod, c, "a", NULL);
@@ -266,13 +225,12 @@ static void pods_update_reaches_its_containers(struct world *w)
 }
 
 /* An update of something else took devices away from containers (kubernetes#95296). */
-static void other_updates_leave_devices_alone(struct world *w)
+WORLD_TEST(device_other_updates_leave_it_alone)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
 	struct cgfs_group *pod, *ctr;
 	pid_t pid;
-
 	world_need_devices(w, c);
 	pod = world_pod(w, c, "web", NULL);
 	ctr = world_container(w, pod, c, "c1", NULL);
@@ -284,19 +242,18 @@ static void other_updates_leave_devices_alone(struct world *w)
 		res.cpu_weight = 100 + (uint64_t)i;
 		res.pids_max = 100 + (uint64_t)i;
 		res.memory_max_bytes = (64 + (uint64_t)i) * MIB;
-		OK(cgfs_group_set(i % 2 ? pod : ctr, &res, &err));
+		OK(cgfs_group_set(i % 2 ? pod : ctr, &res, NULL, &err));
 		CHECK_INT(mem(w, pid, NUL, RW), 0);
 		CHECK_INT(mem(w, pid, KMSG, R), -EPERM);
 	}
 }
 
-/* Decides as @list does, for every kind of request that it could tell apart. */
+/* Decides as @list does, for every kind of request that it could distinguish. */
 static void check_read_back(struct cgfs_group *g, const struct cgfs_device_rule *list, size_t n)
 {
 	static const int32_t majors[] = { 0, 1, 5, 8, 10, 136 }, minors[] = { 0, 1, 3, 5, 7, 11 };
 	struct cgfs_device_rule *now = NULL;
 	size_t count = 0;
-
 	OK(cgfs_group_devices(g, &now, &count, &err));
 	CHECK(now != NULL);
 	CHECK(count <= n); /* what can be set can be set again */
@@ -305,7 +262,6 @@ static void check_read_back(struct cgfs_group *g, const struct cgfs_device_rule 
 			enum cgfs_device_type type = k % 2 ? CGFS_DEVICE_BLOCK : CGFS_DEVICE_CHAR;
 			uint32_t want =
 				cgfs_device_check(list, n, type, majors[i], minors[k / 2], RWM);
-
 			CHECK_MSG(cgfs_device_check(now, count, type, majors[i], minors[k / 2],
 						    RWM) == want,
 				  "%c %d:%d is not %u", type, majors[i], minors[k / 2], want);
@@ -314,7 +270,7 @@ static void check_read_back(struct cgfs_group *g, const struct cgfs_device_rule 
 	free(now);
 }
 
-static void rules_are_read_back(struct world *w)
+WORLD_TEST(device_rules_are_read_back)
 {
 	/* Wildcards that cross, bits that are taken away and given again. */
 	const struct cgfs_device_rule hard[] = {
@@ -335,7 +291,6 @@ static void rules_are_read_back(struct world *w)
 	struct cgfs_resources res;
 	size_t n = 7, n_defaults;
 	struct cgfs_err e = { 0 };
-
 	pod = world_pod(w, c, "web", NULL);
 	ctr = world_container(w, pod, c, "c1", NULL);
 	if (w->policy_missing[0] && world_version(w, CGFS_DEVICES) != CGFS_V1) {
@@ -355,12 +310,12 @@ static void rules_are_read_back(struct world *w)
 	check_read_back(ctr, NULL, 0);
 	/* v1 may be unable to hold it. */
 	res = rules(hard, sizeof(hard) / sizeof(hard[0]));
-	if (cgfs_group_set(pod, &res, &e) == 0)
+	if (cgfs_group_set(pod, &res, NULL, &e) == 0)
 		check_read_back(pod, hard, res.n_devices);
 	else
 		CHECK_INT(e.code, -EOPNOTSUPP);
 	set(pod, easy, 2);
-	/* By a handle of somebody else's. */
+	/* By another context's handle. */
 	world_restart(w);
 	c = world_context(w, WORLD_POLICY);
 	OK(cgfs_pod_open(c, "web", &pod, &err));
@@ -368,6 +323,7 @@ static void rules_are_read_back(struct world *w)
 	check_read_back(pod, easy, 2);
 }
 
+/* test_device_random.c has the same. */
 static uint32_t random_below(uint32_t *seed, uint32_t n)
 {
 	*seed = *seed * 1664525u + 1013904223u;
@@ -375,7 +331,7 @@ static uint32_t random_below(uint32_t *seed, uint32_t n)
 }
 
 /* Lists of all kinds, among few numbers so that they overlap. */
-static void any_rules_are_read_back(struct world *w)
+WORLD_TEST(device_any_rules_are_read_back)
 {
 	static const int32_t numbers[] = { CGFS_DEVICE_ANY, 1, 3, 5, 8 };
 	static const enum cgfs_device_type types[] = { CGFS_DEVICE_CHAR,  CGFS_DEVICE_CHAR,
@@ -386,18 +342,15 @@ static void any_rules_are_read_back(struct world *w)
 	struct cgfs_group *pod;
 	uint32_t seed = 4711;
 	size_t taken = 0;
-
 	pod = world_pod(w, c, "web", NULL);
 	world_need_devices(w, c);
 	for (int round = 0; round < 300; round++) {
 		size_t n = 1 + random_below(&seed, 12);
 		struct cgfs_resources res = rules(list, n);
 		struct cgfs_err e = { 0 };
-
 		for (size_t i = 0; i < n; i++) {
 			enum cgfs_device_type type = types[random_below(&seed, 6)];
 			bool all = type == CGFS_DEVICE_ALL; /* and no numbers then */
-
 			list[i] = (struct cgfs_device_rule){
 				type,
 				numbers[all ? 0 : random_below(&seed, 5)],
@@ -407,7 +360,7 @@ static void any_rules_are_read_back(struct world *w)
 			};
 		}
 		/* v1 may be unable to hold it. */
-		if (cgfs_group_set(pod, &res, &e) < 0) {
+		if (cgfs_group_set(pod, &res, NULL, &e) < 0) {
 			CHECK_INT(e.code, -EOPNOTSUPP);
 			continue;
 		}
@@ -419,33 +372,15 @@ static void any_rules_are_read_back(struct world *w)
 		CHECK_INT(taken, 300);
 }
 
-static void rules_that_nobody_enforces_are_refused(struct world *w)
+WORLD_TEST(device_rules_without_enforcement)
 {
 	const struct cgfs_device_rule null_only[] = { allow(NUL, RWM) };
 	struct cgfs_resources res = rules(null_only, 1);
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *g = NULL;
-
 	if (world_version(w, CGFS_DEVICES) == CGFS_V1)
 		world_skip(w, "v1's devices controller enforces them here");
 	CHECK_HAS(REFUSED(cgfs_pod_create(c, "web", &res, &g, &err), -ENODEV), "devices");
 	CHECK(g == NULL);
 	CHECK_INT(w->ops->directories(w), 0);
 }
-
-const struct world_test device_tests[] = {
-	{ "device_defaults_are_ocis", defaults_are_ocis },
-	{ "device_standalone_container_has_defaults", standalone_container_has_them_too },
-	{ "device_denial_is_told", denial_is_told },
-	{ "device_both_lists_must_allow", both_lists_must_allow },
-	{ "device_access_bits_count_each", access_bits_count_each },
-	{ "device_empty_list_denies_everything", empty_list_denies_everything },
-	{ "device_later_rule_wins", later_rule_wins },
-	{ "device_replacement_leaves_the_others", replacement_leaves_the_others },
-	{ "device_pods_update_reaches_containers", pods_update_reaches_its_containers },
-	{ "device_other_updates_leave_it_alone", other_updates_leave_devices_alone },
-	{ "device_rules_are_read_back", rules_are_read_back },
-	{ "device_any_rules_are_read_back", any_rules_are_read_back },
-	{ "device_rules_nobody_enforces", rules_that_nobody_enforces_are_refused },
-	{ NULL, NULL },
-};

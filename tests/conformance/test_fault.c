@@ -3,7 +3,7 @@
  * test_fault.c - the fault sweep of a group's life: made, opened, listed, removed; and the table
  * of all sweeps, which must have every function of the library.
  *
- * On the fake hosts only (main.c): nobody can tell a kernel to fail.
+ * On the fake hosts only (main.c): no kernel can be made to fail.
  */
 #include "fault.h"
 
@@ -22,7 +22,7 @@ static int made(struct scene *s, int r, struct cgfs_group **g)
 
 static int run_create(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_resources res = fault_limits(s, 1);
+	struct cgfs_resources res = scene_limits(s, 1);
 
 	return made(s, cgfs_pod_create(s->c, "web", &res, &s->pod, err), &s->pod);
 }
@@ -34,7 +34,7 @@ static const struct cgfs_device_rule two_rules[] = {
 
 static int run_container(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_resources res = fault_limits(s, 1);
+	struct cgfs_resources res = scene_limits(s, 1);
 
 	if (has(s, CGFS_DEVICES) || s->policy) {
 		res.set |= CGFS_SET_DEVICES;
@@ -150,7 +150,7 @@ static void with_nested(struct scene *s)
 
 static int run_destroy(struct scene *s, struct cgfs_err *err)
 {
-	int r = cgfs_group_destroy(s->pod, PATIENCE_MS, err);
+	int r = cgfs_group_remove(s->pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), err);
 
 	if (r == 0)
 		CHECK(!world_alive(s->w, s->pid));
@@ -168,7 +168,11 @@ static struct cgfs_remove_opts reclaiming(void)
 static int run_destroy_reclaiming(struct scene *s, struct cgfs_err *err)
 {
 	struct cgfs_remove_opts opts = reclaiming();
-	int r = cgfs_group_destroy_with(s->pod, &opts, PATIENCE_MS, err);
+	int r;
+
+	opts.wait = true;
+	opts.timeout_ms = PATIENCE_MS;
+	r = cgfs_group_remove(s->pod, &opts, err);
 
 	if (r == 0)
 		CHECK(!world_alive(s->w, s->pid));
@@ -177,7 +181,7 @@ static int run_destroy_reclaiming(struct scene *s, struct cgfs_err *err)
 
 static int await_removal(struct scene *s, int r, struct cgfs_err *err)
 {
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	if (r < 0 && !(s->again && r == -EALREADY))
 		return r;
@@ -189,7 +193,7 @@ static int await_removal(struct scene *s, int r, struct cgfs_err *err)
 			CHECK_INT(ev.error, 0);
 			return 0;
 		}
-		/* For want of memory, its place in the queue says so. */
+		/* For want of memory, its place in the queue reports it. */
 		if (r == 1 && ev.type == CGFS_EVENT_LOST)
 			return 0;
 		if (r == 0)
@@ -200,14 +204,14 @@ static int await_removal(struct scene *s, int r, struct cgfs_err *err)
 
 static int run_remove(struct scene *s, struct cgfs_err *err)
 {
-	return await_removal(s, cgfs_group_remove(s->pod, err), err);
+	return await_removal(s, cgfs_group_remove(s->pod, NULL, err), err);
 }
 
 static int run_remove_reclaiming(struct scene *s, struct cgfs_err *err)
 {
 	struct cgfs_remove_opts opts = reclaiming();
 
-	return await_removal(s, cgfs_group_remove_with(s->pod, &opts, err), err);
+	return await_removal(s, cgfs_group_remove(s->pod, &opts, err), err);
 }
 
 static void with_left(struct scene *s)
@@ -220,7 +224,6 @@ static void with_left(struct scene *s)
 
 static bool keep_db(void *arg, const char *id)
 {
-	(void)arg;
 	return strcmp(id, "db") == 0;
 }
 
@@ -251,7 +254,7 @@ static int run_root_remove(struct scene *s, struct cgfs_err *err)
 
 static int run_probe(struct scene *s, struct cgfs_err *err)
 {
-	static struct cgfs_capabilities caps;
+	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
 	int r = cgfs_probe(s->c, &caps, err);
 
 	if (r == 0)
@@ -276,43 +279,27 @@ FAULT_OP(list_pods, "cgfs_pod_list", "list pods", with_some, run_pod_list, 0, GO
 FAULT_OP(list_late, "", "list another's pods", with_late, run_pod_list, 0, GONE)
 FAULT_OP(list_containers, "cgfs_container_list", "list containers", with_some, run_container_list,
 	 0, GONE)
-FAULT_OP(destroy, "cgfs_group_destroy", "destroy", with_nested, run_destroy, GOES_ON, GONE)
-FAULT_OP(destroy_reclaiming, "cgfs_group_destroy_with", "reclaim and destroy", with_nested,
-	 run_destroy_reclaiming, GOES_ON | NEEDS_MEMORY | TRUSTS_ABSENCE, GONE)
-FAULT_OP(remove_group, "cgfs_group_remove", "remove", with_nested, run_remove, GOES_ON, GONE)
-FAULT_OP(remove_reclaiming, "cgfs_group_remove_with", "reclaim and remove", with_nested,
-	 run_remove_reclaiming, GOES_ON | NEEDS_MEMORY | TRUSTS_ABSENCE, GONE)
+FAULT_OP(destroy, "", "destroy", with_nested, run_destroy, GOES_ON, GONE)
+FAULT_OP(destroy_reclaiming, "", "reclaim and destroy", with_nested, run_destroy_reclaiming,
+	 GOES_ON | NEEDS_MEMORY | TRUSTS_ABSENCE, GONE)
+FAULT_OP(remove, "cgfs_group_remove", "remove", with_nested, run_remove, GOES_ON, GONE)
+FAULT_OP(remove_reclaiming, "", "reclaim and remove", with_nested, run_remove_reclaiming,
+	 GOES_ON | NEEDS_MEMORY | TRUSTS_ABSENCE, GONE)
 FAULT_OP(sweep, "cgfs_sweep", "sweep", with_left, run_sweep, GOES_ON | TRUSTS_ABSENCE, GONE)
 FAULT_OP(root_remove, "cgfs_root_remove", "remove the root", with_root, run_root_remove,
 	 GOES_ON | BUSY_ANSWERS, GONE | FAKE_WRITE)
 FAULT_OP(probe, "cgfs_probe", "probe", with_pod, run_probe, GOES_ON | FINDS, GONE)
 
-const struct fault_op *const fault_life_ops[] = {
-	&create_pod_op,
-	&create_container_op,
-	&create_standalone_op,
-	&delegate_op,
-	&open_pod_op,
-	&open_container_op,
-	&open_context_op,
-	&list_pods_op,
-	&list_late_op,
-	&list_containers_op,
-	&destroy_op,
-	&destroy_reclaiming_op,
-	&remove_group_op,
-	&remove_reclaiming_op,
-	&sweep_op,
-	&root_remove_op,
-	&probe_op,
-	NULL,
-};
-
 /* -- the table --------------------------------------------------------------------------------- */
 
-static const struct fault_op *const *const all_ops[] = { fault_life_ops, fault_limit_ops,
-							 fault_process_ops, fault_event_ops,
-							 fault_plain_ops };
+static const struct fault_op *ops[256];
+static size_t n_ops;
+
+void fault_add(const struct fault_op *op)
+{
+	CHECK(n_ops < sizeof(ops) / sizeof(ops[0]));
+	ops[n_ops++] = op;
+}
 
 static bool names(const char *symbols, const char *name)
 {
@@ -327,17 +314,15 @@ static bool names(const char *symbols, const char *name)
 
 static bool swept(const char *symbol)
 {
-	for (size_t i = 0; i < sizeof(all_ops) / sizeof(all_ops[0]); i++) {
-		for (const struct fault_op *const *op = all_ops[i]; *op; op++) {
-			if (names((*op)->symbol, symbol))
-				return true;
-		}
+	for (size_t i = 0; i < n_ops; i++) {
+		if (names(ops[i]->symbol, symbol))
+			return true;
 	}
 	return false;
 }
 
-/* Whoever adds a function to the library adds a sweep of it. */
-static void every_function(struct world *w)
+/* Every function of the library has a sweep. */
+WORLD_TEST(fault_every_function)
 {
 	char line[256], name[128] = "cgfs_";
 	unsigned int n = 0;
@@ -355,25 +340,3 @@ static void every_function(struct world *w)
 	CHECK_MSG(n > 50, "%u functions in cgfs/libcgfs.map", n);
 	world_note(w, "%u functions are swept", n);
 }
-
-const struct world_test fault_tests[] = {
-	{ "fault_create_pod", create_pod },
-	{ "fault_create_container", create_container },
-	{ "fault_create_standalone", create_standalone },
-	{ "fault_delegate", delegate },
-	{ "fault_open_pod", open_pod },
-	{ "fault_open_container", open_container },
-	{ "fault_open_context", open_context },
-	{ "fault_list_pods", list_pods },
-	{ "fault_list_late", list_late },
-	{ "fault_list_containers", list_containers },
-	{ "fault_destroy", destroy },
-	{ "fault_destroy_reclaiming", destroy_reclaiming },
-	{ "fault_remove", remove_group },
-	{ "fault_remove_reclaiming", remove_reclaiming },
-	{ "fault_sweep", sweep },
-	{ "fault_root_remove", root_remove },
-	{ "fault_probe", probe },
-	{ "fault_every_function", every_function },
-	{ NULL, NULL },
-};

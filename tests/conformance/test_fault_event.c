@@ -10,15 +10,15 @@ static void show(struct scene *s, const struct cgfs_group *g, const struct cgfs_
 {
 	fault_out(s, "%s:\n", cgfs_group_id(g));
 	for (int i = 0; i < CGFS_STAT_COUNT; i++) {
-		if (stats->available[i])
+		if (stats->figure[i].available)
 			fault_out(s, "%s %llu\n", cgfs_stat_name((enum cgfs_stat)i),
-				  (unsigned long long)stats->value[i]);
+				  (unsigned long long)stats->figure[i].value);
 	}
 }
 
 static int run_stats(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_stats stats;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
 	int r = cgfs_group_stats(s->ctr, CGFS_READ_ALL, &stats, err);
 
 	if (r == 0)
@@ -83,7 +83,7 @@ static int run_group_json(struct scene *s, struct cgfs_err *err)
 	return r;
 }
 
-/* What the kernel does not have there it says at once. */
+/* What the kernel does not have there is refused at once. */
 static int run_reset_peak(struct scene *s, struct cgfs_err *err)
 {
 	int r = cgfs_group_reset_peak(s->ctr, err);
@@ -93,12 +93,12 @@ static int run_reset_peak(struct scene *s, struct cgfs_err *err)
 
 static int run_root_stats(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_stats stats;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
 
 	return cgfs_root_stats(s->c, CGFS_READ_CPU | CGFS_READ_PIDS, &stats, err);
 }
 
-/* With nothing to take back; what the kernel cannot do it says at once. */
+/* With nothing to take back; what the kernel cannot do is refused at once. */
 static int run_reclaim(struct scene *s, struct cgfs_err *err)
 {
 	uint64_t got = 0;
@@ -130,13 +130,13 @@ static int run_watch_memory(struct scene *s, struct cgfs_err *err)
 /* Does it fire?  A watch that was put up under a fault has to. */
 static int run_watch_fires(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_event ev;
-	int r = cgfs_group_watch_memory(s->ctr, 32 * MIB, 8 * MIB, err);
+	const struct cgfs_memory_line line = { 32 * MIB, 8 * MIB };
+	struct cgfs_event ev = CGFS_EVENT_INIT;
+	int r = cgfs_group_watch_memory_lines(s->ctr, &line, 1, err);
 
 	if (r < 0)
 		return r;
-	if (s->w->ops->alloc(s->w, s->pid, 40 * MIB) != 0)
-		FAIL("no memory");
+	CHECK_MSG(s->w->ops->alloc(s->w, s->pid, 40 * MIB) == 0, "no memory");
 	for (unsigned int i = 0; i < 2000; i++) {
 		r = cgfs_event_read(s->c, &ev, err);
 		if (r < 0 || (r == 1 && (ev.type == CGFS_EVENT_MEMORY_THRESHOLD ||
@@ -152,7 +152,7 @@ static int run_watch_fires(struct scene *s, struct cgfs_err *err)
 
 static int run_watch_empty(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	unsigned int i;
 	int r = cgfs_group_watch_empty(s->ctr, true, err);
 
@@ -172,7 +172,7 @@ static int run_watch_empty(struct scene *s, struct cgfs_err *err)
 	return r < 0 ? r : 0;
 }
 
-/* The fake has no pressure to tell of: it says so, and before anything else but memory. */
+/* The fake has no pressure: the call is refused before anything else but memory fails. */
 static int run_watch_pressure(struct scene *s, struct cgfs_err *err)
 {
 	int r = cgfs_group_watch_pressure(s->ctr, CGFS_PRESSURE_MEMORY, false, 100000, 1000000,
@@ -192,10 +192,10 @@ static void with_oom(struct scene *s)
 	CHECK_INT(s->w->ops->alloc(s->w, s->pid, 80 * MIB), -ENOMEM);
 }
 
-/* Told of, or told that something was lost; never nothing. */
+/* It is reported, or the loss of something is; never nothing. */
 static int run_event_read(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	int r = 0;
 
 	for (unsigned int i = 0; i < 2000; i++) {
@@ -209,7 +209,7 @@ static int run_event_read(struct scene *s, struct cgfs_err *err)
 		if (r == 0)
 			world_sleep_ms(1);
 	}
-	FAIL("the kill was never told");
+	FAIL("the kill was never reported");
 }
 
 #define GONE (FAKE_OPEN | FAKE_PREAD)
@@ -235,49 +235,11 @@ FAULT_OP(reclaim, "cgfs_group_reclaim", "reclaim", with_container, run_reclaim,
 	 NEEDS_MEMORY | FINDS | GOES_ON, GONE | FAKE_WRITE)
 FAULT_OP(watch_memory, "cgfs_group_watch_memory", "watch memory", with_container, run_watch_memory,
 	 NEEDS_MEMORY, 0)
-FAULT_OP(watch_fires, "", "a memory watch fires", with_container, run_watch_fires,
-	 NEEDS_MEMORY | GOES_ON | TRUSTS_ABSENCE | FINDS, GONE)
+FAULT_OP(watch_fires, "cgfs_group_watch_memory_lines", "a memory watch fires", with_container,
+	 run_watch_fires, NEEDS_MEMORY | GOES_ON | TRUSTS_ABSENCE | FINDS, GONE)
 FAULT_OP(watch_empty, "cgfs_group_watch_empty", "watch for emptiness", with_container,
 	 run_watch_empty, NEEDS_CGROUP2 | GOES_ON | TRUSTS_ABSENCE | FINDS, GONE)
 FAULT_OP(watch_pressure, "cgfs_group_watch_pressure", "watch pressure", with_container,
 	 run_watch_pressure, 0, 0)
 FAULT_OP(event_read, "cgfs_event_read cgfs_event_fd", "read an event", with_oom, run_event_read,
 	 NEEDS_MEMORY | GOES_ON | TRUSTS_ABSENCE | FINDS, GONE)
-
-const struct fault_op *const fault_event_ops[] = { &root_stats_op,
-						   &reclaim_op,
-						   &reset_peak_op,
-						   &stats_op,
-						   &stats_all_op,
-						   &io_op,
-						   &hugetlb_op,
-						   &rdma_op,
-						   &misc_op,
-						   &group_json_op,
-						   &native_op,
-						   &watch_memory_op,
-						   &watch_fires_op,
-						   &watch_empty_op,
-						   &watch_pressure_op,
-						   &event_read_op,
-						   NULL };
-
-const struct world_test fault_event_tests[] = {
-	{ "fault_stats", stats },
-	{ "fault_stats_all", stats_all },
-	{ "fault_io", io },
-	{ "fault_hugetlb", hugetlb },
-	{ "fault_rdma", rdma },
-	{ "fault_misc", misc },
-	{ "fault_group_json", group_json },
-	{ "fault_native", native },
-	{ "fault_reset_peak", reset_peak },
-	{ "fault_root_stats", root_stats },
-	{ "fault_reclaim", reclaim },
-	{ "fault_watch_memory", watch_memory },
-	{ "fault_watch_fires", watch_fires },
-	{ "fault_watch_empty", watch_empty },
-	{ "fault_watch_pressure", watch_pressure },
-	{ "fault_event_read", event_read },
-	{ NULL, NULL },
-};

@@ -8,9 +8,9 @@
 
 static int run_set(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_resources res = fault_limits(s, 2);
+	struct cgfs_resources res = scene_limits(s, 2);
 
-	return cgfs_group_set(s->ctr, &res, err);
+	return cgfs_group_set(s->ctr, &res, NULL, err);
 }
 
 /* More is in use than the new limit: steps on the way, and memory is given back first. */
@@ -26,7 +26,7 @@ static int run_shrink(struct scene *s, struct cgfs_err *err)
 
 	res.set = CGFS_SET_MEMORY_MAX;
 	res.memory_max_bytes = 32 * MIB;
-	return cgfs_group_set(s->ctr, &res, err);
+	return cgfs_group_set(s->ctr, &res, NULL, err);
 }
 
 static int run_unified(struct scene *s, struct cgfs_err *err)
@@ -42,15 +42,15 @@ static int run_unified(struct scene *s, struct cgfs_err *err)
 	res.set = CGFS_SET_UNIFIED;
 	res.unified = lines;
 	res.n_unified = has(s, CGFS_IO) ? 4 : 3;
-	return cgfs_group_set(s->ctr, &res, err);
+	return cgfs_group_set(s->ctr, &res, NULL, err);
 }
 
 static int run_update(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_resources res = fault_limits(s, 2);
+	struct cgfs_resources res = scene_limits(s, 2);
 	struct cgfs_applied applied = CGFS_APPLIED_INIT;
 
-	return cgfs_group_update(s->ctr, &res, &applied, err);
+	return cgfs_group_set(s->ctr, &res, CGFS_SET_OPTS_APPLIED(&applied), err);
 }
 
 static int run_limits(struct scene *s, struct cgfs_err *err)
@@ -81,7 +81,7 @@ static int set_rules(struct cgfs_group *g, const struct cgfs_device_rule *rules,
 	res.set = CGFS_SET_DEVICES;
 	res.devices = rules;
 	res.n_devices = 3;
-	return cgfs_group_set(g, &res, err);
+	return cgfs_group_set(g, &res, NULL, err);
 }
 
 static void with_rules(struct scene *s)
@@ -111,23 +111,23 @@ static void with_two(struct scene *s)
 	struct cgfs_resources res;
 
 	with_container(s);
-	res = fault_limits(s, 2);
+	res = scene_limits(s, 2);
 	s->other = world_container(s->w, s->pod, s->c, "c2", &res);
 }
 
 static int run_resize(struct scene *s, struct cgfs_err *err)
 {
 	struct cgfs_group *const ctr[] = { s->ctr, s->other };
-	struct cgfs_resources pod = fault_limits(s, 3), each[2];
+	struct cgfs_resources pod = scene_limits(s, 3), each[2];
 
-	each[0] = fault_limits(s, 2);
-	each[1] = fault_limits(s, 1);
+	each[0] = scene_limits(s, 2);
+	each[1] = scene_limits(s, 1);
 	return cgfs_pod_resize(s->pod, &pod, ctr, each, 2, err);
 }
 
 static int run_root_set(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_resources res = fault_limits(s, 4);
+	struct cgfs_resources res = scene_limits(s, 4);
 
 	return cgfs_root_set(s->c, &res, err);
 }
@@ -192,8 +192,7 @@ static int run_net_prio(struct scene *s, struct cgfs_err *err)
 }
 
 FAULT_OP(set, "cgfs_group_set", "set limits", with_container, run_set, 0, FAKE_OPEN | FAKE_WRITE)
-FAULT_OP(update, "cgfs_group_update", "update limits", with_container, run_update, 0,
-	 FAKE_OPEN | FAKE_WRITE)
+FAULT_OP(update, "", "update limits", with_container, run_update, 0, FAKE_OPEN | FAKE_WRITE)
 FAULT_OP(limits, "cgfs_group_limits", "read limits", with_container, run_limits, FINDS,
 	 FAKE_OPEN | FAKE_PREAD)
 FAULT_OP(shrink, "", "shrink memory below use", with_cache, run_shrink, NEEDS_MEMORY,
@@ -218,28 +217,3 @@ FAULT_OP(devices, "cgfs_group_devices", "read device rules", with_container, run
 	 NEEDS_DEVICES, 0)
 FAULT_OP(net_prio, "cgfs_group_net_prio", "read network priorities", with_container, run_net_prio,
 	 FINDS, FAKE_OPEN | FAKE_PREAD)
-
-const struct fault_op *const fault_limit_ops[] = {
-	&update_op,    &limits_op,   &set_op,	   &shrink_op,	 &unified_op, &container_rules_op,
-	&pod_rules_op, &resize_op,   &root_set_op, &root_new_op, &cpuset_op,  &cpuset_flags_op,
-	&io_limits_op, &net_prio_op, &devices_op,  NULL
-};
-
-const struct world_test fault_limit_tests[] = {
-	{ "fault_set", set },
-	{ "fault_update", update },
-	{ "fault_limits", limits },
-	{ "fault_shrink", shrink },
-	{ "fault_unified", unified },
-	{ "fault_container_rules", container_rules },
-	{ "fault_pod_rules", pod_rules },
-	{ "fault_resize", resize },
-	{ "fault_root_set", root_set },
-	{ "fault_root_new", root_new },
-	{ "fault_cpuset", cpuset },
-	{ "fault_cpuset_flags", cpuset_flags },
-	{ "fault_io_limits", io_limits },
-	{ "fault_net_prio", net_prio },
-	{ "fault_devices", devices },
-	{ NULL, NULL },
-};

@@ -40,7 +40,7 @@ static void over(struct attempt *a)
 	mishap_arm(0, 0, 0);
 }
 
-/* A child that is told of, or none. */
+/* A child that is reported, or none. */
 static int spawn(struct attempt *a, struct cgfs_err *reterr)
 {
 	pid_t pid = -77;
@@ -133,7 +133,7 @@ static void sweep(struct world *w, int (*fn)(struct attempt *a, struct cgfs_err 
 	world_note(w, "%u faults", faults);
 }
 
-static void spawn_faults(struct world *w)
+WORLD_TEST(spawn_each_call_fails)
 {
 	if (!w->kind->live)
 		world_skip(w, "a fake has no children");
@@ -142,7 +142,7 @@ static void spawn_faults(struct world *w)
 	sweep(w, spawn);
 }
 
-static void pressure_faults(struct world *w)
+WORLD_TEST(watch_pressure_each_call_fails)
 {
 	if (!w->kind->live)
 		world_skip(w, "fault_watch_pressure is the fakes'");
@@ -150,9 +150,3 @@ static void pressure_faults(struct world *w)
 		world_skip(w, "no pressure here");
 	sweep(w, watch_pressure);
 }
-
-const struct world_test fault_live_tests[] = {
-	{ "spawn_each_call_fails", spawn_faults },
-	{ "watch_pressure_each_call_fails", pressure_faults },
-	{ NULL, NULL },
-};

@@ -28,7 +28,7 @@ static const char oci[] =
 static int run_oci(struct scene *s, struct cgfs_err *err)
 {
 	struct cgfs_resources *res = NULL;
-	int r = cgfs_resources_from_oci(oci, strlen(oci), &res, err);
+	int r = cgfs_resources_from_oci(oci, strlen(oci), NULL, &res, err);
 
 	CHECK((res != NULL) == (r == 0));
 	if (r == 0) {
@@ -57,8 +57,12 @@ static int note_json(struct scene *s, int r, char *json, const char *what, struc
 
 static int run_json(struct scene *s, struct cgfs_err *err)
 {
-	struct cgfs_event ev = { .type = CGFS_EVENT_OOM_KILL, .count = 1, .pod = "web" };
-	struct cgfs_stats stats = { .available = { true }, .value = { 7 } };
+	struct cgfs_event ev = { .sz = sizeof(struct cgfs_event),
+				 .type = CGFS_EVENT_OOM_KILL,
+				 .count = 1,
+				 .pod = "web" };
+	struct cgfs_stats stats = { .sz = sizeof(struct cgfs_stats),
+				    .figure = { { .value = 7, .available = true } } };
 	char *json = NULL;
 	int r = cgfs_event_json(&ev, &json);
 
@@ -73,10 +77,9 @@ static int run_json(struct scene *s, struct cgfs_err *err)
 /* libcgroup keeps what it found for the whole process; what it needs memory for is its own. */
 static int run_discover(struct scene *s, struct cgfs_err *err)
 {
-	static struct cgfs_mounts m;
+	static struct cgfs_mounts m = CGFS_MOUNTS_INIT;
 	int r = cgfs_discover(&m, err);
 
-	(void)s;
 	return r == -ENOENT || r == -EIO ? 0 : r; /* a machine without cgroups */
 }
 
@@ -85,8 +88,8 @@ static int run_discover(struct scene *s, struct cgfs_err *err)
 static int run_plain(struct scene *s, struct cgfs_err *err)
 {
 	struct cgfs_device_rule rule;
-	struct cgfs_resources res = fault_limits(s, 1);
-	static struct cgfs_capabilities caps;
+	struct cgfs_resources res = scene_limits(s, 1);
+	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
 	char text[48];
 	size_t n;
 
@@ -134,26 +137,23 @@ FAULT_OP(plain,
 	 "cgfs_stat_name cgfs_stat_unit cgfs_version cgfs_weight_from_shares",
 	 "plain reads", with_container, run_plain, CANNOT_FAIL, 0)
 
-const struct fault_op *const fault_plain_ops[] = { &from_oci_op, &json_op, &discover_op, &plain_op,
-						   NULL };
-
 /* Made, changed, adopted and removed a thousand times: descriptors are as many as before. */
-static void thousand_pods(struct world *w)
+WORLD_TEST(fault_thousand_pods)
 {
 	struct scene s = { .w = w, .c = world_context(w, WORLD_POLICY) };
 	size_t files = 0, fds = 0;
 
 	for (unsigned int i = 0; i < 1000; i++) {
-		struct cgfs_resources res = fault_limits(&s, 2);
+		struct cgfs_resources res = scene_limits(&s, 2);
 
 		with_container(&s);
-		OK(cgfs_group_set(s.ctr, &res, &err));
+		OK(cgfs_group_set(s.ctr, &res, NULL, &err));
 		w->n_pids = 0;
 		world_close_group(w, s.ctr);
 		world_close_group(w, s.pod);
 		OK(cgfs_pod_open(s.c, "web", &s.pod, &err));
 		OK(cgfs_container_open(s.c, s.pod, "c1", &s.ctr, &err));
-		OK(cgfs_group_destroy(s.pod, PATIENCE_MS, &err));
+		OK(cgfs_group_remove(s.pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 		cgfs_group_close(s.ctr);
 		cgfs_group_close(s.pod);
 		if (i == 0) {
@@ -164,12 +164,3 @@ static void thousand_pods(struct world *w)
 		CHECK_INT(world_fds(), fds);
 	}
 }
-
-const struct world_test fault_plain_tests[] = {
-	{ "fault_thousand_pods", thousand_pods },
-	{ "fault_from_oci", from_oci },
-	{ "fault_json", json },
-	{ "fault_discover", discover },
-	{ "fault_plain", plain },
-	{ NULL, NULL },
-};

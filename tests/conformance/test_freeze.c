@@ -9,7 +9,7 @@ static bool can_freeze(struct world *w)
 	return world_version(w, UNIFIED) != CGFS_NONE || world_version(w, CGFS_FREEZER) == CGFS_V1;
 }
 
-/* Does any control file say that the group is frozen, or is to be? */
+/* Does any control file show that the group is frozen, or is to be? */
 static bool files_say_frozen(struct world *w, const struct cgfs_group *g)
 {
 	if (world_version(w, UNIFIED) != CGFS_NONE &&
@@ -28,7 +28,7 @@ static bool files_say_complete(struct world *w, const struct cgfs_group *g)
 	       strcmp(world_cat(w, CGFS_FREEZER, g, "freezer.state"), "FROZEN") == 0;
 }
 
-static void stops_all_and_thaw_resumes(struct world *w)
+WORLD_TEST(freeze_stops_all_and_thaw_resumes)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -52,7 +52,7 @@ static void stops_all_and_thaw_resumes(struct world *w)
 	world_runs(w, b);
 }
 
-static void pod_freezes_its_containers_alone(struct world *w)
+WORLD_TEST(freeze_pod_stops_its_containers_alone)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -73,7 +73,7 @@ static void pod_freezes_its_containers_alone(struct world *w)
 	world_runs(w, b);
 }
 
-static void empty_and_thawed_groups_are_fine(struct world *w)
+WORLD_TEST(freeze_empty_and_thawed_groups_are_fine)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -87,7 +87,7 @@ static void empty_and_thawed_groups_are_fine(struct world *w)
 }
 
 /* runc left cgroup.freeze at 1 after its time-out, and the group froze later (runc#5325). */
-static void timeout_rolls_back(struct world *w)
+WORLD_TEST(freeze_timeout_rolls_back)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -102,8 +102,8 @@ static void timeout_rolls_back(struct world *w)
 	world_runs(w, pid);
 }
 
-/* v1's freezer misses who is on the way into the kernel, and has to be asked again. */
-static void v1_is_asked_again(struct world *w)
+/* v1's freezer misses a process on its way into the kernel, and has to be written again. */
+WORLD_TEST(freeze_v1_is_asked_again)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -119,7 +119,7 @@ static void v1_is_asked_again(struct world *w)
 	world_runs(w, pid);
 }
 
-static void frozen_group_dies_of_kill(struct world *w)
+WORLD_TEST(freeze_frozen_group_dies_of_kill)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -134,7 +134,7 @@ static void frozen_group_dies_of_kill(struct world *w)
 }
 
 /* A frozen child inside of a pod that is deleted (runc#2105). */
-static void frozen_container_does_not_hold_its_pod(struct world *w)
+WORLD_TEST(freeze_frozen_container_does_not_hold_its_pod)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -144,13 +144,13 @@ static void frozen_container_does_not_hold_its_pod(struct world *w)
 	if (!can_freeze(w))
 		world_skip(w, "no freezer in this layout");
 	OK(cgfs_group_freeze(ctr, PATIENCE_MS, &err));
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_gone(w, pid);
 	world_check_groups(w, 0);
 }
 
-/* By v1's freezer, which somebody else wrote: beside a cgroup2 tree, too. */
-static void frozen_by_others_is_seen(struct world *w)
+/* By v1's freezer, which another process wrote: beside a cgroup2 tree, too. */
+WORLD_TEST(freeze_by_others_is_seen)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -164,15 +164,3 @@ static void frozen_by_others_is_seen(struct world *w)
 	CHECK_INT(extra_put(w, CGFS_FREEZER, cgfs_group_path(pod), "freezer.state", "THAWED"), 0);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_FROZEN), 0);
 }
-
-const struct world_test freeze_tests[] = {
-	{ "freeze_stops_all_and_thaw_resumes", stops_all_and_thaw_resumes },
-	{ "freeze_pod_stops_its_containers_alone", pod_freezes_its_containers_alone },
-	{ "freeze_empty_and_thawed_groups_are_fine", empty_and_thawed_groups_are_fine },
-	{ "freeze_by_others_is_seen", frozen_by_others_is_seen },
-	{ "freeze_timeout_rolls_back", timeout_rolls_back },
-	{ "freeze_v1_is_asked_again", v1_is_asked_again },
-	{ "freeze_frozen_group_dies_of_kill", frozen_group_dies_of_kill },
-	{ "freeze_frozen_container_does_not_hold_its_pod", frozen_container_does_not_hold_its_pod },
-	{ NULL, NULL },
-};

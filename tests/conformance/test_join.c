@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_join.c - processes go where they are told, in every hierarchy, and nowhere else.
+ * test_join.c - processes are moved where the caller wants, in every hierarchy, and nowhere else.
  */
 #include "world.h"
 
 #include <stdlib.h>
 
-static void add_pid_joins_every_hierarchy(struct world *w)
+WORLD_TEST(join_add_pid_joins_every_hierarchy)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -22,7 +22,7 @@ static void add_pid_joins_every_hierarchy(struct world *w)
 }
 
 /* hcsshim's own test: an exec'd process lands in its container, never in "/". */
-static void children_stay_in_the_container(struct world *w)
+WORLD_TEST(join_children_stay_in_the_container)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -35,7 +35,7 @@ static void children_stay_in_the_container(struct world *w)
 	world_check_member(w, child, ctr);
 }
 
-static void pod_itself_is_refused(struct world *w)
+WORLD_TEST(join_pod_itself_is_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -54,7 +54,7 @@ static void pod_itself_is_refused(struct world *w)
 	}
 }
 
-static void missing_process_is_esrch(struct world *w)
+WORLD_TEST(join_missing_process_is_esrch)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -74,7 +74,7 @@ static void missing_process_is_esrch(struct world *w)
 
 /* A hierarchy refuses (the pids limit of v2 does not, cpuset does when it is empty): here one
  * does because the directory is gone there.  The process goes back to where it was. */
-static void refused_join_is_taken_back(struct world *w)
+WORLD_TEST(join_refused_is_taken_back)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -101,7 +101,7 @@ static bool has(const pid_t *pids, size_t n, pid_t pid)
 	return false;
 }
 
-static void pids_lists_the_group_and_below(struct world *w)
+WORLD_TEST(join_pids_lists_the_group_and_below)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -128,7 +128,7 @@ static void pids_lists_the_group_and_below(struct world *w)
 	CHECK(pids == NULL && n == 0);
 }
 
-static void all_threads_move(struct world *w)
+WORLD_TEST(join_all_threads_move)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -172,7 +172,7 @@ static void check_thread(struct world *w, pid_t pid, pid_t tid, const struct cgf
 }
 
 /* The only thread of a process: where there is v1, it goes there. */
-static void single_thread(struct world *w)
+WORLD_TEST(join_thread_single)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -210,7 +210,7 @@ static void single_thread(struct world *w)
 }
 
 /* One of several: the others stay, and so do all of them in the cgroup2 tree. */
-static void one_of_several(struct world *w)
+WORLD_TEST(join_thread_one_of_several)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -254,7 +254,7 @@ static void one_of_several(struct world *w)
 }
 
 /* A hierarchy that refuses: the thread is where it was. */
-static void refused_thread(struct world *w)
+WORLD_TEST(join_thread_refused_is_taken_back)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -275,7 +275,7 @@ static void refused_thread(struct world *w)
 }
 
 /* The kernel gives a page of it at a time. */
-static void long_list(struct world *w)
+WORLD_TEST(join_pids_lists_more_than_a_page)
 {
 	enum { MANY = 1300 };
 	struct cgfs *c = world_context(w, WORLD_FILES);
@@ -297,18 +297,3 @@ static void long_list(struct world *w)
 		CHECK_INT(pids[i], want[i]);
 	free(pids);
 }
-
-const struct world_test join_tests[] = {
-	{ "join_add_pid_joins_every_hierarchy", add_pid_joins_every_hierarchy },
-	{ "join_children_stay_in_the_container", children_stay_in_the_container },
-	{ "join_pod_itself_is_refused", pod_itself_is_refused },
-	{ "join_missing_process_is_esrch", missing_process_is_esrch },
-	{ "join_refused_is_taken_back", refused_join_is_taken_back },
-	{ "join_pids_lists_the_group_and_below", pids_lists_the_group_and_below },
-	{ "join_pids_lists_more_than_a_page", long_list },
-	{ "join_all_threads_move", all_threads_move },
-	{ "join_thread_single", single_thread },
-	{ "join_thread_one_of_several", one_of_several },
-	{ "join_thread_refused_is_taken_back", refused_thread },
-	{ NULL, NULL },
-};

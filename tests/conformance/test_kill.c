@@ -15,7 +15,7 @@ static struct cgfs_resources few_pids(void)
 	return res;
 }
 
-static void whole_tree_dies(struct world *w)
+WORLD_TEST(kill_whole_tree_dies)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -30,12 +30,12 @@ static void whole_tree_dies(struct world *w)
 	for (int i = 0; i < 15; i++)
 		world_gone(w, tree[i]);
 	world_check_groups(w, 2);
-	OK(cgfs_group_kill(ctr, &err)); /* nobody is in there: no harm */
+	OK(cgfs_group_kill(ctr, &err)); /* it has no process: no harm */
 	/* The group is as good as before. */
 	world_check_member(w, world_spawn_in(w, ctr), ctr);
 }
 
-static void neighbours_live_on(struct world *w)
+WORLD_TEST(kill_neighbours_live_on)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -51,7 +51,7 @@ static void neighbours_live_on(struct world *w)
 }
 
 /* The container has made cgroups of its own, in each hierarchy, and lives in them. */
-static void nested_cgroups_die_too(struct world *w)
+WORLD_TEST(kill_nested_cgroups_die_too)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -73,7 +73,7 @@ static void nested_cgroups_die_too(struct world *w)
 	world_gone(w, outer);
 }
 
-static void fork_bomb_is_ended(struct world *w)
+WORLD_TEST(kill_fork_bomb_is_ended)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = few_pids();
@@ -93,11 +93,11 @@ static void fork_bomb_is_ended(struct world *w)
 	/* Kill does not wait; but what it ends forks no more: no second one is needed. */
 	world_gone(w, pid);
 	extra_until_pids(w, ctr, 0, 0);
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_check_groups(w, 1);
 }
 
-static void threads_die_with_their_process(struct world *w)
+WORLD_TEST(kill_threads_die_with_their_process)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -107,7 +107,7 @@ static void threads_die_with_their_process(struct world *w)
 		world_skip(w, "the fake host has no threads");
 	OK(cgfs_group_kill(ctr, &err));
 	world_gone(w, pid);
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 }
 
 /* Calls of the door until the container gives up a cgroup of its own. */
@@ -130,7 +130,38 @@ static void vanish_now(struct world *w)
 }
 
 /* What a container nests may go at any moment, and is not missed. */
-static void nested_cgroups_may_go_meanwhile(struct world *w)
+WORLD_TEST(pids_bounded_looks_into_so_many_cgroups_and_no_more)
+{
+	struct cgfs *c = world_context(w, 0);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr), *pids = NULL;
+	struct cgfs_err err = { 0 };
+	char path[256];
+	size_t n = 0;
+
+	for (int i = 0; i < 10; i++) {
+		snprintf(path, sizeof(path), i % 2 ? "%s/n%d/n%d" : "%s/n%d", cgfs_group_path(ctr),
+			 i & ~1, i);
+		for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+			if (world_version(w, ctl) != CGFS_NONE && !w->ops->exists(w, ctl, path))
+				CHECK_INT(w->ops->mkdir(w, ctl, path), 0);
+		}
+	}
+	CHECK_INT(cgfs_group_pids_bounded(ctr, 9, &pids, &n, &err), -E2BIG);
+	CHECK_INT(cgfs_group_pids_bounded(ctr, 0, &pids, &n, &err), -E2BIG);
+	CHECK(!pids && n == 0 && strstr(err.text, "more than 0 cgroups"));
+	CHECK_INT(cgfs_group_pids_bounded(ctr, 10, &pids, &n, &err), 0);
+	CHECK(n == 1 && pids[0] == pid);
+	free(pids);
+	CHECK_INT(cgfs_group_pids(ctr, &pids, &n, &err), 0);
+	CHECK(n == 1 && pids[0] == pid);
+	free(pids);
+	w->ops->exit(w, pid);
+	CHECK_INT(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err), 0);
+}
+
+WORLD_TEST(kill_nested_cgroups_may_go_meanwhile)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -155,12 +186,102 @@ static void nested_cgroups_may_go_meanwhile(struct world *w)
 	}
 }
 
-const struct world_test kill_tests[] = {
-	{ "kill_whole_tree_dies", whole_tree_dies },
-	{ "kill_neighbours_live_on", neighbours_live_on },
-	{ "kill_nested_cgroups_die_too", nested_cgroups_die_too },
-	{ "kill_nested_cgroups_may_go_meanwhile", nested_cgroups_may_go_meanwhile },
-	{ "kill_fork_bomb_is_ended", fork_bomb_is_ended },
-	{ "kill_threads_die_with_their_process", threads_die_with_their_process },
-	{ NULL, NULL },
-};
+/* Reads events until the process is gone; returns the most calls of the door in one step. */
+static unsigned int until_gone(struct world *w, struct cgfs *c, pid_t pid, unsigned int *ret_steps)
+{
+	struct cgfs_event ev = CGFS_EVENT_INIT;
+	uint64_t deadline = world_now_ms() + PATIENCE_MS;
+	unsigned int most = 0, n;
+
+	*ret_steps = 0;
+	while (world_alive(w, pid)) {
+		CHECK(world_now_ms() < deadline);
+		w->ops->tick(w);
+		(void)shim_calls(w->shim);
+		CHECK(cgfs_event_read(c, &ev, NULL) >= 0);
+		n = shim_calls(w->shim);
+		most = n > most ? n : most;
+		*ret_steps += n > 0;
+	}
+	return most;
+}
+
+#define WIDE 300
+
+/* The caller's loop has its turn while what is in a wide tree is killed, whatever the way. */
+WORLD_TEST(kill_wide_tree_in_bounded_steps)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	unsigned int most, n, steps;
+	char name[16];
+	pid_t pid;
+
+	for (int i = 0; i < WIDE; i++) {
+		snprintf(name, sizeof(name), "wide%d", i);
+		extra_nest(w, ctr, name);
+	}
+	for (int no_kill = 0; no_kill < 2; no_kill++) {
+		pid = world_spawn_in(w, ctr);
+		extra_enter(w, ctr, no_kill ? "wide0" : "wide299", pid);
+		shim_no_kill(w->shim, no_kill);
+		(void)shim_calls(w->shim);
+		OK(cgfs_group_kill_begin(ctr, &err));
+		most = shim_calls(w->shim);
+		n = until_gone(w, c, pid, &steps);
+		most = n > most ? n : most;
+		CHECK_MSG(most <= 1200, "%u calls in one step", most);
+		world_gone(w, pid);
+	}
+}
+
+/* Without cgroup.kill the processes are stopped first; the caller does not wait for that. */
+WORLD_TEST(kill_what_does_not_stop_keeps_no_caller_waiting)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr), child = world_fork(w, pid);
+	unsigned int steps, n;
+
+	CHECK(child > 0);
+	shim_no_kill(w->shim, true);
+	shim_never_frozen(w->shim, true);
+	(void)shim_calls(w->shim);
+	OK(cgfs_group_kill_begin(ctr, &err));
+	n = shim_calls(w->shim);
+	CHECK_MSG(n <= 40, "%u calls before the caller had its turn", n);
+	n = until_gone(w, c, pid, &steps);
+	CHECK_MSG(n <= 60, "%u calls in one step", n);
+	/* On a slow machine it may have been stopped before it died: the steps go on. */
+	until_gone(w, c, child, &steps);
+	/* Done at once what was begun: nothing stays frozen. */
+	OK(cgfs_group_kill(ctr, &err));
+	/* The removal that does not wait goes the same way. */
+	pid = world_spawn_in(w, ctr);
+	(void)shim_calls(w->shim);
+	OK(cgfs_group_remove(ctr, NULL, &err));
+	n = shim_calls(w->shim);
+	CHECK_MSG(n <= 150, "%u calls before the caller had its turn", n);
+	world_event(w, c, CGFS_EVENT_REMOVED, "c1", &(struct cgfs_event)CGFS_EVENT_INIT);
+	world_gone(w, pid);
+	world_check_groups(w, 1);
+}
+
+/* One that is closed before it is over leaves nothing frozen. */
+WORLD_TEST(kill_closed_meanwhile_is_not_left_frozen)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr);
+
+	shim_no_kill(w->shim, true);
+	shim_never_frozen(w->shim, true);
+	shim_deaf(w->shim, true);
+	OK(cgfs_group_kill_begin(ctr, &err));
+	world_close_group(w, ctr);
+	shim_deaf(w->shim, false);
+	shim_never_frozen(w->shim, false);
+	CHECK(w->ops->runs(w, pid));
+	w->ops->exit(w, pid);
+}

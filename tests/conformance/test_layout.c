@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_layout.c - what the library says about the host, against what is mounted.
+ * test_layout.c - what the library reports about the host, against what is mounted.
  */
 #include "world.h"
 
@@ -32,7 +32,7 @@ static enum cgfs_layout expected(struct world *w)
 	return foreign_unified(w) ? CGFS_LAYOUT_HYBRID : CGFS_LAYOUT_V1;
 }
 
-static void table_agrees_with_the_mounts(struct world *w)
+WORLD_TEST(layout_table_agrees_with_the_mounts)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	char line[400] = "";
@@ -57,7 +57,7 @@ static void table_agrees_with_the_mounts(struct world *w)
 	CHECK_STR(cgfs_root(c), w->root);
 }
 
-static void open_changes_nothing(struct world *w)
+WORLD_TEST(layout_open_changes_nothing)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 
@@ -67,7 +67,7 @@ static void open_changes_nothing(struct world *w)
 		CHECK(!w->ops->exists(w, ctl, w->root));
 }
 
-static void controller_left_out_is_absent(struct world *w)
+WORLD_TEST(layout_controller_left_out_is_absent)
 {
 	const uint32_t all = (1u << CGFS_CONTROLLER_COUNT) - 1;
 	struct cgfs *c = world_context_with(w, WORLD_POLICY, all & ~(1u << CGFS_PIDS));
@@ -86,7 +86,7 @@ static void controller_left_out_is_absent(struct world *w)
 	world_pod(w, c, "web", NULL);
 }
 
-static void absent_controller_is_named(struct world *w)
+WORLD_TEST(layout_absent_controller_is_named)
 {
 	/* No policy, no cgroup2 tree of the library's own, which may carry what v1 lacks. */
 	struct cgfs *c = world_context(w, WORLD_FILES);
@@ -104,7 +104,7 @@ static void absent_controller_is_named(struct world *w)
 	world_check_groups(w, 2);
 }
 
-static void open_refuses_bad_options(struct world *w)
+WORLD_TEST(layout_open_refuses_bad_options)
 {
 	static const char *const roots[] = { "",      "pods",	"/a//b", "/a/",		"/../a",
 					     "/a/..", "/a/./b", "/a b",	 "/memory.max", "/tasks" };
@@ -129,12 +129,3 @@ static void open_refuses_bad_options(struct world *w)
 	REFUSED(cgfs_open(&big.opts, &c, &err), -EINVAL);
 	CHECK(c == NULL);
 }
-
-const struct world_test layout_tests[] = {
-	{ "layout_table_agrees_with_the_mounts", table_agrees_with_the_mounts },
-	{ "layout_open_changes_nothing", open_changes_nothing },
-	{ "layout_controller_left_out_is_absent", controller_left_out_is_absent },
-	{ "layout_absent_controller_is_named", absent_controller_is_named },
-	{ "layout_open_refuses_bad_options", open_refuses_bad_options },
-	{ NULL, NULL },
-};

@@ -16,7 +16,7 @@ static struct cgfs_resources pids(uint64_t max)
 	return res;
 }
 
-static void pids_max_refuses_the_fork(struct world *w)
+WORLD_TEST(limit_pids_max_refuses_the_fork)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources three = pids(3), none = pids(CGFS_MAX);
@@ -40,13 +40,13 @@ static void pids_max_refuses_the_fork(struct world *w)
 	world_gone(w, last);
 	CHECK(world_fork(w, first) > 0);
 	CHECK_INT(world_fork(w, first), -EAGAIN);
-	OK(cgfs_group_set(ctr, &none, &err));
+	OK(cgfs_group_set(ctr, &none, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_PIDS, ctr, "pids.max"), "max");
 	CHECK(world_stat(ctr, CGFS_STAT_PIDS_MAX) == CGFS_MAX);
 	CHECK(world_fork(w, first) > 0);
 }
 
-static void pids_max_of_the_pod_binds_its_containers(struct world *w)
+WORLD_TEST(limit_pids_max_of_the_pod_binds)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources two = pids(2);
@@ -64,7 +64,7 @@ static void pids_max_of_the_pod_binds_its_containers(struct world *w)
 	CHECK_INT(world_stat(a, CGFS_STAT_PIDS_CURRENT), 1);
 }
 
-static void cpuset_round_trip(struct world *w)
+WORLD_TEST(limit_cpuset_round_trip)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -93,7 +93,7 @@ static const char *partition(struct world *w, const struct cgfs_group *g)
 }
 
 /* A processor for the pods alone, of which one pod has a partition of its own; v1: exclusively. */
-static void cpuset_partition_from_the_top(struct world *w)
+WORLD_TEST(limit_cpuset_partition_from_the_top)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -111,7 +111,7 @@ static void cpuset_partition_from_the_top(struct world *w)
 	res.set = CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_PARTITION;
 	res.cpuset_cpus = "1";
 	res.cpuset_partition = "root";
-	/* Elsewhere than in a guest somebody may have the processor. */
+	/* Elsewhere than in a guest another process may have the processor. */
 	if (cgfs_root_set(c, &res, &e) < 0 && w->kind->live && !getenv("CGFS_TEST_GUEST"))
 		world_skip(w, "%s", e.text);
 	CHECK_MSG(!e.code, "%s", e.text);
@@ -130,11 +130,11 @@ static void cpuset_partition_from_the_top(struct world *w)
 	res.set = CGFS_SET_CPUSET_PARTITION;
 	if (v2) {
 		res.cpuset_partition = "isolated";
-		OK(cgfs_group_set(pod, &res, &err));
+		OK(cgfs_group_set(pod, &res, NULL, &err));
 		CHECK_STR(partition(w, pod), "isolated");
 	}
 	res.cpuset_partition = "member";
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK_STR(partition(w, pod), v2 ? "member" : "0");
 }
 
@@ -148,7 +148,7 @@ static struct cgfs_resources unified(const struct cgfs_unified *list, size_t n)
 	return res;
 }
 
-static void unified_refuses_what_it_does_not_know(struct world *w)
+WORLD_TEST(limit_unified_refuses_the_unknown)
 {
 	static const struct cgfs_unified bad[] = {
 		{ "nosuch.max", "1" },
@@ -163,7 +163,7 @@ static void unified_refuses_what_it_does_not_know(struct world *w)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct cgfs_resources res = unified(&bad[i], 1);
-		int r = cgfs_group_set(pod, &res, NULL);
+		int r = cgfs_group_set(pod, &res, NULL, NULL);
 		const char *text;
 
 		CHECK_MSG(r == -EINVAL || r == -ENODEV, "%s: %d", bad[i].file, r);
@@ -175,7 +175,7 @@ static void unified_refuses_what_it_does_not_know(struct world *w)
 	CHECK(g == NULL);
 }
 
-static void unified_writes_cgroup2_files(struct world *w)
+WORLD_TEST(limit_unified_writes_cgroup2_files)
 {
 	static const struct cgfs_unified good = { "pids.max", "7" };
 	struct cgfs_resources res = unified(&good, 1);
@@ -184,12 +184,12 @@ static void unified_writes_cgroup2_files(struct world *w)
 
 	world_need(w, CGFS_PIDS);
 	/* v1 has the same file. */
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_PIDS, pod, "pids.max"), "7");
 }
 
 /* They belong to the tree, and to no controller. */
-static void unified_limits_the_tree(struct world *w)
+WORLD_TEST(limit_unified_limits_the_tree)
 {
 	static const struct cgfs_unified depth = { "cgroup.max.depth", "2" };
 	static const struct cgfs_unified kill = { "cgroup.kill", "1" };
@@ -198,17 +198,17 @@ static void unified_limits_the_tree(struct world *w)
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	enum cgfs_layout layout = cgfs_layout(c);
 
-	CHECK_HAS(REFUSED(cgfs_group_set(pod, &never, &err), -EINVAL), "cgroup.kill");
+	CHECK_HAS(REFUSED(cgfs_group_set(pod, &never, NULL, &err), -EINVAL), "cgroup.kill");
 	if (layout != CGFS_LAYOUT_V2 && layout != CGFS_LAYOUT_MIXED) {
-		CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -EOPNOTSUPP),
+		CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, NULL, &err), -EOPNOTSUPP),
 			  "cgroup.max.depth");
 		return;
 	}
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_CONTROLLER_COUNT, pod, "cgroup.max.depth"), "2");
 }
 
-static void unified_that_the_kernel_refuses_leaves_nothing(struct world *w)
+WORLD_TEST(limit_unified_refused_by_the_kernel)
 {
 	static const struct cgfs_unified list[] = { { "memory.low", "4096" },
 						    { "memory.max", "lots" } };
@@ -225,16 +225,16 @@ static void unified_that_the_kernel_refuses_leaves_nothing(struct world *w)
 	CHECK_HAS(text, "lots");
 	CHECK_INT(w->ops->directories(w), 0);
 	pod = world_pod(w, c, "web", NULL);
-	REFUSED(cgfs_group_set(pod, &res, &err), -EINVAL);
+	REFUSED(cgfs_group_set(pod, &res, NULL, &err), -EINVAL);
 	CHECK_STR(world_cat(w, CGFS_MEMORY, pod, "memory.low"), "0");
 	CHECK_STR(world_cat(w, CGFS_MEMORY, pod, "memory.max"), "max");
 	/* A file that this kernel does not have is not the group's end. */
 	res = unified(&(struct cgfs_unified){ "memory.nosuch", "1" }, 1);
-	CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -ENODEV), "memory.nosuch");
+	CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, NULL, &err), -ENODEV), "memory.nosuch");
 }
 
 /* What else the write of a file changes comes back, too, and to the last digit. */
-static void unified_gives_a_weight_back(struct world *w)
+WORLD_TEST(limit_unified_gives_a_weight_back)
 {
 	static const struct cgfs_unified weight = { "cpu.weight", "307" };
 	struct cgfs_unified list[] = { { "cpu.idle", "1" }, { "pids.max", "nonsense" } };
@@ -249,18 +249,18 @@ static void unified_gives_a_weight_back(struct world *w)
 	pod = world_pod(w, c, "web", &res);
 	world_need_file(w, CGFS_CPU, pod, "cpu.idle");
 	before = world_cat(w, CGFS_CPU, pod, file);
-	REFUSED(cgfs_group_set(pod, &refused, &err), -EINVAL);
+	REFUSED(cgfs_group_set(pod, &refused, NULL, &err), -EINVAL);
 	CHECK_STR(world_cat(w, CGFS_CPU, pod, "cpu.idle"), "0");
 	CHECK_STR(world_cat(w, CGFS_CPU, pod, file), before);
 	if (!world_v2(w, CGFS_CPU))
 		return;
 	list[0] = (struct cgfs_unified){ "cpu.weight.nice", "5" };
-	REFUSED(cgfs_group_set(pod, &refused, &err), -EINVAL);
+	REFUSED(cgfs_group_set(pod, &refused, NULL, &err), -EINVAL);
 	CHECK_STR(world_cat(w, CGFS_CPU, pod, file), before);
 }
 
 /* However the device is written, it is the kernel's one. */
-static void unified_gives_a_device_back(struct world *w)
+WORLD_TEST(limit_unified_gives_a_device_back)
 {
 	char line[2][64];
 	struct cgfs_unified list[] = { { "io.max", line[0] }, { "pids.max", "nonsense" } };
@@ -284,21 +284,7 @@ static void unified_gives_a_device_back(struct world *w)
 	for (int zero = 0; zero < 2; zero++) {
 		snprintf(line[1], sizeof(line[1]), "%s%u:%u rbps=4096", zero ? "0" : " ", dev.major,
 			 dev.minor);
-		REFUSED(cgfs_group_set(pod, &refused, &err), -EINVAL);
+		REFUSED(cgfs_group_set(pod, &refused, NULL, &err), -EINVAL);
 		CHECK_STR(world_cat(w, CGFS_IO, pod, "io.max"), before);
 	}
 }
-
-const struct world_test limit_tests[] = {
-	{ "limit_pids_max_refuses_the_fork", pids_max_refuses_the_fork },
-	{ "limit_pids_max_of_the_pod_binds", pids_max_of_the_pod_binds_its_containers },
-	{ "limit_cpuset_round_trip", cpuset_round_trip },
-	{ "limit_cpuset_partition_from_the_top", cpuset_partition_from_the_top },
-	{ "limit_unified_refuses_the_unknown", unified_refuses_what_it_does_not_know },
-	{ "limit_unified_writes_cgroup2_files", unified_writes_cgroup2_files },
-	{ "limit_unified_limits_the_tree", unified_limits_the_tree },
-	{ "limit_unified_refused_by_the_kernel", unified_that_the_kernel_refuses_leaves_nothing },
-	{ "limit_unified_gives_a_weight_back", unified_gives_a_weight_back },
-	{ "limit_unified_gives_a_device_back", unified_gives_a_device_back },
-	{ NULL, NULL },
-};

@@ -47,7 +47,7 @@ static struct cgfs_resources huge_limit(struct cgfs_hugetlb *h, uint64_t max)
 	return res;
 }
 
-static void huge_unused(struct world *w)
+WORLD_TEST(lists_huge_pages_unused)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -74,7 +74,7 @@ static void huge_unused(struct world *w)
 		CHECK(list[i].rsvd_max_bytes == CGFS_MAX);
 	}
 	free(list);
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	s = huge_of(ctr, "2MB");
 	CHECK_INT(s.max_bytes, 3 * PAGE);
 	CHECK_INT(s.rsvd_max_bytes, 3 * PAGE);
@@ -102,7 +102,7 @@ static void offer_pages(struct world *w, const char *pages)
 	CHECK(fclose(f) == 0);
 }
 
-static void huge_used(struct world *w)
+WORLD_TEST(lists_huge_pages_used)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -113,7 +113,7 @@ static void huge_used(struct world *w)
 	int r;
 
 	need_huge(w, ctr);
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	pid = world_spawn_in(w, ctr);
 	greedy = world_spawn_in(w, ctr);
 	offer_pages(w, "8");
@@ -145,7 +145,7 @@ static void huge_used(struct world *w)
 /* -- rdma and misc: hardware that the fakes have, and most machines do not
  * ------------------------- */
 
-static void hardware(struct world *w)
+WORLD_TEST(lists_rdma_and_misc)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod, *ctr;
@@ -166,7 +166,7 @@ static void hardware(struct world *w)
 	world_need(w, CGFS_RDMA);
 	world_need(w, CGFS_MISC);
 	if (!f)
-		world_skip(w, "whatever this machine has of it, nobody here can use");
+		world_skip(w, "what this machine has of it cannot be used here");
 	OK(cgfs_group_rdma(ctr, &r, &n, &err));
 	CHECK(n == 0 && r == NULL);
 	n = 7;
@@ -178,7 +178,7 @@ static void hardware(struct world *w)
 	res.n_rdma = 1;
 	res.misc = &misc;
 	res.n_misc = 1;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_INT(fake_use_hardware(f, CGFS_RDMA, cgfs_group_path(ctr), 9, 50), 0);
 	CHECK_INT(fake_use_hardware(f, CGFS_RDMA, cgfs_group_path(ctr), 11, 50), -EBUSY);
 	CHECK_INT(fake_use_hardware(f, CGFS_RDMA, cgfs_group_path(ctr), 3, 44), 0);
@@ -241,7 +241,7 @@ static int compare(void *arg, const char *file, const char *key, uint64_t value)
 	struct seen *s = arg;
 
 	s->n++;
-	/* What nobody uses stands still. */
+	/* What no process uses stands still. */
 	if (strcmp(file, "memory.stat") == 0 || strcmp(file, "cpuacct.stat") == 0)
 		return 0;
 	if (value != CGFS_MAX) {
@@ -253,9 +253,6 @@ static int compare(void *arg, const char *file, const char *key, uint64_t value)
 
 static int stop(void *arg, const char *file, const char *key, uint64_t value)
 {
-	(void)file;
-	(void)key;
-	(void)value;
 	++*(int *)arg;
 	return 42;
 }
@@ -270,7 +267,7 @@ static size_t lines_of(struct world *w, struct cgfs_group *g, enum cgfs_controll
 	return n;
 }
 
-static void native(struct world *w)
+WORLD_TEST(lists_native_counters)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -328,7 +325,7 @@ static void check_limits(struct world *w, struct cgfs_group *g, const json_t *js
 		CHECK(json_is_array(json_object_get(set, "flags")));
 }
 
-static void json_of_a_group(struct world *w)
+WORLD_TEST(lists_json)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -358,9 +355,3 @@ static void json_of_a_group(struct world *w)
 	CHECK_INT(json_object_size(json), 0);
 	json_decref(json);
 }
-
-const struct world_test lists_tests[] = {
-	{ "lists_huge_pages_unused", huge_unused }, { "lists_huge_pages_used", huge_used },
-	{ "lists_rdma_and_misc", hardware },	    { "lists_native_counters", native },
-	{ "lists_json", json_of_a_group },	    { NULL, NULL },
-};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_memory.c - memory limits: what is asked, what the control files say, what stats say.
+ * test_memory.c - memory limits: what is asked, what the control files hold, what stats report.
  */
 #include "world.h"
 
@@ -23,7 +23,7 @@ static const char *swap_file(struct world *w)
 	return world_v2(w, CGFS_MEMORY) ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
 }
 
-static void max_round_trip(struct world *w)
+WORLD_TEST(memory_max_round_trip)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources pod_res = memory(256 * MIB), ctr_res = memory(128 * MIB);
@@ -38,7 +38,7 @@ static void max_round_trip(struct world *w)
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 128 * MIB);
 }
 
-static void max_changes_both_ways(struct world *w)
+WORLD_TEST(memory_max_changes_both_ways)
 {
 	static const uint64_t steps[] = { 128 * MIB, 64 * MIB, 256 * MIB, 8 * MIB, 1024 * MIB };
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -49,13 +49,13 @@ static void max_changes_both_ways(struct world *w)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		struct cgfs_resources res = memory(steps[i]);
 
-		OK(cgfs_group_set(pod, &res, &err));
+		OK(cgfs_group_set(pod, &res, NULL, &err));
 		CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, max_file(w)), steps[i]);
 		CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_MAX), steps[i]);
 	}
 }
 
-static void max_can_be_lifted(struct world *w)
+WORLD_TEST(memory_max_can_be_lifted)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = memory(64 * MIB);
@@ -64,9 +64,9 @@ static void max_can_be_lifted(struct world *w)
 	world_need(w, CGFS_MEMORY);
 	pod = world_pod(w, c, "web", NULL);
 	CHECK(world_stat(pod, CGFS_STAT_MEMORY_MAX) == CGFS_MAX);
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	res = memory(CGFS_MAX);
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK(world_stat(pod, CGFS_STAT_MEMORY_MAX) == CGFS_MAX);
 	if (world_v2(w, CGFS_MEMORY))
 		CHECK_STR(world_cat(w, CGFS_MEMORY, pod, "memory.max"), "max");
@@ -82,13 +82,13 @@ static void check_swap(struct world *w, struct cgfs_group *g, uint64_t max, uint
 
 	res.set |= CGFS_SET_MEMORY_SWAP;
 	res.memory_swap_bytes = both;
-	OK(cgfs_group_set(g, &res, &err));
+	OK(cgfs_group_set(g, &res, NULL, &err));
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, max_file(w)), max);
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, swap_file(w)), file);
 	CHECK_INT(world_stat(g, CGFS_STAT_MEMORY_SWAP_MAX), both - max);
 }
 
-static void swap_is_the_sum(struct world *w)
+WORLD_TEST(memory_swap_is_the_sum)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = memory(64 * MIB);
@@ -104,7 +104,7 @@ static void swap_is_the_sum(struct world *w)
 	check_swap(w, pod, 32 * MIB, 512 * MIB);
 	res.set |= CGFS_SET_MEMORY_SWAP;
 	res.memory_swap_bytes = CGFS_MAX;
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_MAX), 64 * MIB);
 	CHECK(world_stat(pod, CGFS_STAT_MEMORY_SWAP_MAX) == CGFS_MAX);
 	/* And both at creation. */
@@ -113,7 +113,7 @@ static void swap_is_the_sum(struct world *w)
 	CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_SWAP_MAX), 16 * MIB);
 }
 
-static void low_is_v1s_soft_limit(struct world *w)
+WORLD_TEST(memory_low_is_v1s_soft_limit)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -130,7 +130,7 @@ static void low_is_v1s_soft_limit(struct world *w)
 	CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_LOW), 32 * MIB);
 }
 
-static void high_and_min_are_v2s(struct world *w)
+WORLD_TEST(memory_high_and_min_are_v2s)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = memory(64 * MIB);
@@ -140,28 +140,28 @@ static void high_and_min_are_v2s(struct world *w)
 	res.set |= CGFS_SET_MEMORY_HIGH;
 	res.memory_high_bytes = 48 * MIB;
 	if (!world_v2(w, CGFS_MEMORY)) {
-		CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -EOPNOTSUPP), "high");
+		CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, NULL, &err), -EOPNOTSUPP), "high");
 		/* The part that v1 has was not applied, either. */
 		CHECK(world_stat(pod, CGFS_STAT_MEMORY_MAX) == CGFS_MAX);
 		REFUSED(cgfs_pod_create(c, "db", &res, &g, &err), -EOPNOTSUPP);
 		res.set = CGFS_SET_MEMORY_MIN;
-		CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -EOPNOTSUPP), "min");
+		CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, NULL, &err), -EOPNOTSUPP), "min");
 		world_check_groups(w, 1);
 		return;
 	}
 	res.set |= CGFS_SET_MEMORY_MIN;
 	res.memory_min_bytes = 16 * MIB;
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, "memory.high"), 48 * MIB);
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, "memory.min"), 16 * MIB);
 	CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_HIGH), 48 * MIB);
 	res.memory_high_bytes = CGFS_MAX;
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_MEMORY, pod, "memory.high"), "max");
 }
 
 /* What cannot be reclaimed cannot be limited away, unless the caller agrees to a kill. */
-static void below_usage_is_refused(struct world *w)
+WORLD_TEST(memory_below_usage_is_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = memory(128 * MIB);
@@ -174,7 +174,7 @@ static void below_usage_is_refused(struct world *w)
 	pid = world_spawn_in(w, ctr);
 	CHECK_INT(w->ops->alloc(w, pid, 32 * MIB), 0);
 	res = memory(8 * MIB);
-	CHECK_INT(cgfs_group_set(ctr, &res, &e), -EBUSY);
+	CHECK_INT(cgfs_group_set(ctr, &res, NULL, &e), -EBUSY);
 	CHECK_HAS(e.path, max_file(w));
 	CHECK_HAS(e.text, "c1");
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, max_file(w)), 128 * MIB);
@@ -184,12 +184,12 @@ static void below_usage_is_refused(struct world *w)
 	world_runs(w, pid);
 	/* Down to what is in use it goes. */
 	res = memory(64 * MIB);
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 64 * MIB);
 	world_runs(w, pid);
 }
 
-static void update_leaves_the_rest(struct world *w)
+WORLD_TEST(memory_update_leaves_the_rest)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = memory(64 * MIB);
@@ -202,13 +202,13 @@ static void update_leaves_the_rest(struct world *w)
 	res.set = CGFS_SET_PIDS_MAX;
 	res.pids_max = 12;
 	res.memory_max_bytes = 1; /* not in set: not read */
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_MAX), 64 * MIB);
 	CHECK_INT(world_stat(pod, CGFS_STAT_PIDS_MAX), 12);
 }
 
 /* The kernel refuses the last of three: the first two get their old values back. */
-static void refused_update_is_rolled_back(struct world *w)
+WORLD_TEST(memory_refused_update_is_rolled_back)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = memory(64 * MIB);
@@ -226,22 +226,9 @@ static void refused_update_is_rolled_back(struct world *w)
 	res.set |= CGFS_SET_CPU_WEIGHT | CGFS_SET_CPUSET_CPUS;
 	res.cpu_weight = 333;
 	res.cpuset_cpus = "4000";
-	CHECK(cgfs_group_set(pod, &res, &err) < 0);
+	CHECK(cgfs_group_set(pod, &res, NULL, &err) < 0);
 	CHECK_HAS(err.path, "cpuset.cpus");
 	CHECK_HAS(err.text, "web");
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, max_file(w)), 64 * MIB);
 	CHECK_STR(world_cat(w, CGFS_CPU, pod, file), shares);
 }
-
-const struct world_test memory_tests[] = {
-	{ "memory_max_round_trip", max_round_trip },
-	{ "memory_max_changes_both_ways", max_changes_both_ways },
-	{ "memory_max_can_be_lifted", max_can_be_lifted },
-	{ "memory_swap_is_the_sum", swap_is_the_sum },
-	{ "memory_low_is_v1s_soft_limit", low_is_v1s_soft_limit },
-	{ "memory_high_and_min_are_v2s", high_and_min_are_v2s },
-	{ "memory_below_usage_is_refused", below_usage_is_refused },
-	{ "memory_update_leaves_the_rest", update_leaves_the_rest },
-	{ "memory_refused_update_is_rolled_back", refused_update_is_rolled_back },
-	{ NULL, NULL },
-};

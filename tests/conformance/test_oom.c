@@ -38,8 +38,8 @@ static void named(struct world *w, enum world_policy policy)
 	struct cgfs *c = world_context(w, policy);
 	struct cgfs_resources res = memory(16 * MIB);
 	struct cgfs_group *ctr, *other;
-	struct cgfs_stats stats;
-	struct cgfs_event ev;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid, small, outside;
 
 	world_need(w, CGFS_MEMORY);
@@ -60,16 +60,16 @@ static void named(struct world *w, enum world_policy policy)
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 1);
 	CHECK_INT(world_stat(other, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
 	OK(cgfs_group_stats(ctr, CGFS_READ_ALL, &stats, &err));
-	if (stats.available[CGFS_STAT_OOM_KILLS])
-		CHECK_INT(stats.value[CGFS_STAT_OOM_KILLS], 1);
+	if (stats.figure[CGFS_STAT_OOM_KILLS].available)
+		CHECK_INT(stats.figure[CGFS_STAT_OOM_KILLS].value, 1);
 }
 
-static void event_names_the_container(struct world *w)
+WORLD_TEST(oom_event_names_the_container)
 {
 	named(w, WORLD_POLICY);
 }
 
-static void event_names_the_container_files(struct world *w)
+WORLD_TEST(oom_event_names_the_container_files)
 {
 	named(w, WORLD_FILES);
 }
@@ -80,7 +80,7 @@ static void equal(struct world *w, enum world_policy policy)
 	struct cgfs *c = world_context(w, policy);
 	struct cgfs_resources res = memory(16 * MIB);
 	struct cgfs_group *ctr;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid;
 
 	world_need(w, CGFS_MEMORY);
@@ -92,12 +92,12 @@ static void equal(struct world *w, enum world_policy policy)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 0);
 }
 
-static void equal_limits_name_the_container(struct world *w)
+WORLD_TEST(oom_equal_limits_name_the_container)
 {
 	equal(w, WORLD_POLICY);
 }
 
-static void equal_limits_name_the_container_files(struct world *w)
+WORLD_TEST(oom_equal_limits_name_the_container_files)
 {
 	equal(w, WORLD_FILES);
 }
@@ -107,7 +107,7 @@ static void pods_limit(struct world *w, enum world_policy policy)
 	struct cgfs *c = world_context(w, policy);
 	struct cgfs_resources res = memory(32 * MIB);
 	struct cgfs_group *pod, *a, *b;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pa, pb;
 
 	world_need(w, CGFS_MEMORY);
@@ -124,17 +124,17 @@ static void pods_limit(struct world *w, enum world_policy policy)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 0);
 }
 
-static void pods_limit_names_the_victims_container(struct world *w)
+WORLD_TEST(oom_pods_limit_names_the_victim)
 {
 	pods_limit(w, WORLD_POLICY);
 }
 
-static void pods_limit_names_the_victims_container_files(struct world *w)
+WORLD_TEST(oom_pods_limit_names_the_victim_files)
 {
 	pods_limit(w, WORLD_FILES);
 }
 
-/* The container is deleted before anybody had time to look (conmon#426, containerd#8893). */
+/* The container is deleted before any process had time to look (conmon#426, containerd#8893). */
 static void storm(struct world *w, enum world_policy policy, bool whole_pod)
 {
 	struct cgfs *c = world_context(w, policy);
@@ -151,7 +151,7 @@ static void storm(struct world *w, enum world_policy policy, bool whole_pod)
 
 		CHECK_INT(w->ops->alloc(w, pid, 16 * MIB), -ENOMEM);
 		if (whole_pod) {
-			OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+			OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 			world_close_group(w, ctr);
 			world_close_group(w, pod);
 		} else {
@@ -159,7 +159,7 @@ static void storm(struct world *w, enum world_policy policy, bool whole_pod)
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct cgfs_event ev;
+		struct cgfs_event ev = CGFS_EVENT_INIT;
 
 		world_event(w, c, CGFS_EVENT_OOM_KILL, NULL, &ev);
 		CHECK_STR(ev.pod, whole_pod ? "web" : "keep");
@@ -168,22 +168,22 @@ static void storm(struct world *w, enum world_policy policy, bool whole_pod)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 0);
 }
 
-static void destroyed_at_once_loses_nothing(struct world *w)
+WORLD_TEST(oom_destroyed_at_once)
 {
 	storm(w, WORLD_POLICY, false);
 }
 
-static void destroyed_at_once_loses_nothing_files(struct world *w)
+WORLD_TEST(oom_destroyed_at_once_files)
 {
 	storm(w, WORLD_FILES, false);
 }
 
-static void pod_destroyed_at_once_loses_nothing(struct world *w)
+WORLD_TEST(oom_pod_destroyed_at_once)
 {
 	storm(w, WORLD_POLICY, true);
 }
 
-static void pod_destroyed_at_once_loses_nothing_files(struct world *w)
+WORLD_TEST(oom_pod_destroyed_at_once_files)
 {
 	storm(w, WORLD_FILES, true);
 }
@@ -208,28 +208,12 @@ static void other_deaths(struct world *w, enum world_policy policy)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 0);
 }
 
-static void other_deaths_are_no_events(struct world *w)
+WORLD_TEST(oom_other_deaths_are_no_events)
 {
 	other_deaths(w, WORLD_POLICY);
 }
 
-static void other_deaths_are_no_events_files(struct world *w)
+WORLD_TEST(oom_other_deaths_are_no_events_files)
 {
 	other_deaths(w, WORLD_FILES);
 }
-
-const struct world_test oom_tests[] = {
-	{ "oom_event_names_the_container", event_names_the_container },
-	{ "oom_event_names_the_container_files", event_names_the_container_files },
-	{ "oom_equal_limits_name_the_container", equal_limits_name_the_container },
-	{ "oom_equal_limits_name_the_container_files", equal_limits_name_the_container_files },
-	{ "oom_pods_limit_names_the_victim", pods_limit_names_the_victims_container },
-	{ "oom_pods_limit_names_the_victim_files", pods_limit_names_the_victims_container_files },
-	{ "oom_destroyed_at_once", destroyed_at_once_loses_nothing },
-	{ "oom_destroyed_at_once_files", destroyed_at_once_loses_nothing_files },
-	{ "oom_pod_destroyed_at_once", pod_destroyed_at_once_loses_nothing },
-	{ "oom_pod_destroyed_at_once_files", pod_destroyed_at_once_loses_nothing_files },
-	{ "oom_other_deaths_are_no_events", other_deaths_are_no_events },
-	{ "oom_other_deaths_are_no_events_files", other_deaths_are_no_events_files },
-	{ NULL, NULL },
-};

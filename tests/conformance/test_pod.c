@@ -17,7 +17,7 @@ static void check_exists(struct world *w, const struct cgfs_group *g, bool want)
 	}
 }
 
-static void create_makes_directories_everywhere(struct world *w)
+WORLD_TEST(pod_create_makes_directories_everywhere)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -43,23 +43,23 @@ static void create_makes_directories_everywhere(struct world *w)
 	}
 }
 
-static void destroy_removes_every_directory(struct world *w)
+WORLD_TEST(pod_delete_removes_every_directory)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
 
 	world_container(w, pod, c, "c2", NULL);
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	check_exists(w, ctr, false);
 	world_check_groups(w, 2);
 	/* A pod goes together with what is left in it. */
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	check_exists(w, pod, false);
 	world_check_groups(w, 0);
 }
 
-static void close_leaves_the_group(struct world *w)
+WORLD_TEST(pod_close_leaves_the_group)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = NULL;
@@ -72,7 +72,7 @@ static void close_leaves_the_group(struct world *w)
 	world_check_groups(w, 1);
 }
 
-static void container_may_stand_alone(struct world *w)
+WORLD_TEST(pod_container_may_stand_alone)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, NULL, c, "alone", NULL);
@@ -85,7 +85,7 @@ static void container_may_stand_alone(struct world *w)
 	world_gone(w, pid);
 }
 
-static void create_refuses_bad_ids(struct world *w)
+WORLD_TEST(pod_create_refuses_bad_ids)
 {
 	static const char *const ids[] = {
 		"",
@@ -136,7 +136,7 @@ static void create_refuses_bad_ids(struct world *w)
 	world_check_groups(w, 1);
 }
 
-static void longest_id_works(struct world *w)
+WORLD_TEST(pod_longest_id_works)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	char id[CGFS_ID_MAX + 1];
@@ -160,7 +160,7 @@ static struct cgfs_resources pids_limit(uint64_t max)
 }
 
 /* hcsshim wrote the second request's limits over the live pod, and then tried to delete it. */
-static void duplicate_leaves_the_live_pod_alone(struct world *w)
+WORLD_TEST(pod_duplicate_leaves_the_live_pod_alone)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY), *other;
 	struct cgfs_resources few = pids_limit(10), many = pids_limit(99);
@@ -184,8 +184,8 @@ static void duplicate_leaves_the_live_pod_alone(struct world *w)
 	world_check_groups(w, 2);
 }
 
-/* In one hierarchy only: somebody's left-over. */
-static void create_beside_a_leftover_is_refused_and_undone(struct world *w)
+/* In one hierarchy only: left by another process. */
+WORLD_TEST(pod_create_beside_a_leftover)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *g = NULL;
@@ -205,7 +205,7 @@ static void create_beside_a_leftover_is_refused_and_undone(struct world *w)
 	world_pod(w, c, "web", NULL);
 }
 
-static void kernel_refusal_leaves_nothing(struct world *w)
+WORLD_TEST(pod_kernel_refusal_leaves_nothing)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = pids_limit(10);
@@ -231,7 +231,7 @@ static void kernel_refusal_leaves_nothing(struct world *w)
 	world_check_groups(w, 1);
 }
 
-static void bad_values_are_refused_before_any_write(struct world *w)
+WORLD_TEST(pod_bad_values_are_refused_first)
 {
 	static const struct {
 		struct cgfs_resources res;
@@ -279,12 +279,10 @@ static int collect(void *arg, const char *id)
 
 static int stop(void *arg, const char *id)
 {
-	(void)arg;
-	(void)id;
 	return 42;
 }
 
-static void lists_name_each_once(struct world *w)
+WORLD_TEST(pod_lists_name_each_once)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	char text[256] = "";
@@ -311,7 +309,7 @@ static void lists_name_each_once(struct world *w)
 	CHECK_INT(cgfs_container_list(pod, stop, NULL, NULL), 42);
 }
 
-static void open_of_nothing_is_enoent(struct world *w)
+WORLD_TEST(pod_open_of_nothing_is_enoent)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod, *g = NULL;
@@ -324,7 +322,7 @@ static void open_of_nothing_is_enoent(struct world *w)
 	world_check_groups(w, 1);
 }
 
-static void container_in_a_container_is_refused(struct world *w)
+WORLD_TEST(pod_container_in_container_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, NULL, c, "alone", NULL), *g = NULL;
@@ -332,20 +330,3 @@ static void container_in_a_container_is_refused(struct world *w)
 	REFUSED(cgfs_container_create(c, ctr, "c1", NULL, &g, &err), -EINVAL);
 	world_check_groups(w, 1);
 }
-
-const struct world_test pod_tests[] = {
-	{ "pod_create_makes_directories_everywhere", create_makes_directories_everywhere },
-	{ "pod_delete_removes_every_directory", destroy_removes_every_directory },
-	{ "pod_close_leaves_the_group", close_leaves_the_group },
-	{ "pod_container_may_stand_alone", container_may_stand_alone },
-	{ "pod_create_refuses_bad_ids", create_refuses_bad_ids },
-	{ "pod_longest_id_works", longest_id_works },
-	{ "pod_duplicate_leaves_the_live_pod_alone", duplicate_leaves_the_live_pod_alone },
-	{ "pod_create_beside_a_leftover", create_beside_a_leftover_is_refused_and_undone },
-	{ "pod_kernel_refusal_leaves_nothing", kernel_refusal_leaves_nothing },
-	{ "pod_bad_values_are_refused_first", bad_values_are_refused_before_any_write },
-	{ "pod_lists_name_each_once", lists_name_each_once },
-	{ "pod_open_of_nothing_is_enoent", open_of_nothing_is_enoent },
-	{ "pod_container_in_container_refused", container_in_a_container_is_refused },
-	{ NULL, NULL },
-};

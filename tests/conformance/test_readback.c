@@ -6,6 +6,7 @@
 #include "extra.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct cgfs_cpuset *cpuset(struct cgfs_group *g)
 {
@@ -15,7 +16,7 @@ static struct cgfs_cpuset *cpuset(struct cgfs_group *g)
 	return set;
 }
 
-static void cpuset_reads_back(struct world *w)
+WORLD_TEST(readback_cpuset)
 {
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
 	struct cgfs *c = world_context(w, WORLD_FILES);
@@ -41,8 +42,47 @@ static void cpuset_reads_back(struct world *w)
 	free(set);
 }
 
-/* v1 hands its parent's down at once, cgroup2 says what is in effect. */
-static void cpuset_of_ones_own_is_empty(struct world *w)
+/* v2 takes more than there is to be had, and gives what there is; v1 refuses it. */
+WORLD_TEST(readback_cpuset_that_differs_is_reported)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs *c = world_context(w, WORLD_FILES);
+	struct cgfs_applied a = CGFS_APPLIED_INIT;
+	struct cgfs_group *pod, *ctr;
+	struct cgfs_cpuset *set;
+	char *json = NULL;
+
+	world_need(w, CGFS_CPUSET);
+	if (w->kind->live && sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		world_skip(w, "there is one processor");
+	res.set = CGFS_SET_CPUSET_CPUS | CGFS_SET_CPUSET_MEMS;
+	res.cpuset_cpus = "0";
+	res.cpuset_mems = "0";
+	pod = world_pod(w, c, "web", NULL);
+	OK(cgfs_group_set(pod, &res, CGFS_SET_OPTS_APPLIED(&a), &err));
+	CHECK_INT(a.set, res.set);
+	CHECK(!a.cpus_differ && !a.mems_differ);
+	if (world_version(w, CGFS_CPUSET) == CGFS_V1)
+		return;
+	ctr = world_container(w, pod, c, "c1", NULL);
+	res.set = CGFS_SET_CPUSET_CPUS;
+	res.cpuset_cpus = "0-1";
+	OK(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&a), &err));
+	CHECK_INT(a.set, CGFS_SET_CPUSET_CPUS);
+	CHECK(a.cpus_differ && !a.mems_differ);
+	a = (struct cgfs_applied)CGFS_APPLIED_INIT;
+	OK(cgfs_group_limits(ctr, &a, &err));
+	CHECK(a.cpus_differ);
+	set = cpuset(ctr);
+	CHECK(set->cpus_differ && !set->mems_differ);
+	free(set);
+	OK(cgfs_group_json(ctr, CGFS_READ_ALL, &json, &err));
+	CHECK_HAS(json, "\"differs\":[\"cpus\"]");
+	free(json);
+}
+
+/* v1 hands its parent's down at once, cgroup2 shows what is in effect. */
+WORLD_TEST(readback_cpuset_without_its_own)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr;
@@ -59,7 +99,7 @@ static void cpuset_of_ones_own_is_empty(struct world *w)
 	free(set);
 }
 
-static void cpuset_flags(struct world *w)
+WORLD_TEST(readback_cpuset_flags)
 {
 	const unsigned int on = CGFS_CPUSET_MEMORY_MIGRATE | CGFS_CPUSET_MEMORY_SPREAD_PAGE;
 	struct cgfs *c = world_context(w, WORLD_FILES);
@@ -88,7 +128,7 @@ static void cpuset_flags(struct world *w)
 }
 
 /* The parent is not exclusive, so the child must not be; what was changed before is put back. */
-static void cpuset_flags_all_or_nothing(struct world *w)
+WORLD_TEST(readback_cpuset_flags_all_or_nothing)
 {
 	const unsigned int which = CGFS_CPUSET_CPU_EXCLUSIVE | CGFS_CPUSET_MEM_EXCLUSIVE;
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -116,7 +156,7 @@ static void cpuset_flags_all_or_nothing(struct world *w)
 	free(set);
 }
 
-static void peak_begins_anew(struct world *w)
+WORLD_TEST(readback_peak_begins_anew)
 {
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
 	struct cgfs *c = world_context(w, WORLD_FILES);
@@ -236,7 +276,7 @@ static void check_every_limit(struct world *w)
 		struct cgfs_err why = { 0 };
 		int r;
 
-		r = cgfs_group_set(ctr, &res, &why);
+		r = cgfs_group_set(ctr, &res, NULL, &why);
 		OK(cgfs_group_limits(ctr, &a, &err));
 		if (r == 0)
 			check_row(&rows[i], &a);
@@ -246,9 +286,9 @@ static void check_every_limit(struct world *w)
 		/* The file of the kernel's memory outlived what it did. */
 		if (r < 0 && rows[i].bit != CGFS_SET_MEMORY_KERNEL)
 			CHECK_MSG(!(a.set & rows[i].bit), "%s is known", rows[i].name);
-		/* And the result of an update says the same. */
+		/* And the result of an update has the same. */
 		if (r == 0) {
-			OK(cgfs_group_update(ctr, &res, &a, &err));
+			OK(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&a), &err));
 			check_row(&rows[i], &a);
 			CHECK_INT(a.set & ~res.set, 0);
 		}
@@ -259,7 +299,7 @@ static void check_every_limit(struct world *w)
 		CHECK(known & CGFS_SET_MEMORY_MAX && known & CGFS_SET_CPU_QUOTA);
 }
 
-static void every_limit(struct world *w)
+WORLD_TEST(readback_every_limit)
 {
 	if (world_fake(w))
 		fake_add_disk(world_fake(w), FAKE_BFQ);
@@ -267,7 +307,7 @@ static void every_limit(struct world *w)
 }
 
 /* The weight is iocost's then, or there is none. */
-static void every_limit_without_bfq(struct world *w)
+WORLD_TEST(readback_every_limit_without_bfq)
 {
 	if (w->kind->live)
 		world_skip(w, "a kernel has BFQ or not");
@@ -275,7 +315,7 @@ static void every_limit_without_bfq(struct world *w)
 }
 
 /* Before 5.11: the kernel's memory has a limit, and hierarchy is something to switch on. */
-static void old_memory(struct world *w)
+WORLD_TEST(readback_old_memory)
 {
 	const char *file = "memory.use_hierarchy";
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -292,17 +332,17 @@ static void old_memory(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, file), "1");
 	res.set = CGFS_SET_MEMORY_KERNEL;
 	res.memory_kernel_bytes = 32 * MIB;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, "memory.kmem.limit_in_bytes"), 32 * MIB);
 	res.memory_kernel_bytes = CGFS_MAX;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	world_destroy(w, ctr);
 	world_destroy(w, pod);
 	check_every_limit(w);
 }
 
-/* The pods root is somebody's, made without hierarchy: pods have it all the same. */
-static void old_memory_in_somebodys_root(struct world *w)
+/* The pods root is another process's, made without hierarchy: pods have it all the same. */
+WORLD_TEST(readback_old_memory_in_anothers_root)
 {
 	struct cgfs_group *ctr;
 	struct cgfs *c;
@@ -311,6 +351,7 @@ static void old_memory_in_somebodys_root(struct world *w)
 		world_skip(w, "plays v1 of an old kernel, on a fake");
 	fake_old_memory(world_fake(w));
 	CHECK_INT(w->ops->mkdir(w, CGFS_MEMORY, w->root), 0);
+	w->root_by_hand = true;
 	c = world_context(w, WORLD_FILES);
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
 	CHECK_STR(world_cat(w, CGFS_MEMORY, cgfs_group_pod(ctr), "memory.use_hierarchy"), "1");
@@ -345,7 +386,7 @@ static void check_disk(struct cgfs_group *g, const struct cgfs_io_device *want)
 	free(dev);
 }
 
-static void io_limits(struct world *w)
+WORLD_TEST(readback_io_limits)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -377,13 +418,13 @@ static void io_limits(struct world *w)
 	res.set = CGFS_SET_IO_DEVICES;
 	res.io_devices = &dev;
 	res.n_io_devices = 1;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	want = dev;
 	want.set &= ~CGFS_IO_WRITE_IOPS; /* no limit is none */
 	check_disk(ctr, &want);
 	dev.read_bps = dev.write_bps = dev.read_iops = CGFS_MAX;
 	dev.latency_us = 0;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	want.set = 0;
 	check_disk(ctr, &want);
 }
@@ -437,16 +478,16 @@ static void disk_weight(struct world *w, unsigned int feature, const char *file)
 			want.set = 0; /* none before */
 		dev[0].weight = dev[1].weight = weight;
 		res.n_io_devices = 2;
-		REFUSED(cgfs_group_set(ctr, &res, &err), -ENODEV);
+		REFUSED(cgfs_group_set(ctr, &res, NULL, &err), -ENODEV);
 		check_disk(ctr, &want);
 		res.n_io_devices = 1;
-		OK(cgfs_group_set(ctr, &res, &err));
+		OK(cgfs_group_set(ctr, &res, NULL, &err));
 		check_disk(ctr, &dev[0]);
 	}
 	CHECK_HAS(world_cat(w, CGFS_IO, ctr, file), feature & FAKE_IOCOST ? " 3400" : " 400");
 }
 
-static void bfq_weight_of_a_disk(struct world *w)
+WORLD_TEST(readback_bfq_weight_of_a_disk)
 {
 	char was[64], bfq[64];
 
@@ -462,7 +503,7 @@ static void bfq_weight_of_a_disk(struct world *w)
 }
 
 /* Beside BFQ, which is not this disk's scheduler. */
-static void iocost_weight_of_a_disk(struct world *w)
+WORLD_TEST(readback_iocost_weight_of_a_disk)
 {
 	if (!world_v2(w, CGFS_IO))
 		world_skip(w, "iocost is cgroup2's");
@@ -471,8 +512,8 @@ static void iocost_weight_of_a_disk(struct world *w)
 	disk_weight(w, FAKE_BFQ | FAKE_IOCOST, "io.weight");
 }
 
-/* A disk of neither: the error says so, and names the value. */
-static void no_weight_of_a_disk(struct world *w)
+/* A disk of neither: the error gives the reason, and names the value. */
+WORLD_TEST(readback_no_weight_of_a_disk)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -488,15 +529,15 @@ static void no_weight_of_a_disk(struct world *w)
 	res.set = CGFS_SET_IO_DEVICES;
 	res.io_devices = &dev;
 	res.n_io_devices = 1;
-	if (w->kind->live && cgfs_group_set(ctr, &res, NULL) == 0)
+	if (w->kind->live && cgfs_group_set(ctr, &res, NULL, NULL) == 0)
 		world_skip(w, "this disk has weights");
-	text = REFUSED(cgfs_group_set(ctr, &res, &err), -EOPNOTSUPP);
+	text = REFUSED(cgfs_group_set(ctr, &res, NULL, &err), -EOPNOTSUPP);
 	CHECK_HAS(text, "I/O scheduler");
 	dev.set = 0;
 	check_disk(ctr, &dev);
 }
 
-static void net_priorities(struct world *w)
+WORLD_TEST(readback_net_priorities)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -511,7 +552,7 @@ static void net_priorities(struct world *w)
 	res.set = CGFS_SET_NET_PRIO;
 	res.net_prio = &prio;
 	res.n_net_prio = 1;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	OK(cgfs_group_net_prio(ctr, &list, &n, &err));
 	for (size_t i = 0; i < n; i++) {
 		bool is_lo = strcmp(list[i].interface, "lo") == 0;
@@ -522,21 +563,3 @@ static void net_priorities(struct world *w)
 	CHECK_INT(lo, 1);
 	free(list);
 }
-
-const struct world_test readback_tests[] = {
-	{ "readback_cpuset", cpuset_reads_back },
-	{ "readback_cpuset_without_its_own", cpuset_of_ones_own_is_empty },
-	{ "readback_cpuset_flags", cpuset_flags },
-	{ "readback_cpuset_flags_all_or_nothing", cpuset_flags_all_or_nothing },
-	{ "readback_peak_begins_anew", peak_begins_anew },
-	{ "readback_every_limit", every_limit },
-	{ "readback_every_limit_without_bfq", every_limit_without_bfq },
-	{ "readback_old_memory", old_memory },
-	{ "readback_old_memory_in_somebodys_root", old_memory_in_somebodys_root },
-	{ "readback_io_limits", io_limits },
-	{ "readback_bfq_weight_of_a_disk", bfq_weight_of_a_disk },
-	{ "readback_iocost_weight_of_a_disk", iocost_weight_of_a_disk },
-	{ "readback_no_weight_of_a_disk", no_weight_of_a_disk },
-	{ "readback_net_priorities", net_priorities },
-	{ 0 },
-};

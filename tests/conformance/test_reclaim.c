@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_reclaim.c - memory that the kernel takes back when told to: on demand, and before a group is
+ * test_reclaim.c - memory that the kernel takes back on request: on demand, and before a group is
  * removed; and what removed groups leave behind.
  */
 #include "extra.h"
@@ -17,7 +17,7 @@ static const char *reclaim_file(struct world *w)
 	return world_v2(w, CGFS_MEMORY) ? "memory.reclaim" : "memory.force_empty";
 }
 
-static void on_demand(struct world *w)
+WORLD_TEST(reclaim_on_demand)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -46,7 +46,7 @@ static void on_demand(struct world *w)
 	CHECK(usage(ctr) < 24 * MIB);
 	OK(cgfs_group_reclaim(ctr, 0, &got, &err));
 	CHECK_INT(got, 0);
-	/* No limit is left behind, and nobody was hurt. */
+	/* No limit is left behind, and no process was killed. */
 	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_MAX) == max);
 	if (world_v2(w, CGFS_MEMORY))
 		CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
@@ -63,28 +63,30 @@ static struct cgfs_remove_opts reclaiming(void)
 }
 
 /* Page cache of a group that is gone stays with the pod, unless it was taken back before. */
-static void before_removal(struct world *w)
+WORLD_TEST(reclaim_before_removal)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_remove_opts opts = reclaiming(), unset = { .sz = 0 };
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *g;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	uint64_t before;
 	pid_t pid;
 
 	world_need(w, CGFS_MEMORY);
 	world_need_file(w, CGFS_MEMORY, pod, reclaim_file(w));
 	for (int i = 0; i < 2; i++) {
-		g = world_container(w, pod, c, i ? "waited" : "told", NULL);
+		g = world_container(w, pod, c, i ? "waited" : "begun", NULL);
 		pid = extra_with_file(w, g, 32 * MIB);
-		REFUSED(cgfs_group_remove_with(g, &unset, &err), -EINVAL);
+		REFUSED(cgfs_group_remove(g, &unset, &err), -EINVAL);
 		before = usage(pod);
 		CHECK(before >= 32 * MIB);
 		if (i) {
-			OK(cgfs_group_destroy_with(g, &opts, PATIENCE_MS, &err));
+			opts.wait = true;
+			opts.timeout_ms = PATIENCE_MS;
+			OK(cgfs_group_remove(g, &opts, &err));
 		} else {
-			OK(cgfs_group_remove_with(g, &opts, &err));
-			world_event(w, c, CGFS_EVENT_REMOVED, "told", &ev);
+			OK(cgfs_group_remove(g, &opts, &err));
+			world_event(w, c, CGFS_EVENT_REMOVED, "begun", &ev);
 			CHECK_INT(ev.error, 0);
 			CHECK_STR(ev.message, "");
 			CHECK((ev.count == CGFS_MAX) == !w->ops->exists(w, UNIFIED, w->root));
@@ -96,43 +98,45 @@ static void before_removal(struct world *w)
 	world_check_groups(w, 1);
 }
 
-/* Without being told, and who then counts it: the fakes', because kernels differ in when they do.
+/* Without a request, and which group then counts it: the fakes', because kernels differ in when
+ * they do.
  */
-static void dying_is_shown(struct world *w)
+WORLD_TEST(reclaim_dying_is_shown)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_remove_opts opts = reclaiming();
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *g;
-	struct cgfs_event ev;
-	struct cgfs_stats s;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
+	struct cgfs_stats s = CGFS_STATS_INIT;
 
 	if (!w->kind->live && world_v2(w, CGFS_MEMORY)) {
-		g = world_container(w, pod, c, "told", NULL);
+		g = world_container(w, pod, c, "begun", NULL);
 		extra_with_file(w, g, 4 * MIB);
-		OK(cgfs_group_remove_with(g, &opts, &err));
-		world_event(w, c, CGFS_EVENT_REMOVED, "told", &ev);
+		OK(cgfs_group_remove(g, &opts, &err));
+		world_event(w, c, CGFS_EVENT_REMOVED, "begun", &ev);
 		CHECK_INT(ev.count, 0);
 		g = world_container(w, pod, c, "not", NULL);
 		extra_with_file(w, g, 4 * MIB);
-		OK(cgfs_group_remove(g, &err));
+		OK(cgfs_group_remove(g, NULL, &err));
 		world_event(w, c, CGFS_EVENT_REMOVED, "not", &ev);
 		CHECK_INT(ev.count, 1);
 		CHECK_INT(world_stat(pod, CGFS_STAT_DYING_DESCENDANTS), 1);
 		OK(cgfs_root_stats(c, CGFS_READ_ALL, &s, &err));
-		CHECK_INT(s.value[CGFS_STAT_DYING_DESCENDANTS], 1);
+		CHECK_INT(s.figure[CGFS_STAT_DYING_DESCENDANTS].value, 1);
 		OK(cgfs_group_reclaim(pod, CGFS_MAX, NULL, &err));
 		CHECK_INT(world_stat(pod, CGFS_STAT_DYING_DESCENDANTS), 0);
 	}
 	OK(cgfs_root_stats(c, CGFS_READ_CGROUP, &s, &err));
-	CHECK_INT(s.available[CGFS_STAT_DYING_DESCENDANTS], w->ops->exists(w, UNIFIED, w->root));
-	if (s.available[CGFS_STAT_DESCENDANTS])
-		CHECK_INT(s.value[CGFS_STAT_DESCENDANTS], 1);
+	CHECK_INT(s.figure[CGFS_STAT_DYING_DESCENDANTS].available,
+		  w->ops->exists(w, UNIFIED, w->root));
+	if (s.figure[CGFS_STAT_DESCENDANTS].available)
+		CHECK_INT(s.figure[CGFS_STAT_DESCENDANTS].value, 1);
 }
 
-static void root_is_all_of_them(struct world *w)
+WORLD_TEST(reclaim_root_is_all_of_them)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
-	struct cgfs_stats s;
+	struct cgfs_stats s = CGFS_STATS_INIT;
 	size_t fds;
 
 	REFUSED(cgfs_root_stats(c, CGFS_READ_PIDS, &s, &err), -ENOENT);
@@ -145,13 +149,13 @@ static void root_is_all_of_them(struct world *w)
 	world_need(w, CGFS_PIDS);
 	fds = world_fds();
 	OK(cgfs_root_stats(c, CGFS_READ_ALL, &s, &err));
-	CHECK(s.available[CGFS_STAT_PIDS_CURRENT]);
-	CHECK_INT(s.value[CGFS_STAT_PIDS_CURRENT], 3);
+	CHECK(s.figure[CGFS_STAT_PIDS_CURRENT].available);
+	CHECK_INT(s.figure[CGFS_STAT_PIDS_CURRENT].value, 3);
 	CHECK_INT(world_fds(), fds);
 }
 
-/* A kernel that cannot be told: refused before anything is done. */
-static void refused_where_it_cannot_be(struct world *w)
+/* A kernel without the request: refused before anything is done. */
+WORLD_TEST(reclaim_without_memory)
 {
 	struct cgfs *c = world_context_with(w, WORLD_FILES, 1u << CGFS_PIDS);
 	struct cgfs_remove_opts opts = reclaiming();
@@ -160,15 +164,8 @@ static void refused_where_it_cannot_be(struct world *w)
 	world_need(w, CGFS_PIDS);
 	/* No memory controller in use: nothing to take back, and nothing to refuse. */
 	g = world_pod(w, c, "web", NULL);
-	OK(cgfs_group_destroy_with(g, &opts, PATIENCE_MS, &err));
-	REFUSED(cgfs_group_destroy_with(g, &opts, PATIENCE_MS, &err), -ENOENT);
+	opts.wait = true;
+	opts.timeout_ms = PATIENCE_MS;
+	OK(cgfs_group_remove(g, &opts, &err));
+	REFUSED(cgfs_group_remove(g, &opts, &err), -ENOENT);
 }
-
-const struct world_test reclaim_tests[] = {
-	{ "reclaim_on_demand", on_demand },
-	{ "reclaim_before_removal", before_removal },
-	{ "reclaim_dying_is_shown", dying_is_shown },
-	{ "reclaim_root_is_all_of_them", root_is_all_of_them },
-	{ "reclaim_without_memory", refused_where_it_cannot_be },
-	{ NULL, NULL },
-};

@@ -8,17 +8,18 @@
 #include <sys/resource.h>
 
 #define DEEP 64
+#define WIDE 300
 
-static void remove_is_told_by_an_event(struct world *w)
+WORLD_TEST(remove_is_reported_by_an_event)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
 	pid_t pid = world_spawn_in(w, ctr);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	world_fork(w, pid);
-	OK(cgfs_group_remove(ctr, &err));
+	OK(cgfs_group_remove(ctr, NULL, &err));
 	world_event(w, c, CGFS_EVENT_REMOVED, "c1", &ev);
 	CHECK_STR(ev.pod, "web");
 	CHECK_STR(ev.container, "c1");
@@ -27,7 +28,7 @@ static void remove_is_told_by_an_event(struct world *w)
 	CHECK(ev.time_ns != 0);
 	world_check_groups(w, 1);
 	world_gone(w, pid);
-	OK(cgfs_group_remove(pod, &err));
+	OK(cgfs_group_remove(pod, NULL, &err));
 	world_event(w, c, CGFS_EVENT_REMOVED, "", &ev);
 	CHECK_STR(ev.pod, "web");
 	CHECK_INT(ev.error, 0);
@@ -35,11 +36,11 @@ static void remove_is_told_by_an_event(struct world *w)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_REMOVED), 0);
 }
 
-static void pod_goes_with_all_containers(struct world *w)
+WORLD_TEST(remove_pod_goes_with_all_containers)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	char id[16];
 	pid_t pid[8];
 
@@ -47,7 +48,7 @@ static void pod_goes_with_all_containers(struct world *w)
 		snprintf(id, sizeof(id), "c%d", i);
 		pid[i] = world_spawn_in(w, world_container(w, pod, c, id, NULL));
 	}
-	OK(cgfs_group_remove(pod, &err));
+	OK(cgfs_group_remove(pod, NULL, &err));
 	world_event(w, c, CGFS_EVENT_REMOVED, "", &ev);
 	CHECK_INT(ev.error, 0);
 	for (int i = 0; i < 8; i++)
@@ -55,17 +56,17 @@ static void pod_goes_with_all_containers(struct world *w)
 	world_check_groups(w, 0);
 }
 
-static void remove_twice_is_ealready(struct world *w)
+WORLD_TEST(remove_twice_is_ealready)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	world_spawn_in(w, ctr);
 	shim_deaf(w->shim, true);
-	OK(cgfs_group_remove(ctr, &err));
-	CHECK_HAS(REFUSED(cgfs_group_remove(ctr, &err), -EALREADY), "c1");
+	OK(cgfs_group_remove(ctr, NULL, &err));
+	CHECK_HAS(REFUSED(cgfs_group_remove(ctr, NULL, &err), -EALREADY), "c1");
 	shim_deaf(w->shim, false);
 	world_event(w, c, CGFS_EVENT_REMOVED, "c1", &ev);
 	CHECK_INT(ev.error, 0);
@@ -73,16 +74,17 @@ static void remove_twice_is_ealready(struct world *w)
 }
 
 /* A process that does not die of SIGKILL: the call gives up, the removal does not. */
-static void destroy_that_times_out_goes_on(struct world *w)
+WORLD_TEST(remove_destroy_that_times_out_goes_on)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
 	pid_t pid = world_spawn_in(w, ctr);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	shim_deaf(w->shim, true);
-	CHECK_HAS(REFUSED(cgfs_group_destroy(ctr, 50, &err), -ETIMEDOUT), "c1");
+	CHECK_HAS(REFUSED(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(50), &err), -ETIMEDOUT),
+		  "c1");
 	CHECK(world_alive(w, pid));
 	world_check_groups(w, 2);
 	shim_deaf(w->shim, false);
@@ -93,17 +95,17 @@ static void destroy_that_times_out_goes_on(struct world *w)
 }
 
 /* The process is dead, but takes its time to leave the cgroup. */
-static void slow_death_is_waited_for(struct world *w)
+WORLD_TEST(remove_slow_death_is_waited_for)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid;
 
 	if (w->ops->slow_death(w, 20) < 0)
-		world_skip(w, "a real process cannot be told to die slowly");
+		world_skip(w, "a real process cannot be made to die slowly");
 	pid = world_spawn_in(w, world_container(w, pod, c, "c1", NULL));
-	REFUSED(cgfs_group_destroy(pod, 50, &err), -ETIMEDOUT);
+	REFUSED(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(50), &err), -ETIMEDOUT);
 	CHECK(world_alive(w, pid));
 	world_event(w, c, CGFS_EVENT_REMOVED, "", &ev);
 	CHECK_INT(ev.error, 0);
@@ -120,7 +122,7 @@ static void make_nested(struct world *w, const char *path)
 }
 
 /* Deep, wide, and with names that no id may have. */
-static void nested_cgroups_of_the_container_go_too(struct world *w)
+WORLD_TEST(remove_nested_cgroups_go_too)
 {
 	static const char *const below[] = { "inner",	"inner/a",    "inner/a/b", "inner/a/b/c",
 					     "inner/d", "init.scope", "-x",	   "with space" };
@@ -137,14 +139,14 @@ static void nested_cgroups_of_the_container_go_too(struct world *w)
 	}
 	snprintf(path, sizeof(path), "%s/inner/a/b/c", cgfs_group_path(ctr));
 	CHECK_INT(w->ops->move(w, ctl, path, child), 0);
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_gone(w, pid);
 	world_gone(w, child);
 	world_check_groups(w, 1);
 }
 
 /* What is in a container decides how deep it is: more levels than there are descriptors. */
-static void nested_beyond_all_descriptors_go_too(struct world *w)
+WORLD_TEST(remove_nested_beyond_all_descriptors)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -164,14 +166,14 @@ static void nested_beyond_all_descriptors_go_too(struct world *w)
 	limit.rlim_cur = world_fds() + DEEP / 2;
 	CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	CHECK_INT(extra_pids(ctr), 2);
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_gone(w, pid);
 	world_gone(w, child);
 	world_check_groups(w, 1);
 }
 
 /* An empty, nested cgroup in a pod that never had a process. */
-static void nested_cgroups_without_processes_go_too(struct world *w)
+WORLD_TEST(remove_nested_without_processes)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -179,17 +181,51 @@ static void nested_cgroups_without_processes_go_too(struct world *w)
 
 	snprintf(path, sizeof(path), "%s/stray", cgfs_group_path(pod));
 	make_nested(w, path);
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_check_groups(w, 0);
 }
 
-static void id_is_free_after_removal(struct world *w)
+/* The caller's loop has its turn while a wide tree is removed. */
+WORLD_TEST(remove_wide_tree_in_bounded_steps)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	struct cgfs_event ev = CGFS_EVENT_INIT;
+	uint64_t deadline = world_now_ms() + PATIENCE_MS;
+	unsigned int steps = 0, most, n;
+	char path[512];
+	int r;
+
+	for (int i = 0; i < WIDE; i++) {
+		snprintf(path, sizeof(path), "%s/wide%d", cgfs_group_path(ctr), i);
+		make_nested(w, path);
+	}
+	(void)shim_rmdirs(w->shim);
+	OK(cgfs_group_remove(ctr, NULL, &err));
+	most = shim_rmdirs(w->shim);
+	do {
+		CHECK(world_now_ms() < deadline);
+		w->ops->tick(w);
+		r = cgfs_event_read(c, &ev, NULL);
+		n = shim_rmdirs(w->shim);
+		most = n > most ? n : most;
+		steps += n > 0;
+	} while (r == 0 || (r == 1 && ev.type != CGFS_EVENT_REMOVED));
+	CHECK_INT(r, 1);
+	CHECK_INT(ev.error, 0);
+	CHECK_MSG(most <= 64, "%u directories were removed in one step", most);
+	CHECK_MSG(steps >= WIDE / 64, "all was removed in %u steps", steps);
+	world_check_groups(w, 1);
+}
+
+WORLD_TEST(remove_id_is_free_afterwards)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *old = world_pod(w, c, "web", NULL), *new, *ctr;
 	uint64_t id = cgfs_group_cgroup_id(old);
 
-	OK(cgfs_group_destroy(old, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(old, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	new = world_pod(w, c, "web", NULL); /* the old handle is still open */
 	if (id)
 		CHECK(cgfs_group_cgroup_id(new) != id);
@@ -206,12 +242,12 @@ static void closed_meanwhile(struct world *w, bool all)
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
 	pid_t pid = world_spawn_in(w, ctr);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	if (all)
 		world_close_group(w, ctr);
 	shim_deaf(w->shim, true);
-	OK(cgfs_group_remove(pod, &err));
+	OK(cgfs_group_remove(pod, NULL, &err));
 	shim_deaf(w->shim, false);
 	world_close_group(w, pod);
 	world_event(w, c, CGFS_EVENT_REMOVED, "", &ev);
@@ -221,18 +257,18 @@ static void closed_meanwhile(struct world *w, bool all)
 	world_check_groups(w, 0);
 }
 
-static void handle_may_be_closed_meanwhile(struct world *w)
+WORLD_TEST(remove_handle_may_be_closed_meanwhile)
 {
 	closed_meanwhile(w, false);
 }
 
-static void goes_on_without_any_handle(struct world *w)
+WORLD_TEST(remove_goes_on_without_any_handle)
 {
 	closed_meanwhile(w, true);
 }
 
 /* The container's end is that of the last reference to its pod, too. */
-static void context_may_be_closed_meanwhile(struct world *w)
+WORLD_TEST(remove_context_may_be_closed_meanwhile)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *again;
@@ -240,30 +276,14 @@ static void context_may_be_closed_meanwhile(struct world *w)
 
 	world_spawn_in(w, ctr);
 	shim_deaf(w->shim, true);
-	OK(cgfs_group_remove(ctr, &err));
+	OK(cgfs_group_remove(ctr, NULL, &err));
 	world_close_group(w, ctr);
 	world_close_group(w, pod);
 	world_restart(w);
 	shim_deaf(w->shim, false);
 	c = world_context(w, WORLD_POLICY);
 	OK(cgfs_pod_open(c, "web", &again, &err));
-	OK(cgfs_group_destroy(again, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(again, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	cgfs_group_close(again);
 	world_check_groups(w, 0);
 }
-
-const struct world_test remove_tests[] = {
-	{ "remove_is_told_by_an_event", remove_is_told_by_an_event },
-	{ "remove_pod_goes_with_all_containers", pod_goes_with_all_containers },
-	{ "remove_twice_is_ealready", remove_twice_is_ealready },
-	{ "remove_destroy_that_times_out_goes_on", destroy_that_times_out_goes_on },
-	{ "remove_slow_death_is_waited_for", slow_death_is_waited_for },
-	{ "remove_nested_cgroups_go_too", nested_cgroups_of_the_container_go_too },
-	{ "remove_nested_beyond_all_descriptors", nested_beyond_all_descriptors_go_too },
-	{ "remove_nested_without_processes", nested_cgroups_without_processes_go_too },
-	{ "remove_id_is_free_afterwards", id_is_free_after_removal },
-	{ "remove_handle_may_be_closed_meanwhile", handle_may_be_closed_meanwhile },
-	{ "remove_goes_on_without_any_handle", goes_on_without_any_handle },
-	{ "remove_context_may_be_closed_meanwhile", context_may_be_closed_meanwhile },
-	{ NULL, NULL },
-};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * test_resize.c - a pod and its containers change together, in an order that never leaves
- * anybody with less than both its old and its new share.
+ * any group with less than both its old and its new share.
  */
 #include "extra.h"
 
@@ -35,14 +35,14 @@ static struct trio three_cpus(struct world *w, struct cgfs *c)
 
 	t.pod = world_pod(w, c, "web", NULL);
 	need_quota(w, t.pod);
-	OK(cgfs_group_set(t.pod, &three, &err));
+	OK(cgfs_group_set(t.pod, &three, NULL, &err));
 	t.ctr[0] = world_container(w, t.pod, c, "a", &one);
 	t.ctr[1] = world_container(w, t.pod, c, "b", &two);
 	return t;
 }
 
 /* kubernetes#102884 */
-static void three_to_five_and_back(struct world *w)
+WORLD_TEST(resize_three_to_five_and_back)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources pod, ctr[2];
@@ -78,7 +78,7 @@ static void three_to_five_and_back(struct world *w)
 }
 
 /* The same in the words of cgroup2, which on v1 have to find the order as well. */
-static void unified_finds_the_order(struct world *w)
+WORLD_TEST(resize_unified_finds_the_order)
 {
 	static const char *const quota[2][3] = { { "500000 100000", "400000", "100000" },
 						 { "300000 100000", "100000", "200000" } };
@@ -105,7 +105,7 @@ static void unified_finds_the_order(struct world *w)
 }
 
 /* All kinds of limits at once, some growing, some shrinking. */
-static void mixed_directions(struct world *w)
+WORLD_TEST(resize_mixed_directions)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources pod, ctr[2];
@@ -142,7 +142,7 @@ static void mixed_directions(struct world *w)
 }
 
 /* The second container's memory is in use: nothing of the whole resize stays. */
-static void refused_resize_restores_all(struct world *w)
+WORLD_TEST(resize_refused_restores_all)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources pod, ctr[2];
@@ -180,7 +180,7 @@ static void refused_resize_restores_all(struct world *w)
 }
 
 /* On the fakes each write in turn. */
-static void each_write_refused(struct world *w)
+WORLD_TEST(resize_each_write_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources pod = cpus(5), ctr[2] = { cpus(4), cpus(1) };
@@ -188,7 +188,7 @@ static void each_write_refused(struct world *w)
 	bool struck;
 
 	if (w->kind->live)
-		world_skip(w, "nobody can tell a kernel to fail");
+		world_skip(w, "no kernel can be made to fail");
 	t = three_cpus(w, c);
 	for (unsigned int nth = 1;; nth++) {
 		struct cgfs_err err = { 0 };
@@ -212,7 +212,7 @@ static void each_write_refused(struct world *w)
 	check_cpus(t.pod, 5);
 }
 
-static void strangers_are_refused(struct world *w)
+WORLD_TEST(resize_strangers_are_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources pod = cpus(5), two[2] = { cpus(2), cpus(2) };
@@ -241,7 +241,7 @@ static void strangers_are_refused(struct world *w)
 }
 
 /* A v1 cpuset is within the one above it at every step. */
-static void cpusets_find_the_order(struct world *w)
+WORLD_TEST(resize_cpusets_find_the_order)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources both = CGFS_RESOURCES_INIT, one, zero;
@@ -264,10 +264,23 @@ static void cpusets_find_the_order(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "0-1");
 	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "0-1");
 	/* The container goes from one half to the other, the pod after it. */
-	OK(cgfs_group_set(ctr, &zero, &err));
+	OK(cgfs_group_set(ctr, &zero, NULL, &err));
 	OK(cgfs_pod_resize(pod, &one, &ctr, &one, 1, &err));
 	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "1");
 	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "1");
+	/* Both go from one half to the other, and back, by the union of the two on v1. */
+	OK(cgfs_pod_resize(pod, &zero, &ctr, &zero, 1, &err));
+	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "0");
+	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "0");
+	OK(cgfs_pod_resize(pod, &one, &ctr, &one, 1, &err));
+	CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "1");
+	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "1");
+	/* What is refused on the way takes the union back as well. */
+	if (cgfs_place(c, CGFS_CPUSET).version == CGFS_V1) {
+		REFUSED(cgfs_pod_resize(pod, &zero, &ctr, &both, 1, &err), -EBUSY);
+		CHECK_STR(world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"), "1");
+		CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"), "1");
+	}
 	/* As many as a mask has: a kernel's may be more than it has processors. */
 	if (w->kind->live)
 		return;
@@ -276,14 +289,3 @@ static void cpusets_find_the_order(struct world *w)
 	CHECK_STR(world_cat(w, CGFS_CPUSET, ctr, "cpuset.cpus"),
 		  world_cat(w, CGFS_CPUSET, pod, "cpuset.cpus"));
 }
-
-const struct world_test resize_tests[] = {
-	{ "resize_three_to_five_and_back", three_to_five_and_back },
-	{ "resize_unified_finds_the_order", unified_finds_the_order },
-	{ "resize_cpusets_find_the_order", cpusets_find_the_order },
-	{ "resize_mixed_directions", mixed_directions },
-	{ "resize_refused_restores_all", refused_resize_restores_all },
-	{ "resize_each_write_refused", each_write_refused },
-	{ "resize_strangers_are_refused", strangers_are_refused },
-	{ NULL, NULL },
-};

@@ -4,7 +4,7 @@
  */
 #include "world.h"
 
-/* rmdir by somebody else, in each hierarchy. */
+/* rmdir by another process, in each hierarchy. */
 static void remove_behind(struct world *w, const char *path)
 {
 	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
@@ -13,7 +13,46 @@ static void remove_behind(struct world *w, const char *path)
 	}
 }
 
-static void remove_refuses_while_pods_are_left(struct world *w)
+/* One for reading beside one that made a pod: it sees it, and every change is refused. */
+WORLD_TEST(root_for_reading_changes_nothing)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY), *reader;
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL), *seen, *inside, *new;
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_stats s = CGFS_STATS_INIT;
+	pid_t pid = world_spawn_in(w, ctr), child;
+	int pidfd;
+
+	opts.root = w->root;
+	w->ops->options(w, WORLD_POLICY, &opts);
+	opts.cgroup2_mount = NULL;
+	opts.read_only = true;
+	res.set = CGFS_SET_PIDS_MAX;
+	res.pids_max = 7;
+	OK(cgfs_open(&opts, &reader, &err));
+	OK(cgfs_pod_open(reader, "web", &seen, &err));
+	OK(cgfs_container_open(reader, seen, "c1", &inside, &err));
+	OK(cgfs_group_stats(inside, CGFS_READ_ALL, &s, &err));
+	CHECK_HAS(REFUSED(cgfs_pod_create(reader, "new", NULL, &new, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_group_set(seen, &res, NULL, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_root_set(reader, &res, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_group_freeze(inside, 100, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_group_thaw(inside, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_group_kill(inside, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_group_add_pid(seen, pid, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_group_spawn(inside, &child, &pidfd, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_group_remove(seen, NULL, &err), -EROFS), "for reading");
+	CHECK_HAS(REFUSED(cgfs_root_remove(reader, &err), -EROFS), "for reading");
+	cgfs_group_close(inside);
+	cgfs_group_close(seen);
+	cgfs_close(reader);
+	world_check_groups(w, 2);
+	world_check_member(w, pid, ctr);
+}
+
+WORLD_TEST(root_remove_refuses_while_pods_are_left)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -26,7 +65,7 @@ static void remove_refuses_while_pods_are_left(struct world *w)
 	world_pod(w, c, "db", NULL);
 }
 
-static void remove_then_create_makes_it_again(struct world *w)
+WORLD_TEST(root_remove_then_create_makes_it_again)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 
@@ -39,7 +78,7 @@ static void remove_then_create_makes_it_again(struct world *w)
 	world_check_groups(w, 1);
 }
 
-static void deleted_behind_our_back_is_made_again(struct world *w)
+WORLD_TEST(root_deleted_behind_our_back)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod, *ctr;
@@ -52,7 +91,7 @@ static void deleted_behind_our_back_is_made_again(struct world *w)
 	world_check_member(w, world_spawn_in(w, ctr), ctr);
 }
 
-static void deleted_behind_our_back_is_limited_again(struct world *w)
+WORLD_TEST(root_deleted_behind_our_back_is_limited)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -72,7 +111,7 @@ static void deleted_behind_our_back_is_limited_again(struct world *w)
 	CHECK_STR(text, "4711\n");
 }
 
-static void enabled_controllers_are_given_back(struct world *w)
+WORLD_TEST(root_enabled_controllers_are_given_back)
 {
 	struct cgfs *c;
 	char before[1024], after[1024];
@@ -91,6 +130,7 @@ static void enabled_controllers_are_given_back(struct world *w)
 /* As an administrator, or a reboot script, makes it: bare. */
 static void make_root_by_hand(struct world *w)
 {
+	w->root_by_hand = true;
 	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
 		if (world_version(w, ctl) != CGFS_NONE && !w->ops->exists(w, ctl, w->root))
 			CHECK_INT(w->ops->mkdir(w, ctl, w->root), 0);
@@ -114,7 +154,7 @@ static void read_root(struct world *w, bool unified, char *buf, size_t len)
 	snprintf(buf + strlen(buf), len - strlen(buf), "|%s", text);
 }
 
-static void somebodys_root_is_used_as_it_is(struct world *w)
+WORLD_TEST(root_of_another_is_used_as_it_is)
 {
 	struct cgfs_unified nonsense = { "pids.max", "nonsense" };
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -164,7 +204,7 @@ static void somebodys_root_is_used_as_it_is(struct world *w)
 	}
 }
 
-static void root_with_processes_is_refused(struct world *w)
+WORLD_TEST(root_with_processes_is_refused)
 {
 	struct cgfs_group *none = NULL;
 	struct cgfs *c;
@@ -185,7 +225,7 @@ static void root_with_processes_is_refused(struct world *w)
 	world_gone(w, pid);
 }
 
-static void two_contexts_see_the_same_pods(struct world *w)
+WORLD_TEST(root_two_contexts_see_the_same_pods)
 {
 	struct cgfs *a = world_context(w, WORLD_POLICY), *b = world_context(w, WORLD_FILES);
 	struct cgfs_group *web = world_pod(w, a, "web", NULL), *seen = NULL;
@@ -198,7 +238,7 @@ static void two_contexts_see_the_same_pods(struct world *w)
 	world_track(w, seen);
 	CHECK_INT(cgfs_group_cgroup_id(seen), cgfs_group_cgroup_id(web));
 	/* One context removes what the other one made. */
-	OK(cgfs_group_destroy(seen, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(seen, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_gone(w, pid);
 	world_check_groups(w, 1);
 	CHECK(w->ops->exists(w, UNIFIED, cgfs_group_path(db)) ||
@@ -215,7 +255,7 @@ static bool is_gone(int r)
 static void use_dead_handle(struct world *w, struct cgfs_group *g)
 {
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-	struct cgfs_stats stats;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
 	struct cgfs_err err = { 0 };
 	pid_t pid = world_spawn(w), *pids = NULL;
 	size_t n = 0;
@@ -226,7 +266,7 @@ static void use_dead_handle(struct world *w, struct cgfs_group *g)
 	CHECK(err.text[0]);
 	res.set = CGFS_SET_CPU_WEIGHT;
 	res.cpu_weight = 50;
-	r = cgfs_group_set(g, &res, &err);
+	r = cgfs_group_set(g, &res, NULL, &err);
 	CHECK_MSG(is_gone(r), "set: %d", r);
 	r = cgfs_group_add_pid(g, pid, &err);
 	CHECK_MSG(is_gone(r) || (r == -EINVAL && cgfs_group_is_pod(g)), "add_pid: %d: %s", r,
@@ -243,14 +283,14 @@ static void use_dead_handle(struct world *w, struct cgfs_group *g)
 	w->ops->exit(w, pid);
 }
 
-static void handles_outlive_destroy(struct world *w)
+WORLD_TEST(root_handles_outlive_destroy)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
 	struct cgfs_group *late = NULL;
 
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	use_dead_handle(w, ctr);
 	CHECK(cgfs_container_create(c, pod, "c2", NULL, &late, NULL) < 0);
 	world_close_group(w, pod);
@@ -258,14 +298,14 @@ static void handles_outlive_destroy(struct world *w)
 	world_check_groups(w, 0);
 }
 
-static void handles_outlive_a_foreign_rmdir(struct world *w)
+WORLD_TEST(root_handles_outlive_a_foreign_rmdir)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
 	struct cgfs_group *late = NULL;
 	struct cgfs_err e = { 0 };
-	struct cgfs_stats stats;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
 	int r;
 
 	OK(cgfs_group_stats(ctr, CGFS_READ_ALL, &stats, &err));
@@ -277,16 +317,16 @@ static void handles_outlive_a_foreign_rmdir(struct world *w)
 	CHECK_MSG(r < 0, "a container was made in a pod that is gone");
 	CHECK_INT(w->ops->directories(w), 0);
 	/* Nothing is left to remove, which is a success. */
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_close_group(w, ctr);
 	world_close_group(w, pod);
 	/* The name is free again. */
 	world_pod(w, c, "web", NULL);
 }
 
-/* The same name, made anew by somebody else: the old handle must not touch it. */
-static void replaced_group_is_not_touched(struct world *w)
+/* The same name, made anew by another process: the old handle must not touch it. */
+WORLD_TEST(root_replaced_group_is_not_touched)
 {
 	struct cgfs *a = world_context(w, WORLD_FILES), *b = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -297,18 +337,18 @@ static void replaced_group_is_not_touched(struct world *w)
 	world_need(w, CGFS_PIDS);
 	res.set = CGFS_SET_PIDS_MAX;
 	res.pids_max = 10;
-	OK(cgfs_group_set(old, &res, &err)); /* it holds its directory */
+	OK(cgfs_group_set(old, &res, NULL, &err)); /* it holds its directory */
 	remove_behind(w, cgfs_group_path(old));
 	new = world_pod(w, b, "web", NULL);
 	res.pids_max = 5;
-	r = cgfs_group_set(old, &res, &e);
+	r = cgfs_group_set(old, &res, NULL, &e);
 	CHECK_MSG(is_gone(r), "set: %d", r);
 	CHECK_STR(world_cat(w, CGFS_PIDS, new, "pids.max"), "max");
 	world_close_group(w, old);
 }
 
 /* What systemd delegates to a user has a name that no pod may have. */
-static void root_below_a_unit_of_systemd(struct world *w)
+WORLD_TEST(root_below_a_unit_of_systemd)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 	char root[256], pod[300];
@@ -335,7 +375,7 @@ static void root_below_a_unit_of_systemd(struct world *w)
 }
 
 /* Nothing stays of what has no handle: at the top of a hierarchy that is the whole machine. */
-static void top_is_not_swept_empty(struct world *w)
+WORLD_TEST(root_top_is_not_swept_empty)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 	struct cgfs *c = NULL;
@@ -358,7 +398,57 @@ static void top_is_not_swept_empty(struct world *w)
 	CHECK_INT(w->ops->rmdir(w, CGFS_PIDS, "/system.slice"), 0);
 }
 
-static void churn_leaves_nothing(struct world *w)
+/* The context of an earlier and of a later process: the part that another program made stays, with
+ * its limit; the parts that the earlier one made go. */
+WORLD_TEST(root_parts_of_others_stay)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	char root[400], middle[300];
+	struct cgfs *c = NULL;
+
+	make_root_by_hand(w);
+	snprintf(middle, sizeof(middle), "%s/a", w->root);
+	snprintf(root, sizeof(root), "%s/pods", middle);
+	for (int later = 0; later < 2; later++) {
+		opts.root = root;
+		w->ops->options(w, WORLD_FILES, &opts);
+		OK(cgfs_open(&opts, &c, &err));
+		w->contexts[w->n_contexts++] = c;
+		world_destroy(w, world_pod(w, c, "web", NULL));
+		if (later)
+			OK(cgfs_root_remove(c, &err));
+		else
+			world_restart(w);
+	}
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		if (world_version(w, ctl) == CGFS_NONE)
+			continue;
+		CHECK(w->ops->exists(w, ctl, w->root));
+		CHECK(!w->ops->exists(w, ctl, middle));
+	}
+}
+
+/* The root itself was made by another program, before or while it was used. */
+WORLD_TEST(root_of_others_stays)
+{
+	struct cgfs_group *pod;
+	struct cgfs *c;
+
+	make_root_by_hand(w);
+	c = world_context(w, WORLD_FILES);
+	pod = world_pod(w, c, "web", NULL);
+	REFUSED(cgfs_root_remove(c, &err), -ENOTEMPTY);
+	world_destroy(w, pod);
+	OK(cgfs_root_remove(c, &err));
+	world_restart(w);
+	c = world_context(w, WORLD_FILES);
+	OK(cgfs_root_remove(c, &err));
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++)
+		CHECK(world_version(w, ctl) == CGFS_NONE || w->ops->exists(w, ctl, w->root));
+	world_destroy(w, world_pod(w, c, "web", NULL));
+}
+
+WORLD_TEST(root_churn_leaves_nothing)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	size_t fds;
@@ -376,21 +466,3 @@ static void churn_leaves_nothing(struct world *w)
 	}
 	CHECK_INT(world_fds(), fds);
 }
-
-const struct world_test root_tests[] = {
-	{ "root_remove_refuses_while_pods_are_left", remove_refuses_while_pods_are_left },
-	{ "root_remove_then_create_makes_it_again", remove_then_create_makes_it_again },
-	{ "root_deleted_behind_our_back", deleted_behind_our_back_is_made_again },
-	{ "root_deleted_behind_our_back_is_limited", deleted_behind_our_back_is_limited_again },
-	{ "root_enabled_controllers_are_given_back", enabled_controllers_are_given_back },
-	{ "root_of_somebody_is_used_as_it_is", somebodys_root_is_used_as_it_is },
-	{ "root_with_processes_is_refused", root_with_processes_is_refused },
-	{ "root_two_contexts_see_the_same_pods", two_contexts_see_the_same_pods },
-	{ "root_handles_outlive_destroy", handles_outlive_destroy },
-	{ "root_handles_outlive_a_foreign_rmdir", handles_outlive_a_foreign_rmdir },
-	{ "root_replaced_group_is_not_touched", replaced_group_is_not_touched },
-	{ "root_below_a_unit_of_systemd", root_below_a_unit_of_systemd },
-	{ "root_top_is_not_swept_empty", top_is_not_swept_empty },
-	{ "root_churn_leaves_nothing", churn_leaves_nothing },
-	{ NULL, NULL },
-};

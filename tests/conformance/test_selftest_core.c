@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * test_selftest_core.c - cgroup2's rules: no processes in inner cgroups, controllers enabled
- * from the top, emptiness that is told upwards, threads in cgroups of their own.
+ * from the top, emptiness that is reported upwards, threads in cgroups of their own.
  */
 #include "extra.h"
 
@@ -18,7 +18,7 @@ static void need_unified(struct world *w)
 		world_skip(w, "no cgroup2 tree in this layout");
 }
 
-static void pod_takes_no_process(struct world *w)
+WORLD_TEST(selftest_core_pod_takes_no_process)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -28,7 +28,7 @@ static void pod_takes_no_process(struct world *w)
 
 	CHECK_HAS(REFUSED(cgfs_group_add_pid(pod, pid, &err), -EINVAL), "web");
 	world_check_member(w, pid, ctr);
-	/* The kernel says the same, where there are controllers to distribute. */
+	/* The kernel refuses it as well, where there are controllers to distribute. */
 	if (world_version(w, UNIFIED) == CGFS_NONE)
 		return;
 	snprintf(origin, sizeof(origin), "%s",
@@ -57,7 +57,7 @@ static bool subset(const char *small, const char *large)
 	return true;
 }
 
-static void controllers_are_enabled_down_to_containers(struct world *w)
+WORLD_TEST(selftest_core_controllers_down_to_containers)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *ctr;
@@ -96,7 +96,7 @@ static uint64_t populated(struct world *w, const struct cgfs_group *g)
 	return extra_keyed(w, UNIFIED, g, "cgroup.events", "populated");
 }
 
-static void emptiness_is_told_upwards(struct world *w)
+WORLD_TEST(selftest_core_emptiness_is_reported_upwards)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -165,7 +165,7 @@ static int thread_in_a_cgroup_of_its_own(void *arg)
 	struct threaded *t = arg;
 	pthread_t thread;
 
-	alarm(110);
+	alarm(1100);
 	if (mkdir(t->dir, 0755) < 0 || !put(t->dir, "cgroup.type", "threaded"))
 		return 3;
 	if (pthread_create(&thread, NULL, move_and_wait, t) != 0)
@@ -175,7 +175,7 @@ static int thread_in_a_cgroup_of_its_own(void *arg)
 }
 
 /* runc#3821: a threaded cgroup's cgroup.procs cannot be read. */
-static void threaded_cgroup_inside_a_container(struct world *w)
+WORLD_TEST(selftest_core_threaded_cgroup)
 {
 	struct cgfs *c;
 	struct cgfs_group *pod, *ctr;
@@ -209,12 +209,12 @@ static void threaded_cgroup_inside_a_container(struct world *w)
 	OK(cgfs_group_kill(ctr, &err));
 	CHECK(WIFSIGNALED(extra_wait(pid)));
 	CHECK_INT(extra_pids(ctr), 0);
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_check_groups(w, 0);
 }
 
 /* The same, destroyed while the thread runs. */
-static void threaded_cgroup_is_destroyed(struct world *w)
+WORLD_TEST(selftest_core_threaded_cgroup_is_destroyed)
 {
 	struct cgfs *c;
 	struct cgfs_group *ctr;
@@ -238,13 +238,3 @@ static void threaded_cgroup_is_destroyed(struct world *w)
 	CHECK(WIFSIGNALED(extra_wait(pid)));
 	world_check_groups(w, 1);
 }
-
-const struct world_test selftest_core_tests[] = {
-	{ "selftest_core_pod_takes_no_process", pod_takes_no_process },
-	{ "selftest_core_controllers_down_to_containers",
-	  controllers_are_enabled_down_to_containers },
-	{ "selftest_core_emptiness_is_told_upwards", emptiness_is_told_upwards },
-	{ "selftest_core_threaded_cgroup", threaded_cgroup_inside_a_container },
-	{ "selftest_core_threaded_cgroup_is_destroyed", threaded_cgroup_is_destroyed },
-	{ NULL, NULL },
-};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_selftest_cpu.c - who gets more, who is throttled, and at which level.  Nothing here
- * depends on how fast the machine is: CPU time is compared with CPU time.
+ * test_selftest_cpu.c - which group gets more, which is throttled, and at which level.  Nothing
+ * here depends on how fast the machine is: CPU time is compared with CPU time.
  */
 #include "extra.h"
 
@@ -37,12 +37,11 @@ static uint64_t compete(struct world *w, struct cgfs_group *heavy, struct cgfs_g
 	} while (h + l < total_us);
 	CHECK_MSG(h > l, "weight 1000 got %llu us, weight 10 %llu us", (unsigned long long)h,
 		  (unsigned long long)l);
-	(void)w;
 	return h;
 }
 
 /* Two that never sleep, on one CPU. */
-static void weight_decides(struct world *w)
+WORLD_TEST(selftest_cpu_weight_decides)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *pod, *heavy, *light;
@@ -60,14 +59,14 @@ static void weight_decides(struct world *w)
 	/* And the other way round, while they run. */
 	res.set = CGFS_SET_CPU_WEIGHT;
 	res.cpu_weight = 10;
-	OK(cgfs_group_set(heavy, &res, &err));
+	OK(cgfs_group_set(heavy, &res, NULL, &err));
 	res.cpu_weight = 1000;
-	OK(cgfs_group_set(light, &res, &err));
+	OK(cgfs_group_set(light, &res, NULL, &err));
 	compete(w, light, heavy, 300000);
 }
 
-/* An idle group gets what nobody else wants. */
-static void idle_comes_last(struct world *w)
+/* An idle group gets what no other group wants. */
+WORLD_TEST(selftest_cpu_idle_comes_last)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -80,7 +79,7 @@ static void idle_comes_last(struct world *w)
 	world_need_file(w, CGFS_CPU, idle, "cpu.idle");
 	res.set = CGFS_SET_CPU_IDLE;
 	res.cpu_idle = true;
-	OK(cgfs_group_set(idle, &res, &err));
+	OK(cgfs_group_set(idle, &res, NULL, &err));
 	extra_spawn(idle, extra_spin, NULL);
 	extra_spawn(busy, extra_spin, NULL);
 	extra_until_pids(w, pod, 2, 2);
@@ -92,7 +91,7 @@ static void burn(struct world *w, struct cgfs_group *ctr, uint64_t us)
 	w->ops->burn(w, world_spawn_in(w, ctr), us);
 }
 
-static void quota_throttles(struct world *w)
+WORLD_TEST(selftest_cpu_quota_throttles)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = extra_quota(10000, 100000);
@@ -103,7 +102,7 @@ static void quota_throttles(struct world *w)
 	if (!has_bandwidth(w, ctr))
 		world_skip(w, "this kernel has no CPU bandwidth control");
 	free = world_container(w, cgfs_group_pod(ctr), c, "free", NULL);
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	burn(w, ctr, 50000);
 	burn(w, free, 50000);
 	CHECK(world_stat(ctr, CGFS_STAT_CPU_PERIODS) > 0);
@@ -115,7 +114,7 @@ static void quota_throttles(struct world *w)
 }
 
 /* The pod's quota holds for its containers together; they have none of their own. */
-static void pod_quota_throttles_containers(struct world *w)
+WORLD_TEST(selftest_cpu_pod_quota_throttles_containers)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = extra_quota(10000, 100000);
@@ -125,7 +124,7 @@ static void pod_quota_throttles_containers(struct world *w)
 	pod = world_pod(w, c, "web", NULL);
 	if (!has_bandwidth(w, pod))
 		world_skip(w, "this kernel has no CPU bandwidth control");
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	ctr = world_container(w, pod, c, "c1", NULL);
 	burn(w, ctr, 50000);
 	CHECK(world_stat(pod, CGFS_STAT_CPU_THROTTLED_PERIODS) > 0);
@@ -133,14 +132,14 @@ static void pod_quota_throttles_containers(struct world *w)
 	CHECK_INT(world_stat(ctr, CGFS_STAT_CPU_PERIODS), 0);
 	if (world_v2(w, CGFS_CPU) || world_version(w, CGFS_CPUACCT) == CGFS_V1)
 		CHECK(world_stat(pod, CGFS_STAT_CPU_USAGE) >= 50000);
-	/* Lifted: no period ends with anybody held back any more. */
+	/* Lifted: no period ends with a throttled process any more. */
 	res = extra_quota(CGFS_MAX, 100000);
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK(world_stat(pod, CGFS_STAT_CPU_QUOTA) == CGFS_MAX);
 }
 
 /* The tighter of the two is the one that throttles. */
-static void container_quota_under_a_wide_pod(struct world *w)
+WORLD_TEST(selftest_cpu_container_quota_under_a_wide_pod)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources wide = extra_quota(400000, 100000), tight = extra_quota(5000, 100000);
@@ -150,7 +149,7 @@ static void container_quota_under_a_wide_pod(struct world *w)
 	pod = world_pod(w, c, "web", NULL);
 	if (!has_bandwidth(w, pod))
 		world_skip(w, "this kernel has no CPU bandwidth control");
-	OK(cgfs_group_set(pod, &wide, &err));
+	OK(cgfs_group_set(pod, &wide, NULL, &err));
 	ctr = world_container(w, pod, c, "c1", &tight);
 	burn(w, ctr, 20000);
 	CHECK(world_stat(ctr, CGFS_STAT_CPU_THROTTLED_PERIODS) > 0);
@@ -158,7 +157,7 @@ static void container_quota_under_a_wide_pod(struct world *w)
 }
 
 /* A container whose quota is above its pod's: v1 refuses it, cgroup2 lets it have no effect. */
-static void container_quota_above_the_pods(struct world *w)
+WORLD_TEST(selftest_cpu_container_quota_above_the_pods)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources small = extra_quota(10000, 100000),
@@ -169,19 +168,19 @@ static void container_quota_above_the_pods(struct world *w)
 	pod = world_pod(w, c, "web", NULL);
 	if (!has_bandwidth(w, pod))
 		world_skip(w, "this kernel has no CPU bandwidth control");
-	OK(cgfs_group_set(pod, &small, &err));
+	OK(cgfs_group_set(pod, &small, NULL, &err));
 	ctr = world_container(w, pod, c, "c1", NULL);
 	if (!world_v2(w, CGFS_CPU)) {
-		CHECK_HAS(REFUSED(cgfs_group_set(ctr, &large, &err), -EINVAL), "cpu.cfs_");
+		CHECK_HAS(REFUSED(cgfs_group_set(ctr, &large, NULL, &err), -EINVAL), "cpu.cfs_");
 		CHECK(world_stat(ctr, CGFS_STAT_CPU_QUOTA) == CGFS_MAX);
 		return;
 	}
-	OK(cgfs_group_set(ctr, &large, &err));
+	OK(cgfs_group_set(ctr, &large, NULL, &err));
 	burn(w, ctr, 50000);
 	CHECK(world_stat(pod, CGFS_STAT_CPU_THROTTLED_PERIODS) > 0);
 }
 
-static void usage_adds_up(struct world *w)
+WORLD_TEST(selftest_cpu_usage_adds_up)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -196,14 +195,3 @@ static void usage_adds_up(struct world *w)
 	burn(w, b, 40000);
 	CHECK(world_stat(pod, CGFS_STAT_CPU_USAGE) >= 80000);
 }
-
-const struct world_test selftest_cpu_tests[] = {
-	{ "selftest_cpu_weight_decides", weight_decides },
-	{ "selftest_cpu_idle_comes_last", idle_comes_last },
-	{ "selftest_cpu_quota_throttles", quota_throttles },
-	{ "selftest_cpu_pod_quota_throttles_containers", pod_quota_throttles_containers },
-	{ "selftest_cpu_container_quota_under_a_wide_pod", container_quota_under_a_wide_pod },
-	{ "selftest_cpu_container_quota_above_the_pods", container_quota_above_the_pods },
-	{ "selftest_cpu_usage_adds_up", usage_adds_up },
-	{ NULL, NULL },
-};

@@ -23,7 +23,7 @@ static bool complete(struct world *w, const struct cgfs_group *g)
 	return strcmp(world_cat(w, CGFS_FREEZER, g, "freezer.state"), "FROZEN") == 0;
 }
 
-static void tree_of_cgroups(struct world *w)
+WORLD_TEST(selftest_freezer_tree_of_cgroups)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -49,7 +49,7 @@ static void tree_of_cgroups(struct world *w)
 		world_runs(w, pids[i]);
 }
 
-static void fork_bomb_stands_still(struct world *w)
+WORLD_TEST(selftest_freezer_fork_bomb_stands_still)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = extra_pids_max(256);
@@ -77,7 +77,7 @@ static void fork_bomb_stands_still(struct world *w)
 	world_gone(w, pid);
 }
 
-static void newcomers_freeze_and_leavers_run(struct world *w)
+WORLD_TEST(selftest_freezer_newcomers_and_leavers)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -104,7 +104,7 @@ static void newcomers_freeze_and_leavers_run(struct world *w)
 }
 
 /* Frozen twice, by the pod and by itself: thawing one does not thaw the other. */
-static void pod_and_container_count_separately(struct world *w)
+WORLD_TEST(selftest_freezer_pod_and_container)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -133,7 +133,7 @@ static void need_live(struct world *w)
 		world_skip(w, "the fake host has no signals but SIGKILL, and no tracers");
 }
 
-static void stopped_process(struct world *w)
+WORLD_TEST(selftest_freezer_stopped_process)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -171,7 +171,7 @@ static void await_trap(struct world *w, pid_t pid)
 	CHECK(WIFSTOPPED(status));
 }
 
-static void traced_process(struct world *w)
+WORLD_TEST(selftest_freezer_traced_process)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -200,7 +200,6 @@ static int vfork_and_wait(void *arg)
 {
 	pid_t pid = vfork();
 
-	(void)arg;
 	if (pid == 0) {
 		usleep(60 * 1000000); /* the child's sleep is what the parent waits for */
 		_exit(0);
@@ -208,7 +207,7 @@ static int vfork_and_wait(void *arg)
 	return 0;
 }
 
-static void vfork_parent(struct world *w)
+WORLD_TEST(selftest_freezer_vfork_parent)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -225,14 +224,3 @@ static void vfork_parent(struct world *w)
 	CHECK(WIFSIGNALED(extra_wait(pid)));
 	extra_until_pids(w, ctr, 0, 0);
 }
-
-const struct world_test selftest_freezer_tests[] = {
-	{ "selftest_freezer_tree_of_cgroups", tree_of_cgroups },
-	{ "selftest_freezer_fork_bomb_stands_still", fork_bomb_stands_still },
-	{ "selftest_freezer_newcomers_and_leavers", newcomers_freeze_and_leavers_run },
-	{ "selftest_freezer_pod_and_container", pod_and_container_count_separately },
-	{ "selftest_freezer_stopped_process", stopped_process },
-	{ "selftest_freezer_traced_process", traced_process },
-	{ "selftest_freezer_vfork_parent", vfork_parent },
-	{ NULL, NULL },
-};

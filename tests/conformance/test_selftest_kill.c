@@ -25,7 +25,7 @@ static void plant(struct world *w, struct cgfs_group *ctr, pid_t pids[LEVELS * 3
 	CHECK_INT(extra_pids(ctr), LEVELS * 3);
 }
 
-static void tree_of_cgroups(struct world *w)
+WORLD_TEST(selftest_kill_tree_of_cgroups)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -45,7 +45,7 @@ static void tree_of_cgroups(struct world *w)
 	world_runs(w, outside);
 }
 
-static void tree_below_the_pod(struct world *w)
+WORLD_TEST(selftest_kill_tree_below_the_pod)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -56,14 +56,14 @@ static void tree_below_the_pod(struct world *w)
 	plant(w, a, pa);
 	plant(w, b, pb);
 	CHECK_INT(extra_pids(pod), LEVELS * 6);
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	for (int i = 0; i < LEVELS * 3; i++)
 		CHECK(!world_alive(w, pa[i]) && !world_alive(w, pb[i]));
 	world_check_groups(w, 0);
 }
 
 /* A bomb in the deepest corner of each container of the pod. */
-static void forkers_in_each_container(struct world *w)
+WORLD_TEST(selftest_kill_forkers_in_each_container)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = extra_pids_max(96);
@@ -90,16 +90,16 @@ static void forkers_in_each_container(struct world *w)
 		world_gone(w, first[i]);
 		CHECK_INT(extra_pids(ctr[i]), 0);
 	}
-	/* Nobody forked past it. */
+	/* No process forked past it. */
 	w->ops->tick(w);
 	world_sleep_ms(20);
 	CHECK_INT(extra_pids(pod), 0);
 	world_check_groups(w, 7); /* the pod, three containers, a cgroup inside of each */
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_check_groups(w, 0);
 }
 
-static void threads_in_an_inner_cgroup(struct world *w)
+WORLD_TEST(selftest_kill_threads_in_an_inner_cgroup)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -122,7 +122,7 @@ static void threads_in_an_inner_cgroup(struct world *w)
 }
 
 /* The container froze a cgroup of its own, by each freezer that it has. */
-static void frozen_corner(struct world *w)
+WORLD_TEST(selftest_kill_frozen_corner)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -139,17 +139,8 @@ static void frozen_corner(struct world *w)
 	for (int i = 6; i < LEVELS * 3; i++)
 		extra_stopped(w, pids[i]);
 	world_runs(w, pids[0]);
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	for (int i = 0; i < LEVELS * 3; i++)
 		CHECK(!world_alive(w, pids[i]));
 	world_check_groups(w, 0);
 }
-
-const struct world_test selftest_kill_tests[] = {
-	{ "selftest_kill_tree_of_cgroups", tree_of_cgroups },
-	{ "selftest_kill_tree_below_the_pod", tree_below_the_pod },
-	{ "selftest_kill_forkers_in_each_container", forkers_in_each_container },
-	{ "selftest_kill_threads_in_an_inner_cgroup", threads_in_an_inner_cgroup },
-	{ "selftest_kill_frozen_corner", frozen_corner },
-	{ NULL, NULL },
-};

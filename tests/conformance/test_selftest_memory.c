@@ -25,7 +25,7 @@ static uint64_t current(struct cgfs_group *g)
 /* Figures may lag by what each CPU has not yet handed in. */
 #define SLACK (2 * MIB)
 
-static void current_follows(struct world *w)
+WORLD_TEST(selftest_memory_current_follows)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -60,7 +60,7 @@ static void current_follows(struct world *w)
 	}
 }
 
-static void anon_and_file_are_told_apart(struct world *w)
+WORLD_TEST(selftest_memory_anon_and_file)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr;
@@ -70,7 +70,7 @@ static void anon_and_file_are_told_apart(struct world *w)
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
 	pid = world_spawn_in(w, ctr);
 	CHECK_INT(w->ops->alloc(w, pid, 16 * MIB), 0);
-	/* memory.stat is brought up to date every two seconds, or when somebody flushes. */
+	/* memory.stat is brought up to date every two seconds, or on a flush. */
 	for (int i = 0; world_stat(ctr, CGFS_STAT_MEMORY_ANON) < 16 * MIB - SLACK; i++) {
 		CHECK(i < PATIENCE_MS / 10);
 		world_sleep_ms(10);
@@ -89,7 +89,7 @@ static struct cgfs_resources guarded(uint64_t min, uint64_t low)
 }
 
 /* Two with the same use below a pod that is full: the one that is protected keeps it. */
-static void protection_holds(struct world *w)
+WORLD_TEST(selftest_memory_protection_holds)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = extra_memory(64 * MIB);
@@ -120,7 +120,7 @@ static void protection_holds(struct world *w)
 	world_runs(w, po);
 }
 
-static void high_throttles_and_counts(struct world *w)
+WORLD_TEST(selftest_memory_high_throttles)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
@@ -143,12 +143,12 @@ static void high_throttles_and_counts(struct world *w)
 }
 
 /* At the limit: reclaim while that helps, a kill when it does not. */
-static void max_reclaims_then_kills(struct world *w)
+WORLD_TEST(selftest_memory_max_reclaims_then_kills)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = extra_memory(24 * MIB);
 	struct cgfs_group *ctr;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid;
 
 	world_need(w, CGFS_MEMORY);
@@ -174,7 +174,7 @@ static void group_kill(struct world *w, enum world_policy policy)
 	struct cgfs_resources res = extra_memory(24 * MIB);
 	struct cgfs_group *pod, *ctr, *other;
 	pid_t pids[4], neighbour;
-	size_t told;
+	size_t reported;
 	uint64_t kills;
 
 	need_v2(w);
@@ -197,12 +197,12 @@ static void group_kill(struct world *w, enum world_policy policy)
 	kills = extra_keyed(w, CGFS_MEMORY, ctr, "memory.events", "oom_kill");
 	CHECK(kills == 4 || kills == 5);
 	CHECK_INT(extra_keyed(w, CGFS_MEMORY, ctr, "memory.events", "oom_group_kill"), 1);
-	told = world_count_events(w, c, CGFS_EVENT_OOM_KILL);
-	CHECK(told == 4 || told == kills);
+	reported = world_count_events(w, c, CGFS_EVENT_OOM_KILL);
+	CHECK(reported == 4 || reported == kills);
 	/* Without it the next one dies alone. */
 	res.set = CGFS_SET_MEMORY_OOM_GROUP;
 	res.memory_oom_group = false;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	pids[0] = world_spawn_in(w, ctr);
 	pids[1] = world_spawn_in(w, ctr);
 	CHECK_INT(w->ops->alloc(w, pids[1], 64 * MIB), -ENOMEM);
@@ -211,12 +211,12 @@ static void group_kill(struct world *w, enum world_policy policy)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_OOM_KILL), 1);
 }
 
-static void oom_group_kills_all(struct world *w)
+WORLD_TEST(selftest_memory_oom_group_kills_all)
 {
 	group_kill(w, WORLD_POLICY);
 }
 
-static void oom_group_kills_all_files(struct world *w)
+WORLD_TEST(selftest_memory_oom_group_kills_all_files)
 {
 	group_kill(w, WORLD_FILES);
 }
@@ -225,7 +225,6 @@ static int touch_64_mib(void *arg)
 {
 	char *p = mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	(void)arg;
 	if (p == MAP_FAILED)
 		return 1;
 	madvise(p, 64 * MIB, MADV_NOHUGEPAGE);
@@ -236,12 +235,12 @@ static int touch_64_mib(void *arg)
 }
 
 /* memory+swap equal to memory is no swap at all; more is more. */
-static void swap_limit(struct world *w)
+WORLD_TEST(selftest_memory_swap_limit)
 {
 	struct cgfs *c = extra_context(w, WORLD_FILES);
 	struct cgfs_resources res = extra_memory(24 * MIB);
 	struct cgfs_group *ctr;
-	struct cgfs_stats stats;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
 	char line[256];
 	FILE *f;
 	int n = 0, status;
@@ -261,15 +260,15 @@ static void swap_limit(struct world *w)
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 1);
 	res.memory_swap_bytes = 128 * MIB;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_INT(extra_wait(extra_spawn(ctr, touch_64_mib, NULL)), 0);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 1);
 	OK(cgfs_group_stats(ctr, CGFS_READ_ALL, &stats, &err));
-	CHECK_INT(stats.value[CGFS_STAT_MEMORY_SWAP_MAX], 104 * MIB);
+	CHECK_INT(stats.figure[CGFS_STAT_MEMORY_SWAP_MAX].value, 104 * MIB);
 }
 
 /* cgroup2's memory.reclaim has nothing to put back: an update may use it all the same. */
-static void reclaim_by_unified(struct world *w)
+WORLD_TEST(selftest_memory_reclaim_by_unified)
 {
 	static const struct cgfs_unified list[] = { { "memory.reclaim", "16777216" } };
 	struct cgfs *c = world_context(w, WORLD_POLICY);
@@ -287,20 +286,7 @@ static void reclaim_by_unified(struct world *w)
 	res.set = CGFS_SET_UNIFIED;
 	res.unified = list;
 	res.n_unified = 1;
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK(current(ctr) + 16 * MIB <= before + SLACK);
 	world_runs(w, pid);
 }
-
-const struct world_test selftest_memory_tests[] = {
-	{ "selftest_memory_current_follows", current_follows },
-	{ "selftest_memory_anon_and_file", anon_and_file_are_told_apart },
-	{ "selftest_memory_protection_holds", protection_holds },
-	{ "selftest_memory_high_throttles", high_throttles_and_counts },
-	{ "selftest_memory_max_reclaims_then_kills", max_reclaims_then_kills },
-	{ "selftest_memory_oom_group_kills_all", oom_group_kills_all },
-	{ "selftest_memory_oom_group_kills_all_files", oom_group_kills_all_files },
-	{ "selftest_memory_swap_limit", swap_limit },
-	{ "selftest_memory_reclaim_by_unified", reclaim_by_unified },
-	{ NULL, NULL },
-};

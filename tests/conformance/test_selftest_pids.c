@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_selftest_pids.c - pids.max: refusals, who counts them, and a limit that comes too late.
+ * test_selftest_pids.c - pids.max: refusals, which group counts them, and a limit that comes too
+ * late.
  */
 #include "extra.h"
 
-static void refusals_are_counted(struct world *w)
+WORLD_TEST(selftest_pids_refusals_are_counted)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = extra_pids_max(2);
@@ -26,7 +27,7 @@ static void refusals_are_counted(struct world *w)
 }
 
 /* Both have room; the pod has not. */
-static void pod_limit_over_containers(struct world *w)
+WORLD_TEST(selftest_pids_pod_limit_over_containers)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources four = extra_pids_max(4), three = extra_pids_max(3);
@@ -47,7 +48,7 @@ static void pod_limit_over_containers(struct world *w)
 	CHECK_INT(world_fork(w, pb), -EAGAIN);
 	CHECK_INT(world_stat(pod, CGFS_STAT_PIDS_CURRENT), 4);
 	CHECK_INT(world_stat(a, CGFS_STAT_PIDS_CURRENT), 2);
-	/* Kernels differ in who counts: where the limit is, or where the process is. */
+	/* Kernels differ in which group counts: the limit's, or the process's. */
 	if (world_has_file(w, CGFS_PIDS, pod, "pids.events")) {
 		counted = world_stat(pod, CGFS_STAT_PIDS_EVENTS_MAX) +
 			  world_stat(a, CGFS_STAT_PIDS_EVENTS_MAX) +
@@ -62,8 +63,8 @@ static void pod_limit_over_containers(struct world *w)
 	CHECK_INT(world_fork(w, pb), -EAGAIN);
 }
 
-/* A limit below what is there ends nobody; it refuses until enough have left. */
-static void below_current_is_allowed(struct world *w)
+/* A limit below what is there ends no process; it refuses until enough have left. */
+WORLD_TEST(selftest_pids_below_current_is_allowed)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources two = extra_pids_max(2), zero = extra_pids_max(0);
@@ -77,7 +78,7 @@ static void below_current_is_allowed(struct world *w)
 		child[i] = world_fork(w, pid);
 		CHECK(child[i] > 0);
 	}
-	OK(cgfs_group_set(ctr, &two, &err));
+	OK(cgfs_group_set(ctr, &two, NULL, &err));
 	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_CURRENT), 4);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_MAX), 2);
 	world_runs(w, pid);
@@ -89,13 +90,13 @@ static void below_current_is_allowed(struct world *w)
 	}
 	CHECK(world_fork(w, pid) > 0);
 	CHECK_INT(world_fork(w, pid), -EAGAIN);
-	OK(cgfs_group_set(ctr, &zero, &err));
+	OK(cgfs_group_set(ctr, &zero, NULL, &err));
 	CHECK_STR(world_cat(w, CGFS_PIDS, ctr, "pids.max"), "0");
 	world_runs(w, pid);
 }
 
 /* The kernel's rule: moving in is the administrator's business and is never refused. */
-static void moving_in_is_not_forking(struct world *w)
+WORLD_TEST(selftest_pids_moving_in_is_not_forking)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources one = extra_pids_max(1);
@@ -111,7 +112,7 @@ static void moving_in_is_not_forking(struct world *w)
 }
 
 /* Threads count, each of them. */
-static void threads_count(struct world *w)
+WORLD_TEST(selftest_pids_threads_count)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_resources res = extra_pids_max(5);
@@ -129,7 +130,7 @@ static void threads_count(struct world *w)
 	CHECK_INT(extra_pids(ctr), 1);
 }
 
-static void peak_stays(struct world *w)
+WORLD_TEST(selftest_pids_peak_stays)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr;
@@ -149,13 +150,3 @@ static void peak_stays(struct world *w)
 	}
 	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_PEAK), 2);
 }
-
-const struct world_test selftest_pids_tests[] = {
-	{ "selftest_pids_refusals_are_counted", refusals_are_counted },
-	{ "selftest_pids_pod_limit_over_containers", pod_limit_over_containers },
-	{ "selftest_pids_below_current_is_allowed", below_current_is_allowed },
-	{ "selftest_pids_moving_in_is_not_forking", moving_in_is_not_forking },
-	{ "selftest_pids_threads_count", threads_count },
-	{ "selftest_pids_peak_stays", peak_stays },
-	{ NULL, NULL },
-};

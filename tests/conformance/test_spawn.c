@@ -4,8 +4,14 @@
  */
 #include "extra.h"
 
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +20,7 @@ static void no_children(void)
 	CHECK_MSG(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "a child is left");
 }
 
-static void child_is_in_every_hierarchy(struct world *w)
+WORLD_TEST(spawn_child_is_in_every_hierarchy)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -36,11 +42,10 @@ static void child_is_in_every_hierarchy(struct world *w)
 
 static int exit_7(void *arg)
 {
-	(void)arg;
 	return 7;
 }
 
-static void child_runs_and_ends(struct world *w)
+WORLD_TEST(spawn_child_runs_and_ends)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -50,8 +55,8 @@ static void child_runs_and_ends(struct world *w)
 	CHECK_INT(extra_pids(ctr), 0);
 }
 
-/* The descriptor is the child's: it tells of its end, and takes signals. */
-static void pidfd_is_the_childs(struct world *w)
+/* The descriptor is the child's: it reports its end, and takes signals. */
+WORLD_TEST(spawn_pidfd_is_the_childs)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -71,7 +76,7 @@ static void pidfd_is_the_childs(struct world *w)
 	no_children();
 }
 
-static void refused_for_a_pod(struct world *w)
+WORLD_TEST(spawn_refused_for_a_pod)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -85,12 +90,12 @@ static void refused_for_a_pod(struct world *w)
 	CHECK_INT(pid, -77);
 	CHECK_INT(pidfd, -77);
 	CHECK_INT(world_fds(), fds);
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	CHECK_HAS(REFUSED(cgfs_group_spawn(ctr, &pid, &pidfd, &err), -EINVAL), "c1");
 	no_children();
 }
 
-static void not_on_a_simulation(struct world *w)
+WORLD_TEST(spawn_not_on_a_simulation)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -132,18 +137,18 @@ static void full(struct world *w, bool pods)
 	CHECK_INT(extra_pids(ctr), 2);
 }
 
-static void pids_max_of_the_container(struct world *w)
+WORLD_TEST(spawn_pids_max_of_the_container)
 {
 	full(w, false);
 }
 
-static void pids_max_of_the_pod(struct world *w)
+WORLD_TEST(spawn_pids_max_of_the_pod)
 {
 	full(w, true);
 }
 
 /* One hierarchy does not take it; the others are not left with half a child. */
-static void one_hierarchy_refuses(struct world *w)
+WORLD_TEST(spawn_one_hierarchy_refuses)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -156,8 +161,12 @@ static void one_hierarchy_refuses(struct world *w)
 	extra_wait(extra_spawn(ctr, exit_7, NULL));
 	extra_until_pids(w, ctr, 0, 0);
 	if (world_version(w, CGFS_CPUSET) == CGFS_V1) {
-		/* Without a CPU nobody can run there. */
+		/* Without a CPU no process can run there, and there is none above to be had. */
 		CHECK_INT(extra_put(w, CGFS_CPUSET, path, "cpuset.cpus", "\n"), 0);
+		CHECK_INT(extra_put(w, CGFS_CPUSET, cgfs_group_path(cgfs_group_pod(ctr)),
+				    "cpuset.cpus", "\n"),
+			  0);
+		CHECK_INT(extra_put(w, CGFS_CPUSET, w->root, "cpuset.cpus", "\n"), 0);
 		want = -ENOSPC;
 	} else if (world_v2(w, CGFS_MEMORY)) {
 		uint64_t end = world_now_ms() + PATIENCE_MS;
@@ -174,6 +183,8 @@ static void one_hierarchy_refuses(struct world *w)
 	} else {
 		world_skip(w, "no hierarchy here can be made to refuse a process");
 	}
+	/* The pod's directories are opened for it, and kept. */
+	REFUSED(cgfs_group_spawn(ctr, &pid, &pidfd, &err), want);
 	fds = world_fds();
 	text = REFUSED(cgfs_group_spawn(ctr, &pid, &pidfd, &err), want);
 	CHECK_HAS(text, path);
@@ -194,15 +205,14 @@ static void refused_as_frozen(struct world *w, struct cgfs_group *ctr)
 	int pidfd = -77;
 	pid_t pid = -77;
 
-	(void)w;
 	CHECK_HAS(REFUSED(cgfs_group_spawn(ctr, &pid, &pidfd, &err), -EBUSY), "frozen");
 	CHECK_INT(pid, -77);
 	CHECK_INT(world_fds(), fds);
 	no_children();
 }
 
-/* Its first instruction would have to wait for the thaw, and with it whoever makes it. */
-static void frozen_is_refused(struct world *w)
+/* Its first instruction would have to wait for the thaw, and with it the process that makes it. */
+WORLD_TEST(spawn_frozen_is_refused)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
@@ -220,7 +230,7 @@ static void frozen_is_refused(struct world *w)
 	refused_as_frozen(w, ctr);
 	OK(cgfs_group_thaw(pod, &err));
 	if (v1) {
-		/* Also by somebody who is not the library. */
+		/* Also without the library. */
 		CHECK_INT(extra_put(w, CGFS_FREEZER, path, "freezer.state", "FROZEN"), 0);
 		refused_as_frozen(w, ctr);
 		CHECK_INT(extra_put(w, CGFS_FREEZER, path, "freezer.state", "THAWED"), 0);
@@ -229,8 +239,8 @@ static void frozen_is_refused(struct world *w)
 	CHECK_INT(extra_pids(ctr), 0);
 }
 
-/* A directory that somebody else removed. */
-static void container_is_gone(struct world *w)
+/* A directory that another process removed. */
+WORLD_TEST(spawn_container_is_gone)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -256,10 +266,9 @@ static void container_is_gone(struct world *w)
 /* A signal that arrives while the parent waits for the child's word. */
 static void nothing(int sig)
 {
-	(void)sig;
 }
 
-static void signals_and_many_children(struct world *w)
+WORLD_TEST(spawn_signals_and_many_children)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -280,17 +289,74 @@ static void signals_and_many_children(struct world *w)
 	CHECK_INT(extra_pids(ctr), 0);
 }
 
-const struct world_test spawn_tests[] = {
-	{ "spawn_child_is_in_every_hierarchy", child_is_in_every_hierarchy },
-	{ "spawn_child_runs_and_ends", child_runs_and_ends },
-	{ "spawn_pidfd_is_the_childs", pidfd_is_the_childs },
-	{ "spawn_refused_for_a_pod", refused_for_a_pod },
-	{ "spawn_not_on_a_simulation", not_on_a_simulation },
-	{ "spawn_pids_max_of_the_container", pids_max_of_the_container },
-	{ "spawn_pids_max_of_the_pod", pids_max_of_the_pod },
-	{ "spawn_one_hierarchy_refuses", one_hierarchy_refuses },
-	{ "spawn_frozen_is_refused", frozen_is_refused },
-	{ "spawn_container_is_gone", container_is_gone },
-	{ "spawn_signals_and_many_children", signals_and_many_children },
-	{ NULL, NULL },
+/* A seccomp profile that does not know some system calls: in a process of its own, since it stays.
+ */
+struct without {
+	int error;
+	bool pidfd_open; /* may be called */
 };
+
+static int hide_calls(const struct without *x)
+{
+	unsigned int refuse = SECCOMP_RET_ERRNO | (unsigned int)x->error;
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, x->pidfd_open ? ~0u : SYS_pidfd_open, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, refuse),
+	};
+	struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+			       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* The exit status is the step that failed. */
+static int spawn_without(struct cgfs_group *ctr, const struct without *x)
+{
+	struct cgfs_err err = { 0 };
+	siginfo_t info = { 0 };
+	pid_t pid;
+	int pidfd = -1;
+
+	if (hide_calls(x) < 0)
+		return 1;
+	if (cgfs_group_spawn(ctr, &pid, &pidfd, &err) < 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 2;
+	}
+	if (pid == 0)
+		extra_pause(NULL);
+	if (extra_pids(ctr) != 1)
+		return 3;
+	if (fcntl(pidfd, F_GETFD) != FD_CLOEXEC)
+		return 4;
+	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0)
+		return 5;
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 || info.si_pid != pid)
+		return 6;
+	return 0;
+}
+
+WORLD_TEST(spawn_without_clone3)
+{
+	static const struct without some[] = {
+		{ ENOSYS, true }, { EPERM, true }, { ENOSYS, false }, { EPERM, false }
+	};
+	struct cgfs *c = extra_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (pid == 0)
+			_exit(spawn_without(ctr, &some[i]));
+		CHECK_INT(WEXITSTATUS(extra_wait(pid)), 0);
+	}
+	no_children();
+	CHECK_INT(extra_pids(ctr), 0);
+}

@@ -3,7 +3,7 @@
  * test_storm.c - many short-lived containers, each killed for want of memory and destroyed at
  * once: one event each, with the right pod and container.
  *
- * CGFS_TEST_STORM says how many: "by policy,by control files"; 200 of each when it does not, 60 in
+ * CGFS_TEST_STORM sets how many: "by policy,by control files"; 200 of each without it, 60 in
  * a guest.
  */
 #include "extra.h"
@@ -45,7 +45,7 @@ static int eat(void *arg)
 	char *p = mmap(NULL, MEAL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char byte;
 
-	alarm(110);
+	alarm(1100);
 	close(go[1]);
 	if (p == MAP_FAILED || read(go[0], &byte, 1) != 0)
 		return 3;
@@ -81,7 +81,7 @@ static void start(struct storm *s, size_t first, const int *go)
 	}
 }
 
-/* Destroyed the moment that it is dead; nobody has read an event meanwhile. */
+/* Destroyed the moment that it is dead; no event was read meanwhile. */
 static void finish(struct storm *s)
 {
 	for (size_t i = 0; i < BATCH; i++) {
@@ -94,15 +94,15 @@ static void finish(struct storm *s)
 		} else {
 			CHECK_INT(s->w->ops->alloc(s->w, s->pid[i], MEAL), -ENOMEM);
 		}
-		OK(cgfs_group_destroy(s->ctr[i], PATIENCE_MS, &err));
+		OK(cgfs_group_remove(s->ctr[i], CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 		cgfs_group_close(s->ctr[i]);
 	}
 }
 
-static void hear(struct storm *s, size_t first)
+static void read_events(struct storm *s, size_t first)
 {
 	for (size_t i = 0; i < BATCH; i++) {
-		struct cgfs_event ev;
+		struct cgfs_event ev = CGFS_EVENT_INIT;
 		size_t k;
 
 		world_event(s->w, s->c, CGFS_EVENT_OOM_KILL, NULL, &ev);
@@ -143,7 +143,7 @@ static void storm(struct world *w, enum world_policy policy)
 		close(go[1]);
 		close(go[0]);
 		finish(&s);
-		hear(&s, first);
+		read_events(&s, first);
 	}
 	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_OOM_KILL), 0);
 	CHECK_INT(w->ops->directories(w), directories);
@@ -165,8 +165,8 @@ static int by_size(const void *a, const void *b)
 }
 
 /* The victim is dead and not reaped yet, and its event is there: no waiting.  When the event came
- * is only told. */
-static void before_the_victim_is_reaped(struct world *w)
+ * only gets events. */
+WORLD_TEST(storm_event_before_the_victim_is_reaped)
 {
 	struct cgfs *c = extra_context(w, WORLD_POLICY);
 	struct cgfs_resources res = extra_memory(LIMIT);
@@ -179,7 +179,7 @@ static void before_the_victim_is_reaped(struct world *w)
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", &res);
 	for (size_t i = 0; i < BATCH; i++) {
 		struct pollfd p = { .fd = cgfs_event_fd(c), .events = POLLIN };
-		struct cgfs_event ev;
+		struct cgfs_event ev = CGFS_EVENT_INIT;
 		siginfo_t info;
 		uint64_t heard, dead;
 		int go[2];
@@ -209,19 +209,12 @@ static void before_the_victim_is_reaped(struct world *w)
 		   BATCH);
 }
 
-static void by_policy(struct world *w)
+WORLD_TEST(storm_by_policy)
 {
 	storm(w, WORLD_POLICY);
 }
 
-static void by_control_files(struct world *w)
+WORLD_TEST(storm_by_control_files)
 {
 	storm(w, WORLD_FILES);
 }
-
-const struct world_test storm_tests[] = {
-	{ "storm_by_policy", by_policy },
-	{ "storm_by_control_files", by_control_files },
-	{ "storm_event_before_the_victim_is_reaped", before_the_victim_is_reaped },
-	{ NULL, NULL },
-};

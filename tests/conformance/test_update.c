@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * test_update.c - updates are all or nothing: what was written is put back when something later
- * is refused, memory limits do not kill unless the caller says so, and a pod changes together
+ * is refused, memory limits do not kill unless the caller allows it, and a pod changes together
  * with its containers.
  */
 #include "extra.h"
@@ -191,9 +191,9 @@ static void need_limits(struct world *w)
 	world_need(w, CGFS_PIDS);
 }
 
-/* A device that nobody has: the kernel refuses it when all else is written.  First from a fresh
+/* A device that does not exist: the kernel refuses it when all else is written.  First from a fresh
  * group, where files of devices are empty, then from one with values of its own. */
-static void refused_at_the_end(struct world *w)
+WORLD_TEST(update_refused_at_the_end)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *pod, *ctr;
@@ -212,17 +212,17 @@ static void refused_at_the_end(struct world *w)
 		e.res.n_io_devices = 2;
 		e.io[1] = e.io[0];
 		e.io[1].major = 4000;
-		REFUSED(cgfs_group_set(ctr, &e.res, &err), -ENODEV);
+		REFUSED(cgfs_group_set(ctr, &e.res, NULL, &err), -ENODEV);
 		check_same(w, ctr, &before, factor == 1 ? "fresh" : "with limits");
 		/* And without it, it goes through. */
 		e.res.n_io_devices = 1;
-		OK(cgfs_group_set(ctr, &e.res, &err));
+		OK(cgfs_group_set(ctr, &e.res, NULL, &err));
 		CHECK(count_changed(w, ctr, &before) >= 5);
 	}
 }
 
 /* On the fakes each write in turn: the first controller has been applied, the second fails. */
-static void each_write_refused(struct world *w)
+WORLD_TEST(update_each_write_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
 	struct cgfs_group *ctr;
@@ -232,7 +232,7 @@ static void each_write_refused(struct world *w)
 	bool struck;
 
 	if (w->kind->live)
-		world_skip(w, "nobody can tell a kernel to fail");
+		world_skip(w, "no kernel can be made to fail");
 	need_limits(w);
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
 	for (unsigned int factor = 1; factor <= 2; factor++) {
@@ -245,7 +245,7 @@ static void each_write_refused(struct world *w)
 
 			take(w, ctr, &before);
 			fake_fail(world_fake(w), FAKE_WRITE, ++nth, -EIO);
-			r = cgfs_group_set(ctr, &e.res, &err);
+			r = cgfs_group_set(ctr, &e.res, NULL, &err);
 			struck = fake_struck(world_fake(w));
 			fake_fail(world_fake(w), 0, 0, 0);
 			CHECK_MSG(struck || r == 0, "%d: %s", r, err.text);
@@ -262,7 +262,7 @@ static void each_write_refused(struct world *w)
 /* -- memory below what is in use ----------------------------------------------------------------
  */
 
-static void shrink_reclaims_first(struct world *w)
+WORLD_TEST(update_shrink_reclaims_first)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = extra_memory(128 * MIB);
@@ -279,16 +279,16 @@ static void shrink_reclaims_first(struct world *w)
 	take(w, ctr, &before);
 	/* More than can be reclaimed. */
 	res = extra_memory(16 * MIB);
-	CHECK_HAS(REFUSED(cgfs_group_set(ctr, &res, &err), -EBUSY), extra_max_file(w));
+	CHECK_HAS(REFUSED(cgfs_group_set(ctr, &res, NULL, &err), -EBUSY), extra_max_file(w));
 	check_same(w, ctr, &before, "container");
 	take(w, pod, &before);
-	CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, &err), -EBUSY), extra_max_file(w));
+	CHECK_HAS(REFUSED(cgfs_group_set(pod, &res, NULL, &err), -EBUSY), extra_max_file(w));
 	check_same(w, pod, &before, "pod");
 	/* What can be reclaimed is. */
 	CHECK_INT(w->ops->cache(w, pid, 32 * MIB), 0);
 	res = extra_memory(40 * MIB);
-	OK(cgfs_group_set(ctr, &res, &err));
-	OK(cgfs_group_set(pod, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
+	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_CURRENT) <= 40 * MIB);
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, extra_max_file(w)), 40 * MIB);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
@@ -296,8 +296,8 @@ static void shrink_reclaims_first(struct world *w)
 	world_runs(w, pid);
 }
 
-/* What `unified` says is no less safe than the member that says the same. */
-static void unified_does_not_kill(struct world *w)
+/* A limit in `unified` is no less safe than the same limit as a member. */
+WORLD_TEST(update_unified_does_not_kill)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = extra_memory(128 * MIB);
@@ -315,13 +315,13 @@ static void unified_does_not_kill(struct world *w)
 	res.set = CGFS_SET_UNIFIED;
 	res.unified = &entry;
 	res.n_unified = 1;
-	CHECK_HAS(REFUSED(cgfs_group_set(ctr, &res, &err), -EBUSY), extra_max_file(w));
+	CHECK_HAS(REFUSED(cgfs_group_set(ctr, &res, NULL, &err), -EBUSY), extra_max_file(w));
 	check_same(w, ctr, &before, "container");
 	entry.value = "0";
-	CHECK_HAS(REFUSED(cgfs_group_set(ctr, &res, &err), -EINVAL), "memory.max");
+	CHECK_HAS(REFUSED(cgfs_group_set(ctr, &res, NULL, &err), -EINVAL), "memory.max");
 	check_same(w, ctr, &before, "container");
 	entry.value = "96M";
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, extra_max_file(w)), 96 * MIB);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
 	world_runs(w, pid);
@@ -334,8 +334,8 @@ static void check_alive(struct world *w, struct cgfs *c, struct cgfs_group *g, p
 	world_runs(w, pid);
 }
 
-/* Page cache goes, anonymous memory stays, and the result says what the limit has become. */
-static void update_tells_what_was_applied(struct world *w)
+/* Page cache goes, anonymous memory stays, and the result has what the limit has become. */
+WORLD_TEST(update_returns_what_was_applied)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = extra_memory(256 * MIB);
@@ -349,9 +349,9 @@ static void update_tells_what_was_applied(struct world *w)
 	pid = extra_with_file(w, ctr, 64 * MIB);
 	CHECK_INT(w->ops->alloc(w, pid, 24 * MIB), 0);
 	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_CURRENT) >= 80 * MIB);
-	REFUSED(cgfs_group_update(ctr, &res, &unset, &err), -EINVAL);
+	REFUSED(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&unset), &err), -EINVAL);
 	res = extra_memory(48 * MIB + 1000);
-	OK(cgfs_group_update(ctr, &res, &a, &err));
+	OK(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&a), &err));
 	CHECK_INT(a.set, CGFS_SET_MEMORY_MAX);
 	CHECK_INT(a.memory_max_bytes, 48 * MIB); /* whole pages */
 	CHECK(a.memory_in_use_bytes >= 24 * MIB && a.memory_in_use_bytes <= 48 * MIB);
@@ -361,31 +361,31 @@ static void update_tells_what_was_applied(struct world *w)
 	check_alive(w, c, ctr, pid);
 	/* Below what cannot go: nothing at all, or as near as it gets. */
 	res = extra_memory(8 * MIB);
-	REFUSED(cgfs_group_update(ctr, &res, &a, &err), -EBUSY);
+	REFUSED(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&a), &err), -EBUSY);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 48 * MIB);
 	res.set |= CGFS_SET_NEAREST;
-	OK(cgfs_group_update(ctr, &res, &a, &err));
+	OK(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&a), &err));
 	CHECK(a.memory_max_bytes >= 24 * MIB && a.memory_max_bytes < 40 * MIB);
 	CHECK(a.memory_in_use_bytes <= a.memory_max_bytes);
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, extra_max_file(w)), a.memory_max_bytes);
 	check_alive(w, c, ctr, pid);
 	/* Again: it does not go up. */
 	in_use = a.memory_max_bytes;
-	OK(cgfs_group_update(ctr, &res, &a, &err));
+	OK(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&a), &err));
 	CHECK(a.memory_max_bytes <= in_use);
 	if (world_v2(w, CGFS_MEMORY))
 		CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
 	res.set |= CGFS_SET_ALLOW_OOM_KILL;
-	REFUSED(cgfs_group_update(ctr, &res, &a, &err), -EINVAL);
+	REFUSED(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&a), &err), -EINVAL);
 	/* Up again, to exactly what was asked for. */
 	res = extra_memory(64 * MIB);
 	res.set |= CGFS_SET_NEAREST;
-	OK(cgfs_group_update(ctr, &res, &a, &err));
+	OK(cgfs_group_set(ctr, &res, CGFS_SET_OPTS_APPLIED(&a), &err));
 	CHECK_INT(a.memory_max_bytes, 64 * MIB);
 	check_alive(w, c, ctr, pid);
 }
 
-static void limits_are_read_back(struct world *w)
+WORLD_TEST(update_limits_are_read_back)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_applied a = CGFS_APPLIED_INIT;
@@ -401,7 +401,7 @@ static void limits_are_read_back(struct world *w)
 		CHECK(a.memory_max_bytes == CGFS_MAX);
 	CHECK_INT(!!(a.set & CGFS_SET_MEMORY_HIGH), world_v2(w, CGFS_MEMORY));
 	fill(w, ctr, &e, 1, false);
-	OK(cgfs_group_update(ctr, &e.res, &a, &err));
+	OK(cgfs_group_set(ctr, &e.res, CGFS_SET_OPTS_APPLIED(&a), &err));
 	CHECK_INT(a.pids_max, e.res.pids_max);
 	CHECK_INT(a.cpu_weight, e.res.cpu_weight);
 	CHECK_INT(a.cpu_quota_us, e.res.cpu_quota_us);
@@ -416,7 +416,7 @@ static void limits_are_read_back(struct world *w)
 }
 
 /* Other limits of the same update are taken back with it. */
-static void shrink_refused_takes_the_rest_back(struct world *w)
+WORLD_TEST(update_shrink_refused_takes_the_rest_back)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr;
@@ -429,23 +429,23 @@ static void shrink_refused_takes_the_rest_back(struct world *w)
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
 	pid = world_spawn_in(w, ctr);
 	fill(w, ctr, &e, 1, false);
-	OK(cgfs_group_set(ctr, &e.res, &err));
+	OK(cgfs_group_set(ctr, &e.res, NULL, &err));
 	CHECK_INT(w->ops->alloc(w, pid, 32 * MIB), 0);
 	take(w, ctr, &before);
 	fill(w, ctr, &e, 2, true);
 	e.res.memory_max_bytes = 8 * MIB;
-	REFUSED(cgfs_group_set(ctr, &e.res, &err), -EBUSY);
+	REFUSED(cgfs_group_set(ctr, &e.res, NULL, &err), -EBUSY);
 	check_same(w, ctr, &before, "everything");
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
 	world_runs(w, pid);
 }
 
-static void allowed_kill(struct world *w)
+WORLD_TEST(update_allowed_kill)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = extra_memory(128 * MIB);
 	struct cgfs_group *ctr;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid, small;
 
 	world_need(w, CGFS_MEMORY);
@@ -457,12 +457,12 @@ static void allowed_kill(struct world *w)
 	res.set |= CGFS_SET_ALLOW_OOM_KILL;
 	if (!world_v2(w, CGFS_MEMORY)) {
 		/* v1's kernel does not kill for a limit that is written. */
-		REFUSED(cgfs_group_set(ctr, &res, &err), -EBUSY);
+		REFUSED(cgfs_group_set(ctr, &res, NULL, &err), -EBUSY);
 		CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 128 * MIB);
 		world_runs(w, pid);
 		return;
 	}
-	OK(cgfs_group_set(ctr, &res, &err));
+	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 16 * MIB);
 	world_gone(w, pid);
 	world_event(w, c, CGFS_EVENT_OOM_KILL, "c1", &ev);
@@ -471,15 +471,3 @@ static void allowed_kill(struct world *w)
 	if (!w->kind->live)
 		world_runs(w, small);
 }
-
-const struct world_test update_tests[] = {
-	{ "update_refused_at_the_end", refused_at_the_end },
-	{ "update_each_write_refused", each_write_refused },
-	{ "update_shrink_reclaims_first", shrink_reclaims_first },
-	{ "update_shrink_refused_takes_the_rest_back", shrink_refused_takes_the_rest_back },
-	{ "update_unified_does_not_kill", unified_does_not_kill },
-	{ "update_allowed_kill", allowed_kill },
-	{ "update_tells_what_was_applied", update_tells_what_was_applied },
-	{ "update_limits_are_read_back", limits_are_read_back },
-	{ NULL, NULL },
-};

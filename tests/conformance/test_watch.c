@@ -21,11 +21,11 @@ static void need_unified(struct world *w)
 /* -- emptiness ----------------------------------------------------------------------------------
  */
 
-static void last_process_is_told(struct world *w)
+WORLD_TEST(watch_empty_last_process)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t a, b;
 
 	if (world_version(w, UNIFIED) == CGFS_NONE) {
@@ -56,13 +56,13 @@ static void last_process_is_told(struct world *w)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0);
 }
 
-/* A look that failed is made up for, but not for who has ceased to ask. */
-static void nothing_is_told_afterwards(struct world *w)
+/* A look that failed is repeated, but not for a watch that has ended. */
+WORLD_TEST(watch_empty_nothing_is_reported_afterwards)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
 	struct fake *f = world_fake(w);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid;
 
 	need_unified(w);
@@ -82,13 +82,13 @@ static void nothing_is_told_afterwards(struct world *w)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_EMPTY), 0);
 }
 
-/* Gone before anybody had a look.  @others: a runtime put the process there, without the library.
+/* Gone before the library looked.  @others: a runtime put the process there, without the library.
  */
 static void short_lives(struct world *w, bool others)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	need_unified(w);
 	OK(cgfs_group_watch_empty(ctr, true, &err));
@@ -106,23 +106,23 @@ static void short_lives(struct world *w, bool others)
 	}
 }
 
-static void short_lives_are_told(struct world *w)
+WORLD_TEST(watch_empty_short_lives)
 {
 	short_lives(w, false);
 }
 
-static void short_lives_by_others(struct world *w)
+WORLD_TEST(watch_empty_short_lives_by_others)
 {
 	short_lives(w, true);
 }
 
-static void pod_is_empty_when_all_are(struct world *w)
+WORLD_TEST(watch_empty_pod)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	pid_t a = world_spawn_in(w, world_container(w, pod, c, "a", NULL));
 	pid_t b = world_spawn_in(w, world_container(w, pod, c, "b", NULL));
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	need_unified(w);
 	OK(cgfs_group_watch_empty(pod, true, &err));
@@ -136,11 +136,11 @@ static void pod_is_empty_when_all_are(struct world *w)
 }
 
 /* Freezing changes the same file, and is no news of this kind. */
-static void freeze_is_no_emptiness(struct world *w)
+WORLD_TEST(watch_empty_freeze_is_none)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid;
 
 	need_unified(w);
@@ -160,13 +160,13 @@ static void freeze_is_no_emptiness(struct world *w)
 	world_event(w, c, CGFS_EVENT_EMPTY, "c1", &ev);
 }
 
-/* Removal waits for the same file; it is told as what it is. */
-static void removal_is_no_emptiness(struct world *w)
+/* Removal waits for the same file; it is reported as a removal. */
+WORLD_TEST(watch_empty_removal_is_none)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	size_t removed = 0;
 
 	need_unified(w);
@@ -175,7 +175,7 @@ static void removal_is_no_emptiness(struct world *w)
 	OK(cgfs_group_watch_empty(ctr, true, &err));
 	if (world_version(w, CGFS_MEMORY) != CGFS_NONE)
 		OK(cgfs_group_watch_memory(ctr, 0, 0, &err));
-	OK(cgfs_group_remove(ctr, &err));
+	OK(cgfs_group_remove(ctr, NULL, &err));
 	for (int i = 0; removed == 0; i++) {
 		struct pollfd p = { .fd = cgfs_event_fd(c), .events = POLLIN };
 		int r = cgfs_event_read(c, &ev, NULL);
@@ -199,20 +199,20 @@ static void removal_is_no_emptiness(struct world *w)
 	world_spawn_in(w, ctr);
 	OK(cgfs_group_watch_empty(ctr, true, &err));
 	OK(cgfs_group_watch_empty(pod, true, &err));
-	OK(cgfs_group_destroy(pod, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_REMOVED), 0);
 	world_check_groups(w, 0);
 }
 
-/* Two handles of one container: each is told, and one's end is not the other's. */
-static void each_handle_is_told(struct world *w)
+/* Two handles of one container: each gets the event, and one's end is not the other's. */
+WORLD_TEST(watch_each_handle)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_resources res = extra_memory(64 * MIB);
 	bool memory = world_version(w, CGFS_MEMORY) != CGFS_NONE;
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *other;
 	struct cgfs_group *ctr = world_container(w, pod, c, "c1", memory ? &res : NULL);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid;
 
 	need_unified(w);
@@ -271,12 +271,12 @@ static uint64_t pressure_window(void)
 }
 
 /* Two that want one CPU: one of them always waits. */
-static void cpu_pressure_is_told(struct world *w)
+WORLD_TEST(watch_pressure_cpu)
 {
 	struct cgfs *c = extra_context(w, WORLD_FILES);
 	struct cgfs_group *pod, *ctr, *calm;
 	uint64_t window = pressure_window();
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	need_pressure(w);
 	pod = world_pod(w, c, "web", NULL);
@@ -288,7 +288,7 @@ static void cpu_pressure_is_told(struct world *w)
 	OK(cgfs_group_watch_pressure(ctr, CGFS_PRESSURE_IO, true, window, window, &err));
 	extra_spawn(ctr, extra_spin, NULL);
 	extra_spawn(ctr, extra_spin, NULL);
-	/* The kernel hands out a trigger's event once: it must not go to a caller who only polls.
+	/* The kernel hands out a trigger's event once: it must not go to a caller that only polls.
 	 */
 	poll_from_outside(c);
 	world_event(w, c, CGFS_EVENT_PRESSURE, "c1", &ev);
@@ -312,17 +312,17 @@ static void cpu_pressure_is_told(struct world *w)
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_PRESSURE), 0);
 	/* Removed while it is watched and under pressure. */
 	OK(cgfs_group_watch_pressure(ctr, CGFS_PRESSURE_CPU, false, 100000, window, &err));
-	OK(cgfs_group_destroy(ctr, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	CHECK_INT(world_count_events(w, c, CGFS_EVENT_REMOVED), 0);
 }
 
-static void pressure_refused(struct world *w)
+WORLD_TEST(watch_pressure_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
 	size_t fds;
 
-	/* On a simulation nobody stalls. */
+	/* On a simulation no process stalls. */
 	REFUSED(cgfs_group_watch_pressure(ctr, CGFS_PRESSURE_IO, false, 1000, 1000000, &err),
 		-EOPNOTSUPP);
 	if (!w->kind->live)
@@ -344,13 +344,13 @@ static void pressure_refused(struct world *w)
 	CHECK_INT(world_fds(), fds);
 }
 
-/* A cgroup that somebody else removes: its trigger is ready for ever, and is dropped. */
-static void pressure_of_a_cgroup_that_is_gone(struct world *w)
+/* A cgroup that another process removes: its trigger is ready for ever, and is dropped. */
+WORLD_TEST(watch_pressure_cgroup_is_gone)
 {
 	struct cgfs *c = extra_context(w, WORLD_FILES);
 	struct cgfs_group *ctr;
 	struct pollfd p;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	need_pressure(w);
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
@@ -410,19 +410,22 @@ static void watch_all(struct world *w, struct cgfs_group *pod, struct cgfs_group
 }
 
 /* A pod and a container keep their directory in the cgroup2 tree open, and in memory's.  cgroup2
- * tells without a further descriptor; v1 has an eventfd for each threshold, and for OOM. */
+ * notifies without a further descriptor; v1 has an eventfd for each threshold, and for OOM. */
 static size_t descriptors_of_a_pod(struct world *w)
 {
-	return world_version(w, CGFS_MEMORY) == CGFS_V1 ? 2 * 2 + 2 + 1 : 2;
+	/* v1's device lists are kept with their directories. */
+	size_t devices = world_version(w, CGFS_DEVICES) == CGFS_V1 ? 2 : 0;
+
+	return devices + (world_version(w, CGFS_MEMORY) == CGFS_V1 ? 2 * 2 + 2 + 1 : 2);
 }
 
 /* The default limit is 128 instances for a user (containerd#11652). */
-static void many_pods_one_inotify(struct world *w)
+WORLD_TEST(watch_many_pods_one_inotify)
 {
 	static struct cgfs_group *pod[PODS], *ctr[PODS];
 	struct rlimit lim = { 16384, 16384 };
-	struct cgfs_event ev;
-	bool told[PODS] = { false };
+	struct cgfs_event ev = CGFS_EVENT_INIT;
+	bool reported[PODS] = { false };
 	int n_pods = world_thorough() ? PODS : FEW_PODS;
 	size_t fds = 0;
 	struct cgfs *c;
@@ -450,11 +453,11 @@ static void many_pods_one_inotify(struct world *w)
 
 		world_event(w, c, CGFS_EVENT_EMPTY, "c", &ev);
 		i = atoi(ev.pod + 1);
-		CHECK(i >= 0 && i < n_pods && i % (n_pods / 10) == 0 && !told[i]);
-		told[i] = true;
+		CHECK(i >= 0 && i < n_pods && i % (n_pods / 10) == 0 && !reported[i]);
+		reported[i] = true;
 	}
 	for (int i = 0; i < n_pods; i++) {
-		OK(cgfs_group_destroy(pod[i], PATIENCE_MS, &err));
+		OK(cgfs_group_remove(pod[i], CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 		cgfs_group_close(ctr[i]);
 		cgfs_group_close(pod[i]);
 	}
@@ -463,13 +466,13 @@ static void many_pods_one_inotify(struct world *w)
 }
 
 /* More changes than the kernel keeps (fs.inotify.max_queued_events), and then those that count. */
-static void overflow_loses_nothing(struct world *w)
+WORLD_TEST(watch_overflow_loses_nothing)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *noisy[2], *ctr[2];
 	struct cgfs_resources res = extra_memory(64 * MIB);
 	bool memory = world_version(w, CGFS_MEMORY) != CGFS_NONE;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid[2], mover;
 
 	need_unified(w);
@@ -508,20 +511,3 @@ static void overflow_loses_nothing(struct world *w)
 		}
 	}
 }
-
-const struct world_test watch_tests[] = {
-	{ "watch_empty_last_process", last_process_is_told },
-	{ "watch_empty_nothing_is_told_afterwards", nothing_is_told_afterwards },
-	{ "watch_empty_short_lives", short_lives_are_told },
-	{ "watch_empty_short_lives_by_others", short_lives_by_others },
-	{ "watch_empty_pod", pod_is_empty_when_all_are },
-	{ "watch_empty_freeze_is_none", freeze_is_no_emptiness },
-	{ "watch_empty_removal_is_none", removal_is_no_emptiness },
-	{ "watch_each_handle", each_handle_is_told },
-	{ "watch_pressure_cpu", cpu_pressure_is_told },
-	{ "watch_pressure_refused", pressure_refused },
-	{ "watch_pressure_cgroup_is_gone", pressure_of_a_cgroup_that_is_gone },
-	{ "watch_many_pods_one_inotify", many_pods_one_inotify },
-	{ "watch_overflow_loses_nothing", overflow_loses_nothing },
-	{ NULL, NULL },
-};

@@ -41,7 +41,7 @@ static void hold(struct world *w, struct scene *s, unsigned int mib)
 /* Reads what there is; fails on anything but thresholds. */
 static size_t drain(struct world *w, struct scene *s, struct cgfs_event *ret)
 {
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	size_t n = 0;
 	int r;
 
@@ -56,7 +56,7 @@ static size_t drain(struct world *w, struct scene *s, struct cgfs_event *ret)
 	return n;
 }
 
-/* Takes a MiB at a time until it is told of; so nobody is held back for long. */
+/* Takes a MiB at a time until an event comes; so no process is throttled for long. */
 static void climb(struct world *w, struct scene *s, unsigned int from, unsigned int to,
 		  struct cgfs_event *ret)
 {
@@ -80,11 +80,10 @@ static void check_event(const struct scene *s, const struct cgfs_event *ev, cons
 	CHECK_STR(ev->pod, "web");
 	CHECK_STR(ev->container, container);
 	CHECK_INT(ev->threshold, LINE);
-	/* It may have fallen a little until somebody looked. */
+	/* It may have fallen a little until the library looked. */
 	CHECK_MSG(ev->value >= LINE / 2 && ev->value <= LINE + 2 * SLACK, "at %llu bytes",
 		  (unsigned long long)ev->value);
 	CHECK(ev->time_ns != 0);
-	(void)s;
 }
 
 /* While usage is above it is looked at four times a second: waits until it is armed again. */
@@ -106,20 +105,20 @@ static void await_armed(struct world *w, struct scene *s, const struct cgfs_grou
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, "memory.high"), LINE);
 }
 
-static void fires_once_and_again_after_a_fall(struct world *w)
+WORLD_TEST(watch_memory_fires_once)
 {
 	struct scene s = begin(w);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
 	hold(w, &s, 12);
 	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
 	climb(w, &s, 12, 40, &ev);
 	check_event(&s, &ev, "c1");
-	/* Higher still: that was said. */
+	/* Higher still: that was reported. */
 	hold(w, &s, 44);
 	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
-	/* Not far enough down, and up again: said, too. */
+	/* Not far enough down, and up again: reported, too. */
 	hold(w, &s, 20);
 	world_sleep_ms(300);
 	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
@@ -133,17 +132,17 @@ static void fires_once_and_again_after_a_fall(struct world *w)
 		check_event(&s, &ev, "c1");
 		CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
 	}
-	/* Nobody was killed over it, and nobody is held back. */
+	/* No process was killed over it, and none is throttled. */
 	CHECK_INT(world_stat(s.ctr, CGFS_STAT_MEMORY_EVENTS_OOM_KILL), 0);
 	if (world_v2(w, CGFS_MEMORY))
 		CHECK_STR(world_cat(w, CGFS_MEMORY, s.ctr, "memory.high"), "max");
 	world_runs(w, s.pid);
 }
 
-static void zero_ends_it(struct world *w)
+WORLD_TEST(watch_memory_zero_ends_it)
 {
 	struct scene s = begin(w);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err)); /* there is none: no harm */
 	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
@@ -166,10 +165,10 @@ static void zero_ends_it(struct world *w)
 	check_event(&s, &ev, "c1");
 }
 
-static void above_already(struct world *w)
+WORLD_TEST(watch_memory_above_already)
 {
 	struct scene s = begin(w);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	hold(w, &s, 40);
 	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
@@ -179,12 +178,12 @@ static void above_already(struct world *w)
 }
 
 /* Each container is below the line, together they are over it. */
-static void pod_counts_its_containers(struct world *w)
+WORLD_TEST(watch_memory_pod_counts_its_containers)
 {
 	struct scene s = begin(w);
 	struct cgfs_group *other = world_container(w, s.pod, s.c, "c2", NULL);
 	pid_t pid = world_spawn_in(w, other);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	OK(cgfs_group_watch_memory(s.pod, LINE, 8 * MIB, &err));
 	CHECK_INT(w->ops->alloc(w, pid, 12 * MIB), 0);
@@ -197,10 +196,10 @@ static void pod_counts_its_containers(struct world *w)
 }
 
 /* Pod and container at once, on different lines. */
-static void pod_and_container(struct world *w)
+WORLD_TEST(watch_memory_pod_and_container)
 {
 	struct scene s = begin(w);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	OK(cgfs_group_watch_memory(s.pod, LINE, 0, &err));
 	OK(cgfs_group_watch_memory(s.ctr, 12 * MIB, 0, &err));
@@ -217,17 +216,17 @@ static void pod_and_container(struct world *w)
 	check_event(&s, &ev, "");
 }
 
-static void memory_high_is_put_back(struct world *w)
+WORLD_TEST(watch_memory_high_is_put_back)
 {
 	struct scene s = begin(w);
 	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	if (!world_v2(w, CGFS_MEMORY))
 		world_skip(w, "memory is on v1 in this layout: thresholds are the kernel's own");
 	res.set = CGFS_SET_MEMORY_HIGH;
 	res.memory_high_bytes = 256 * MIB;
-	OK(cgfs_group_set(s.ctr, &res, &err));
+	OK(cgfs_group_set(s.ctr, &res, NULL, &err));
 	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), LINE);
 	climb(w, &s, 12, 40, &ev);
@@ -241,10 +240,10 @@ static void memory_high_is_put_back(struct world *w)
 	OK(cgfs_container_open(s.c, s.pod, "c1", &s.ctr, &err));
 	world_track(w, s.ctr);
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 256 * MIB);
-	/* Who changes it meanwhile is not overruled. */
+	/* A change by another process meanwhile is kept. */
 	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
 	res.memory_high_bytes = 128 * MIB;
-	OK(cgfs_group_set(s.ctr, &res, &err));
+	OK(cgfs_group_set(s.ctr, &res, NULL, &err));
 	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 128 * MIB);
 	/* A line that the group never reaches, because it has one of its own. */
@@ -301,11 +300,11 @@ static void make_own(struct world *w, const struct cgfs_group *g)
 	fs->ops->close(fs->ctx, dir);
 }
 
-static void left_behind(struct world *w)
+WORLD_TEST(watch_memory_left_behind)
 {
 	static const uint64_t lines[] = { LINE, LINE - 8 * MIB, LINE + 8 * MIB };
 	struct scene s = begin(w);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	char note[96];
 	pid_t dead;
 
@@ -330,14 +329,14 @@ static void left_behind(struct world *w)
 	climb(w, &s, 12, 40, &ev);
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 256 * MIB);
 	OK(cgfs_group_watch_memory(s.ctr, 0, 0, &err));
-	/* It went with the watch: the same value is now somebody's own. */
+	/* It went with the watch: the same value is now another process's. */
 	CHECK_INT(extra_put(w, CGFS_MEMORY, cgfs_group_path(s.ctr), "memory.high", "67108864"), 0);
 	CHECK_HAS(REFUSED(cgfs_group_watch_memory(s.ctr, 64 * MIB, 0, &err), -EBUSY), "c1");
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), 64 * MIB);
 }
 
 /* A user who was given the group cannot have its limit lifted by a note. */
-static void users_note_is_not_believed(struct world *w)
+WORLD_TEST(watch_memory_users_note_is_not_believed)
 {
 	struct scene s = begin(w);
 	char note[96];
@@ -351,8 +350,8 @@ static void users_note_is_not_believed(struct world *w)
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, s.ctr, "memory.high"), LINE);
 }
 
-/* One who lives is not overruled, nor is a value that no note has. */
-static void living_watch_stays(struct world *w)
+/* A living process's value is kept, and so is one that no note has. */
+WORLD_TEST(watch_memory_living_watch_stays)
 {
 	struct scene s = begin(w);
 	struct cgfs_group *ctr;
@@ -372,10 +371,11 @@ static void living_watch_stays(struct world *w)
 	check_note(w, ctr, NULL);
 }
 
-static void refused(struct world *w)
+WORLD_TEST(watch_memory_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_FILES);
 	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	const struct cgfs_memory_line two[] = { { LINE, 0 }, { 2 * LINE, 0 } };
 
 	if (world_version(w, CGFS_MEMORY) == CGFS_NONE) {
 		REFUSED(cgfs_group_watch_memory(ctr, LINE, 0, &err), -ENODEV);
@@ -383,18 +383,19 @@ static void refused(struct world *w)
 	}
 	CHECK_HAS(REFUSED(cgfs_group_watch_memory(ctr, LINE, LINE, &err), -EINVAL), "c1");
 	REFUSED(cgfs_group_watch_memory(ctr, LINE, LINE + 1, &err), -EINVAL);
+	CHECK_HAS(REFUSED(cgfs_group_watch_memory_lines(ctr, two, 2, &err), -EOPNOTSUPP), "eBPF");
 	if (world_v2(w, CGFS_MEMORY))
 		CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
 }
 
 /* The OOM watch and the threshold wait for the same file. */
-static void threshold_and_oom(struct world *w)
+WORLD_TEST(watch_memory_threshold_and_oom)
 {
 	struct scene s = begin(w);
 	struct cgfs_resources res = extra_memory(40 * MIB);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
-	OK(cgfs_group_set(s.ctr, &res, &err));
+	OK(cgfs_group_set(s.ctr, &res, NULL, &err));
 	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
 	climb(w, &s, 12, 36, &ev);
 	check_event(&s, &ev, "c1");
@@ -408,23 +409,23 @@ static void threshold_and_oom(struct world *w)
 	world_event(w, s.c, CGFS_EVENT_OOM_KILL, "c1", &ev);
 }
 
-static void destroyed_while_watched(struct world *w)
+WORLD_TEST(watch_memory_destroyed)
 {
 	struct scene s = begin(w);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	OK(cgfs_group_watch_memory(s.pod, LINE, 8 * MIB, &err));
 	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
 	hold(w, &s, 12);
-	OK(cgfs_group_remove(s.pod, &err));
+	OK(cgfs_group_remove(s.pod, NULL, &err));
 	world_event(w, s.c, CGFS_EVENT_REMOVED, "", &ev);
 	CHECK_INT(ev.error, 0);
 	world_check_groups(w, 0);
 	CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
 }
 
-/* By somebody else, behind the library's back. */
-static void removed_by_others_while_watched(struct world *w)
+/* By another process, unknown to the library. */
+WORLD_TEST(watch_memory_removed_by_others)
 {
 	struct scene s = begin(w);
 
@@ -462,11 +463,11 @@ static void rush_in(struct world *w)
 }
 
 /* Usage was seen to have fallen, and is over the line again before the line is drawn anew: the
- * kernel has nothing to tell of. */
-static void crossed_while_it_is_armed_again(struct world *w)
+ * kernel has nothing to report. */
+WORLD_TEST(watch_memory_crossed_while_armed_again)
 {
 	struct scene s = begin(w);
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
 	OK(cgfs_group_watch_memory(s.ctr, LINE, 8 * MIB, &err));
 	climb(w, &s, 12, 40, &ev);
@@ -485,25 +486,7 @@ static void crossed_while_it_is_armed_again(struct world *w)
 		shim_before(w->shim, NULL);
 		if (n == 0)
 			world_event(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD, NULL, &ev);
-		CHECK_MSG(n <= 1, "told %zu times", n);
+		CHECK_MSG(n <= 1, "reported %zu times", n);
 		CHECK_INT(world_count_events(w, s.c, CGFS_EVENT_MEMORY_THRESHOLD), 0);
 	}
 }
-
-const struct world_test watch_memory_tests[] = {
-	{ "watch_memory_fires_once", fires_once_and_again_after_a_fall },
-	{ "watch_memory_zero_ends_it", zero_ends_it },
-	{ "watch_memory_above_already", above_already },
-	{ "watch_memory_pod_counts_its_containers", pod_counts_its_containers },
-	{ "watch_memory_pod_and_container", pod_and_container },
-	{ "watch_memory_high_is_put_back", memory_high_is_put_back },
-	{ "watch_memory_left_behind", left_behind },
-	{ "watch_memory_users_note_is_not_believed", users_note_is_not_believed },
-	{ "watch_memory_living_watch_stays", living_watch_stays },
-	{ "watch_memory_refused", refused },
-	{ "watch_memory_threshold_and_oom", threshold_and_oom },
-	{ "watch_memory_destroyed", destroyed_while_watched },
-	{ "watch_memory_removed_by_others", removed_by_others_while_watched },
-	{ "watch_memory_crossed_while_armed_again", crossed_while_it_is_armed_again },
-	{ NULL, NULL },
-};

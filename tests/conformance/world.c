@@ -12,22 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *world_where;
-
-void world_fail(const char *file, int line, const char *fmt, ...)
-{
-	const char *slash = strrchr(file, '/');
-	va_list ap;
-
-	printf("%s:%d: ", slash ? slash + 1 : file, line);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("%s%s\n", world_where ? " -- " : "", world_where ? world_where : "");
-	fflush(stdout);
-	_exit(1);
-}
-
 /* One record of the runner's pipe: a letter, then text without newlines. */
 __attribute__((format(printf, 3, 0))) static void report(struct world *w, char type,
 							 const char *fmt, va_list ap)
@@ -45,8 +29,7 @@ __attribute__((format(printf, 3, 0))) static void report(struct world *w, char t
 	if (n > sizeof(line) - 2)
 		n = sizeof(line) - 2;
 	line[n] = '\n';
-	if (write(w->report_fd, line, n + 1) < 0)
-		FAIL("the runner is gone");
+	CHECK_MSG(write(w->report_fd, line, n + 1) >= 0, "the runner is gone");
 }
 
 void world_note(struct world *w, const char *fmt, ...)
@@ -80,8 +63,7 @@ size_t world_fds(void)
 	DIR *d = opendir("/proc/self/fd");
 	size_t n = 0;
 
-	if (!d)
-		FAIL("/proc/self/fd: %s", strerror(errno));
+	CHECK_MSG(d, "/proc/self/fd: %s", strerror(errno));
 	while (readdir(d))
 		n++;
 	closedir(d);
@@ -164,7 +146,7 @@ void world_close_group(struct world *w, struct cgfs_group *g)
 void world_destroy(struct world *w, struct cgfs_group *g)
 {
 	tracked(w, g);
-	OK(cgfs_group_destroy(g, PATIENCE_MS, &err));
+	OK(cgfs_group_remove(g, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
 	world_close_group(w, g);
 }
 
@@ -188,7 +170,7 @@ static void destroy_all(struct world *w)
 	for (size_t i = w->n_groups; i-- > 0;) {
 		struct cgfs_group *g = w->groups[i];
 		struct cgfs_err err = { 0 };
-		int r = cgfs_group_destroy(g, PATIENCE_MS, &err);
+		int r = cgfs_group_remove(g, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err);
 
 		/* Already removed, by whichever way, is as good. */
 		if (r < 0 && r != -EALREADY && r != -ENOENT && r != -ENODEV && r != -ESTALE)
@@ -203,6 +185,7 @@ void world_close(struct world *w)
 	size_t n;
 
 	shim_never_frozen(w->shim, false);
+	shim_no_kill(w->shim, false);
 	shim_deaf(w->shim, false);
 	shim_before(w->shim, NULL);
 	destroy_all(w);
@@ -210,6 +193,10 @@ void world_close(struct world *w)
 	CHECK_MSG(n == 0, "%zu directories are left below %s", n, w->root);
 	for (size_t i = 0; i < w->n_contexts; i++)
 		OK(cgfs_root_remove(w->contexts[i], &err));
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT && w->root_by_hand; ctl++) {
+		if (w->ops->exists(w, ctl, w->root))
+			CHECK_INT(w->ops->rmdir(w, ctl, w->root), 0);
+	}
 	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++)
 		CHECK_MSG(!w->ops->exists(w, ctl, w->root), "%s is still there (%s)", w->root,
 			  ctl == UNIFIED ? "cgroup2" : cgfs_controller_name(ctl));
@@ -248,7 +235,6 @@ void world_need_devices(struct world *w, struct cgfs *c)
 		return;
 	if (w->policy_missing[0])
 		world_skip(w, "no device policy: %s", w->policy_missing);
-	(void)c;
 }
 
 /* -- groups and processes ------------------------------------------------------------------- */
@@ -360,15 +346,15 @@ uint64_t world_cat_number(struct world *w, enum cgfs_controller ctl, const struc
 
 uint64_t world_stat(struct cgfs_group *g, enum cgfs_stat stat)
 {
-	static struct cgfs_stats stats;
+	static struct cgfs_stats stats = CGFS_STATS_INIT;
 
 	OK(cgfs_group_stats(g, CGFS_READ_ALL, &stats, &err));
-	CHECK_MSG(stats.available[stat], "%s of %s is not available", cgfs_stat_name(stat),
+	CHECK_MSG(stats.figure[stat].available, "%s of %s is not available", cgfs_stat_name(stat),
 		  cgfs_group_path(g));
-	return stats.value[stat];
+	return stats.figure[stat].value;
 }
 
-/* Is one of the kept figures wanted by nobody?  Then wait a little for the next. */
+/* Waits a little for the next event. */
 static void pause_for(struct world *w, struct cgfs *c)
 {
 	struct pollfd p = { .fd = cgfs_event_fd(c), .events = POLLIN };
@@ -408,7 +394,7 @@ size_t world_count_events(struct world *w, struct cgfs *c, enum cgfs_event_type 
 
 	/* Ten looks without an event: what was under way has come. */
 	while (quiet < 10) {
-		struct cgfs_event ev;
+		struct cgfs_event ev = CGFS_EVENT_INIT;
 		struct cgfs_err err = { 0 };
 		int r = cgfs_event_read(c, &ev, &err);
 

@@ -18,20 +18,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../fake/fake.h"
+#include "tests/check.h"
+#include "tests/fake/fake.h"
+#include "tests/kit/kit.h"
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)
 
-/* The cgroup2 tree itself, where an enum cgfs_controller is asked for. */
-#define UNIFIED CGFS_CONTROLLER_COUNT
-
 /* How long to wait for what must happen.  Long, because it only delays a failure. */
-#define PATIENCE_MS 30000
+#define PATIENCE_MS 300000
 
 enum world_policy {
 	WORLD_POLICY, /* device policy and kill attribution, as far as there are any */
 	WORLD_FILES,  /* control files only */
+	WORLD_MEMORY, /* as WORLD_POLICY, with memory accounting where there is any */
 };
 
 struct shim;
@@ -64,8 +64,8 @@ struct world_ops {
 	void (*release)(struct world *w, pid_t pid, uint64_t bytes); /* what one alloc took */
 	/* The same with memory that the kernel may take back; stays until it does. */
 	int (*cache)(struct world *w, pid_t pid, uint64_t bytes);
-	/* Page cache of a file; with 0 the file is opened only, for who will not be let later.
-	 * -ENOTSUP where no file is on anything but memory. */
+	/* Page cache of a file; with 0 the file is opened only, for a process that may not open it
+	 * later. -ENOTSUP where no file is on anything but memory. */
 	int (*file)(struct world *w, pid_t pid, uint64_t bytes);
 	/* Huge pages of 2 MiB, once: -ENOMEM at a limit (alive or not), -ENOTSUP without any. */
 	int (*huge)(struct world *w, pid_t pid, uint64_t bytes);
@@ -87,7 +87,7 @@ struct world_ops {
 	/* Whose a file is, or with "" the directory. */
 	int (*owner)(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
 		     uid_t *ret_uid, gid_t *ret_gid);
-	/* mkdir and rmdir by somebody who is not the library. */
+	/* mkdir and rmdir without the library. */
 	int (*mkdir)(struct world *w, enum cgfs_controller ctl, const char *path);
 	int (*rmdir)(struct world *w, enum cgfs_controller ctl, const char *path);
 	/* Moves a process there, likewise. */
@@ -108,10 +108,12 @@ struct world {
 	const struct world_kind *kind;
 	const struct world_ops *ops;
 	const char *root;    /* "/cgfs-test-1234-7" */
+	bool root_by_hand;   /* the test made it, and the library must leave it */
 	const char *scratch; /* a directory for nodes and mounts; live only */
 	const char *pin_dir; /* live only */
-	int report_fd;	     /* notes and the reason of a skip go to the runner */
-	void *priv;	     /* of the world's kind */
+	const struct kit *kit;
+	int report_fd; /* notes and the reason of a skip go to the runner */
+	void *priv;    /* of the world's kind */
 	struct shim *shim;
 	struct cgfs *contexts[WORLD_CONTEXTS_MAX];
 	size_t n_contexts;
@@ -130,89 +132,24 @@ struct world_test {
 	void (*fn)(struct world *w);
 };
 
-/* Each file of tests has one table, ended by a NULL name. */
-extern const struct world_test layout_tests[], pod_tests[], root_tests[], memory_tests[],
-	cpu_tests[], limit_tests[], join_tests[], stats_tests[], freeze_tests[], kill_tests[],
-	remove_tests[], oom_tests[], device_tests[], adopt_tests[], fault_tests[],
-	fault_limit_tests[], fault_process_tests[], fault_event_tests[], fault_plain_tests[],
-	fault_live_tests[];
-/* In the spirit of the kernel's own tests for cgroups. */
-extern const struct world_test selftest_kill_tests[], selftest_freezer_tests[],
-	selftest_memory_tests[], selftest_cpu_tests[], selftest_pids_tests[], selftest_core_tests[];
-extern const struct world_test update_tests[], watch_memory_tests[], watch_tests[], spawn_tests[],
-	storm_tests[], controllers_tests[], readback_tests[];
-extern const struct world_test delegate_tests[], resize_tests[], lists_tests[], reclaim_tests[],
-	descriptors_tests[];
+/* Appends @test to the table of tests. */
+void world_add(const struct world_test *test);
 
-/* What a failure is said to be about, where one test does many things; may be NULL. */
-extern const char *world_where;
+/* A test; what follows it in braces is a function of `struct world *w`. */
+#define WORLD_TEST(function)                                                                       \
+	static void function(struct world *w);                                                     \
+	__attribute__((constructor)) static void add_##function(void)                              \
+	{                                                                                          \
+		world_add(&(struct world_test){ #function, function });                            \
+	}                                                                                          \
+	static void function(__attribute__((unused)) struct world *w)
+
 /* Ends the test. */
-void world_fail(const char *file, int line, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4), noreturn));
 void world_skip(struct world *w, const char *why, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
 /* Is what takes long and is the same on every kernel done at length?  Not in most of the guests. */
 bool world_thorough(void);
 void world_note(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-#define FAIL(...) world_fail(__FILE__, __LINE__, __VA_ARGS__)
-
-#define CHECK(cond)                                                                                \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			FAIL("%s", #cond);                                                         \
-	} while (0)
-
-/* CHECK with words of its own. */
-#define CHECK_MSG(cond, ...)                                                                       \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			FAIL(__VA_ARGS__);                                                         \
-	} while (0)
-
-#define CHECK_INT(have, want)                                                                      \
-	do {                                                                                       \
-		long long have_ = (have), want_ = (want);                                          \
-		if (have_ != want_)                                                                \
-			FAIL("%s is %lld, not %s (%lld)", #have, have_, #want, want_);             \
-	} while (0)
-
-#define CHECK_STR(have, want)                                                                      \
-	do {                                                                                       \
-		const char *have_ = (have), *want_ = (want);                                       \
-		if (strcmp(have_, want_) != 0)                                                     \
-			FAIL("%s is \"%s\", not \"%s\"", #have, have_, want_);                     \
-	} while (0)
-
-#define CHECK_HAS(text, part)                                                                      \
-	do {                                                                                       \
-		const char *text_ = (text), *part_ = (part);                                       \
-		if (!strstr(text_, part_))                                                         \
-			FAIL("%s is \"%s\", without \"%s\"", #text, text_, part_);                 \
-	} while (0)
-
-/* @call is an expression that uses &err. */
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		struct cgfs_err err = { 0 };                                                       \
-		int r_ = (call);                                                                   \
-		if (r_ != 0)                                                                       \
-			FAIL("%s: %d (%s): %s", #call, r_, strerror(r_ < 0 ? -r_ : 0), err.text);  \
-	} while (0)
-
-/* It fails with @code, and the error agrees and says something. */
-#define REFUSED(call, want)                                                                        \
-	({                                                                                         \
-		static struct cgfs_err err;                                                        \
-		memset(&err, 0, sizeof(err));                                                      \
-		int r_ = (call), want_ = (want);                                                   \
-		if (r_ != want_)                                                                   \
-			FAIL("%s: %d (%s), not %s: %s", #call, r_, strerror(r_ < 0 ? -r_ : 0),     \
-			     #want, err.text);                                                     \
-		if (err.code != want_ || !err.text[0])                                             \
-			FAIL("%s: code %d, text \"%s\"", #call, err.code, err.text);               \
-		err.text;                                                                          \
-	})
 
 /* -- what tests use ------------------------------------------------------------------------- */
 
@@ -292,20 +229,20 @@ void world_sleep_ms(unsigned int ms);
 struct shim *shim_new(struct world *w);
 void shim_free(struct shim *s);
 const struct cgfs_fs *shim_fs(struct shim *s, const struct cgfs_fs *real);
-/* Reads say "not frozen yet", whatever is written. */
+/* Reads return "not frozen yet", whatever is written. */
 void shim_never_frozen(struct shim *s, bool on);
-/* The next @n times v1's freezer is told to freeze it does nothing, as a kernel does about a
+/* The next @n writes of FROZEN to v1's freezer have no effect, as those of a kernel on a
  * process that it meets at the wrong moment. */
 void shim_miss_freezes(struct shim *s, unsigned int n);
-/* Neither signals nor cgroup.kill reach anybody. */
+/* Neither signals nor cgroup.kill reach a process. */
 void shim_deaf(struct shim *s, bool on);
+/* How often the library called rmdir since this was asked last. */
+unsigned int shim_rmdirs(struct shim *s);
+/* And all calls. */
+unsigned int shim_calls(struct shim *s);
+/* There is no cgroup.kill, as before Linux 5.14. */
+void shim_no_kill(struct shim *s, bool on);
 /* Called before each call of the door; NULL: nothing. */
 void shim_before(struct shim *s, void (*fn)(struct world *w));
-
-/* -- the runner ------------------------------------------------------------------------------ */
-
-/* Removes what is left of a live test: processes, cgroups, pins, nodes, mounts.  What it found
- * is named in @text; true when there was anything. */
-bool live_sweep(const char *root, const char *scratch, const char *pin_dir, char *text, size_t len);
 
 #endif

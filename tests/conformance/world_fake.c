@@ -60,7 +60,7 @@ static void fake_options(struct world *w, enum world_policy policy, struct cgfs_
 
 	opts->fs = fake_fs(f);
 	opts->mounts = fake_mounts(f);
-	if (policy == WORLD_POLICY && !w->policy_missing[0])
+	if (policy != WORLD_FILES && !w->policy_missing[0])
 		opts->policy = fake_policy(f, true);
 }
 
@@ -167,9 +167,6 @@ static void fake_bomb(struct world *w, pid_t pid)
 
 static int fake_threads(struct world *w, pid_t pid, unsigned int n)
 {
-	(void)w;
-	(void)pid;
-	(void)n;
 	return -ENOTSUP;
 }
 
@@ -181,8 +178,6 @@ static int fake_slow_death(struct world *w, unsigned int ticks)
 
 static const char *fake_comm(struct world *w, pid_t pid)
 {
-	(void)w;
-	(void)pid;
 	return NULL;
 }
 

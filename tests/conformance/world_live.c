@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * world_live.c - a test's world on the running kernel: mounts and files by live_host.c,
+ * world_live.c - a test's world on the running kernel: mounts and files by the kit,
  * processes by live_proc.c, the device policy by eBPF where the kernel has it.
  */
 #include "live.h"
@@ -19,23 +19,12 @@
 
 struct live_world {
 	struct live_procs *procs;
-	char cgroup2[256]; /* where the library may mount a cgroup2 tree */
 	struct cgfs_bpf *bpf;
-	struct live_mount mounts[LIVE_MOUNTS_MAX];
-	size_t n_mounts;
-	char text[4096];
 };
 
 static struct live_world *live_of(struct world *w)
 {
 	return w->priv;
-}
-
-static void look(struct world *w)
-{
-	struct live_world *lw = live_of(w);
-
-	lw->n_mounts = live_mounts(lw->mounts);
 }
 
 static void live_open_world(struct world *w)
@@ -45,8 +34,6 @@ static void live_open_world(struct world *w)
 	CHECK(lw != NULL);
 	w->priv = lw;
 	CHECK_MSG(mkdir(w->scratch, 0755) == 0, "mkdir %s: %s", w->scratch, strerror(errno));
-	snprintf(lw->cgroup2, sizeof(lw->cgroup2), "%s/cgroup2", w->scratch);
-	look(w);
 	lw->procs = live_procs_new();
 }
 
@@ -57,8 +44,8 @@ static void live_restart(struct world *w)
 
 	cgfs_bpf_close(lw->bpf);
 	lw->bpf = NULL;
+#else
 #endif
-	look(w);
 }
 
 static void live_close_world(struct world *w)
@@ -77,13 +64,13 @@ static void live_close_world(struct world *w)
 	}
 #endif
 	live_procs_free(lw->procs);
-	rmdir(lw->cgroup2);
+	rmdir(w->kit->hidden);
 	CHECK_MSG(rmdir(w->scratch) == 0, "rmdir %s: %s", w->scratch, strerror(errno));
 	free(lw);
 	w->priv = NULL;
 }
 
-static const struct cgfs_policy *open_policy(struct world *w)
+static const struct cgfs_policy *open_policy(struct world *w, bool memory)
 {
 #if CGFS_WITH_BPF
 	struct live_world *lw = live_of(w);
@@ -93,6 +80,7 @@ static const struct cgfs_policy *open_policy(struct world *w)
 	if (!lw->bpf && !w->policy_missing[0]) {
 		opts.pin_dir = w->pin_dir;
 		opts.events = true;
+		opts.memory = memory;
 		if (cgfs_bpf_open(&opts, &lw->bpf, &err) < 0)
 			snprintf(w->policy_missing, sizeof(w->policy_missing), "%.250s", err.text);
 	}
@@ -108,16 +96,15 @@ static void live_options(struct world *w, enum world_policy policy, struct cgfs_
 	opts->fs = cgfs_fs_kernel();
 	if (strcmp(w->kind->name, "live-files") == 0)
 		snprintf(w->policy_missing, sizeof(w->policy_missing), "none is wanted");
-	if (policy != WORLD_POLICY)
+	if (policy == WORLD_FILES)
 		return;
-	opts->policy = open_policy(w);
+	opts->policy = open_policy(w, policy == WORLD_MEMORY);
 	if (opts->policy)
-		opts->cgroup2_mount = live_of(w)->cgroup2;
+		opts->cgroup2_mount = w->kit->hidden;
 }
 
 static void live_tick(struct world *w)
 {
-	(void)w;
 }
 
 /* -- processes ----------------------------------------------------------------------------------
@@ -143,7 +130,7 @@ static bool live_runs(struct world *w, pid_t pid)
 	return live_ping(live_of(w)->procs, pid);
 }
 
-static int tell(struct world *w, pid_t pid, enum live_op op, uint64_t arg)
+static int command(struct world *w, pid_t pid, enum live_op op, uint64_t arg)
 {
 	struct live_command cmd = { .op = op, .arg = { arg } };
 
@@ -152,13 +139,13 @@ static int tell(struct world *w, pid_t pid, enum live_op op, uint64_t arg)
 
 static void live_exit(struct world *w, pid_t pid)
 {
-	tell(w, pid, LIVE_EXIT, 0);
+	command(w, pid, LIVE_EXIT, 0);
 	world_gone(w, pid);
 }
 
 static int live_alloc(struct world *w, pid_t pid, uint64_t bytes)
 {
-	int r = tell(w, pid, LIVE_ALLOC, bytes);
+	int r = command(w, pid, LIVE_ALLOC, bytes);
 
 	CHECK_MSG(r == 0 || r == -ECHILD, "process %d cannot allocate: %s", pid, strerror(-r));
 	return r == -ECHILD ? -ENOMEM : 0;
@@ -166,12 +153,12 @@ static int live_alloc(struct world *w, pid_t pid, uint64_t bytes)
 
 static void live_release(struct world *w, pid_t pid, uint64_t bytes)
 {
-	CHECK_INT(tell(w, pid, LIVE_FREE, bytes), 0);
+	CHECK_INT(command(w, pid, LIVE_FREE, bytes), 0);
 }
 
 static int live_cache(struct world *w, pid_t pid, uint64_t bytes)
 {
-	int r = tell(w, pid, LIVE_CACHE, bytes);
+	int r = command(w, pid, LIVE_CACHE, bytes);
 
 	CHECK_MSG(r == 0 || r == -ECHILD, "process %d cannot allocate: %s", pid, strerror(-r));
 	return r == -ECHILD ? -ENOMEM : 0;
@@ -179,7 +166,7 @@ static int live_cache(struct world *w, pid_t pid, uint64_t bytes)
 
 static int live_file(struct world *w, pid_t pid, uint64_t bytes)
 {
-	int r = tell(w, pid, LIVE_FILE, bytes);
+	int r = command(w, pid, LIVE_FILE, bytes);
 
 	CHECK_MSG(r == 0 || r == -ENOTSUP, "process %d and its file: %s", pid, strerror(-r));
 	return r;
@@ -192,7 +179,7 @@ static int live_huge(struct world *w, pid_t pid, uint64_t bytes)
 	int r = -ENOTSUP;
 
 	if (f && fscanf(f, "%" SCNu64, &pages) == 1 && pages * 2 * MIB >= bytes)
-		r = tell(w, pid, LIVE_HUGE, bytes);
+		r = command(w, pid, LIVE_HUGE, bytes);
 	if (f)
 		fclose(f);
 	return r == -ECHILD ? -ENOMEM : r;
@@ -200,10 +187,10 @@ static int live_huge(struct world *w, pid_t pid, uint64_t bytes)
 
 static void live_burn(struct world *w, pid_t pid, uint64_t us)
 {
-	CHECK_INT(tell(w, pid, LIVE_BURN, us), 0);
+	CHECK_INT(command(w, pid, LIVE_BURN, us), 0);
 }
 
-/* EPERM is the policy's; what the driver says (no tty, no disk) comes after it. */
+/* EPERM is the policy's; the driver's error (no tty, no disk) comes after it. */
 static int permission(int r)
 {
 	CHECK_MSG(r != -ECHILD, "the process that opens devices has died");
@@ -250,108 +237,52 @@ static int live_device(struct world *w, pid_t pid, enum cgfs_device_type type, i
 
 static void live_bomb(struct world *w, pid_t pid)
 {
-	CHECK_INT(tell(w, pid, LIVE_BOMB, 0), 0);
+	CHECK_INT(command(w, pid, LIVE_BOMB, 0), 0);
 }
 
 static int live_threads(struct world *w, pid_t pid, unsigned int n)
 {
-	return tell(w, pid, LIVE_THREADS, n);
+	return command(w, pid, LIVE_THREADS, n);
 }
 
 static int live_slow_death(struct world *w, unsigned int ticks)
 {
-	(void)w;
-	(void)ticks;
 	return -ENOTSUP;
 }
 
 static const char *live_comm(struct world *w, pid_t pid)
 {
-	(void)w;
-	(void)pid;
 	return "cgfs-helper";
 }
 
 /* -- the truth ----------------------------------------------------------------------------------
  */
 
-static const struct live_mount *mount_of(struct world *w, enum cgfs_controller ctl)
-{
-	struct live_world *lw = live_of(w);
-
-	/* The library may have mounted one since. */
-	look(w);
-	for (size_t i = 0; i < lw->n_mounts; i++) {
-		const struct live_mount *m = &lw->mounts[i];
-
-		if (ctl == UNIFIED ? m->version == CGFS_V2 : (m->controllers & (1u << ctl)) != 0)
-			return m;
-	}
-	return NULL;
-}
-
 static enum cgfs_version_id live_version(struct world *w, enum cgfs_controller ctl)
 {
-	const struct live_mount *m = mount_of(w, ctl);
-
-	return m ? m->version : CGFS_NONE;
+	return kit_version(ctl);
 }
 
 static const char *live_mount_point(struct world *w, enum cgfs_controller ctl)
 {
-	const struct live_mount *m = mount_of(w, ctl);
+	static struct kit_mount m[UNIFIED + 1];
 
-	return m ? m->path : "";
+	return kit_mount_of(ctl, &m[ctl]) ? m[ctl].path : "";
 }
 
-static bool names(const char *list, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *p = list; (p = strstr(p, name)); p += n) {
-		if ((p == list || p[-1] == ',') && (p[n] == ',' || !p[n]))
-			return true;
-	}
-	return false;
-}
-
-/* One line is "4:memory:/pods/web"; the cgroup2 tree's is "0::/pods/web". */
 static const char *live_cgroup_of(struct world *w, pid_t pid, enum cgfs_controller ctl)
 {
-	const char *want = ctl == CGFS_IO ? "blkio" : cgfs_controller_name(ctl);
-	struct live_world *lw = live_of(w);
-	char path[64], line[4096];
-	FILE *f;
-
-	if (live_version(w, ctl) == CGFS_V2)
-		want = "";
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	f = fopen(path, "re");
-	CHECK_MSG(f != NULL, "%s: %s", path, strerror(errno));
-	lw->text[0] = '\0';
-	while (fgets(line, sizeof(line), f)) {
-		char *list = strchr(line, ':'), *at = list ? strchr(list + 1, ':') : NULL;
-
-		if (!at)
-			continue;
-		*at++ = '\0';
-		list++;
-		at[strcspn(at, "\n")] = '\0';
-		if (*want ? names(list, want) : !*list)
-			snprintf(lw->text, sizeof(lw->text), "%s", at);
-	}
-	fclose(f);
-	return lw->text;
+	return kit_cgroup_of(pid, ctl);
 }
 
-static bool path_of(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
-		    char *buf, size_t len)
+static bool path_of(enum cgfs_controller ctl, const char *path, const char *file, char *buf,
+		    size_t len)
 {
-	const struct live_mount *m = mount_of(w, ctl);
+	struct kit_mount m;
 
-	if (!m)
+	if (!kit_mount_of(ctl, &m))
 		return false;
-	snprintf(buf, len, "%s%s%s%s", m->path, path, *file ? "/" : "", file);
+	snprintf(buf, len, "%s%s%s%s", m.path, path, *file ? "/" : "", file);
 	return true;
 }
 
@@ -359,28 +290,19 @@ static int live_cat(struct world *w, enum cgfs_controller ctl, const char *path,
 		    char *buf, size_t len)
 {
 	char name[1024];
-	size_t at = 0;
-	ssize_t n;
-	int fd;
+	int n;
 
-	if (!path_of(w, ctl, path, file, name, sizeof(name)))
+	if (!path_of(ctl, path, file, name, sizeof(name)))
 		return -ENOENT;
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while ((n = read(fd, buf + at, len - 1 - at)) > 0)
-		at += (size_t)n;
-	n = n < 0 ? -errno : 0;
-	buf[at] = '\0';
-	close(fd);
-	return (int)n;
+	n = kit_read(name, buf, len);
+	return n < 0 ? n : 0;
 }
 
 static bool live_exists(struct world *w, enum cgfs_controller ctl, const char *path)
 {
 	char name[1024];
 
-	return path_of(w, ctl, path, "", name, sizeof(name)) && access(name, F_OK) == 0;
+	return path_of(ctl, path, "", name, sizeof(name)) && access(name, F_OK) == 0;
 }
 
 static int live_owner(struct world *w, enum cgfs_controller ctl, const char *path, const char *file,
@@ -389,7 +311,7 @@ static int live_owner(struct world *w, enum cgfs_controller ctl, const char *pat
 	char name[1024];
 	struct stat st;
 
-	if (!path_of(w, ctl, path, file, name, sizeof(name)))
+	if (!path_of(ctl, path, file, name, sizeof(name)))
 		return -ENOENT;
 	if (stat(name, &st) < 0)
 		return -errno;
@@ -402,7 +324,7 @@ static int live_mkdir(struct world *w, enum cgfs_controller ctl, const char *pat
 {
 	char name[1024];
 
-	CHECK(path_of(w, ctl, path, "", name, sizeof(name)));
+	CHECK(path_of(ctl, path, "", name, sizeof(name)));
 	return mkdir(name, 0755) < 0 ? -errno : 0;
 }
 
@@ -410,40 +332,35 @@ static int live_rmdir(struct world *w, enum cgfs_controller ctl, const char *pat
 {
 	char name[1024];
 
-	CHECK(path_of(w, ctl, path, "", name, sizeof(name)));
+	CHECK(path_of(ctl, path, "", name, sizeof(name)));
 	return rmdir(name) < 0 ? -errno : 0;
 }
 
 static int live_move(struct world *w, enum cgfs_controller ctl, const char *path, pid_t pid)
 {
-	char name[1024];
-	int fd, r;
+	char name[1024], text[16];
 
-	CHECK(path_of(w, ctl, path, "cgroup.procs", name, sizeof(name)));
-	fd = open(name, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = dprintf(fd, "%d", pid) < 0 ? -errno : 0;
-	close(fd);
-	return r;
+	CHECK(path_of(ctl, path, "cgroup.procs", name, sizeof(name)));
+	snprintf(text, sizeof(text), "%d", pid);
+	return kit_write(name, text);
 }
 
 static size_t live_hierarchies(struct world *w)
 {
-	look(w);
-	return live_of(w)->n_mounts;
+	struct kit_mount mounts[KIT_MOUNTS_MAX];
+
+	return kit_mounts(mounts);
 }
 
 static size_t live_directories(struct world *w)
 {
-	struct live_world *lw = live_of(w);
+	struct kit_mount mounts[KIT_MOUNTS_MAX];
+	size_t n_mounts = kit_mounts(mounts), n = 0;
 	char path[512];
-	size_t n = 0;
 
-	look(w);
-	for (size_t i = 0; i < lw->n_mounts; i++) {
-		snprintf(path, sizeof(path), "%s%s", lw->mounts[i].path, w->root);
-		n += live_count(path);
+	for (size_t i = 0; i < n_mounts; i++) {
+		snprintf(path, sizeof(path), "%s%s", mounts[i].path, w->root);
+		n += kit_count(path);
 	}
 	return n;
 }

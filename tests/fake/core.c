@@ -101,7 +101,6 @@ static int show_type(const struct open_file *file, FILE *out)
 /* Threaded cgroups are left out. */
 static int store_type(const struct open_file *file, char *text)
 {
-	(void)file;
 	return strcmp(fake_strip(text), "threaded") == 0 ? -EOPNOTSUPP : -EINVAL;
 }
 
@@ -276,7 +275,6 @@ static int store_pressure(const struct open_file *file, char *text)
 
 static int show_pressure(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputs("some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
 	      "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
 	      out);
@@ -285,14 +283,12 @@ static int show_pressure(const struct open_file *file, FILE *out)
 
 static int show_newline(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputc('\n', out);
 	return 0;
 }
 
 static int show_frozen_usec(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputs("frozen_usec 0\n", out);
 	return 0;
 }

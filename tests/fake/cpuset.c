@@ -117,14 +117,12 @@ static int store_exclusive(const struct open_file *file, char *text)
 
 static int show_member(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputs("member\n", out);
 	return 0;
 }
 
 static int store_member(const struct open_file *file, char *text)
 {
-	(void)file;
 	text = fake_strip(text);
 	if (strcmp(text, "root") == 0 || strcmp(text, "isolated") == 0)
 		return -EOPNOTSUPP; /* left out */
@@ -133,14 +131,12 @@ static int store_member(const struct open_file *file, char *text)
 
 static int show_relax(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputs("-1\n", out);
 	return 0;
 }
 
 static int show_empty_list(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputc('\n', out);
 	return 0;
 }
@@ -149,6 +145,8 @@ static void online(struct node *n)
 {
 	bool inherits = !n->parent || (n->h->version == CGFS_V1 && n->parent->clone_children);
 
+	for (struct node *s = n->parent ? n->parent->children : NULL; s; s = s->next)
+		inherits &= s == n || (!s->cpu_exclusive && !s->mem_exclusive);
 	n->cpus = !inherits ? 0 : n->parent ? n->parent->cpus : ALL_CPUS;
 	n->mems = !inherits ? 0 : n->parent ? n->parent->mems : ALL_MEMS;
 	n->cpu_exclusive = n->mem_exclusive = !n->parent;

@@ -239,7 +239,6 @@ static int door_mkdir(void *ctx, int dirfd, const char *name, mode_t mode)
 	struct node *n;
 	int r = enter(f, FAKE_MKDIR, dirfd, name);
 
-	(void)mode;
 	if (r == 0)
 		r = walk(f, dirfd, name, &n, last);
 	if (r < 0)
@@ -272,7 +271,7 @@ static int door_rmdir(void *ctx, int dirfd, const char *name)
 
 /* -- reading and writing ---------------------------------------------------------------------- */
 
-/* Is the file still there?  kernfs says ENODEV when it went while it was open. */
+/* Is the file still there?  kernfs returns ENODEV when it went while it was open. */
 static int check(const struct open_file *o)
 {
 	if (o->node->removed)
@@ -343,7 +342,7 @@ static ssize_t door_write(void *ctx, int fd, const void *buf, size_t len)
 	if (len > FAKE_PAGE)
 		return -E2BIG;
 	if (len == 0)
-		return 0; /* the controller does not hear of it */
+		return 0; /* the controller does not get it */
 	if (!o->type->write)
 		return -EINVAL;
 	text = fake_alloc(len + 1);
@@ -502,9 +501,20 @@ static int door_note(void *ctx, int dirfd, const char *name, const char *value)
 	struct node *n;
 	int r = locate(ctx, FAKE_NOTE, dirfd, ".", &n, last);
 
-	(void)name; /* there is one */
 	if (r < 0)
 		return r;
+	if (strncmp(name, "trusted.", 8) == 0) {
+		if (n->host->user)
+			return -EPERM;
+		if (value && strlen(value) > 65536)
+			return -E2BIG;
+		if (!value && !n->trusted)
+			return -ENODATA;
+		free(n->trusted);
+		n->trusted = value ? strdup(value) : NULL;
+		return value && !n->trusted ? -ENOMEM : 0;
+	}
+	/* There is one. */
 	if (n->h->version != CGFS_V2)
 		return -EOPNOTSUPP;
 	if (!value && !*n->note)
@@ -516,23 +526,27 @@ static int door_note(void *ctx, int dirfd, const char *name, const char *value)
 static ssize_t door_noted(void *ctx, int dirfd, const char *name, char *buf, size_t len)
 {
 	char last[NAME_MAX + 1];
+	const char *text;
 	struct node *n;
 	int r = locate(ctx, FAKE_NOTE, dirfd, ".", &n, last);
 
-	(void)name;
 	if (r < 0)
 		return r;
-	if (n->h->version != CGFS_V2)
+	text = n->note;
+	if (strncmp(name, "trusted.", 8) == 0)
+		text = n->trusted ? n->trusted : "";
+	else if (n->h->version != CGFS_V2)
 		return -EOPNOTSUPP;
-	if (!*n->note)
+	if (!*text)
 		return -ENODATA;
-	if (strlen(n->note) > len)
+	if (strlen(text) > len)
 		return -ERANGE;
-	memcpy(buf, n->note, strlen(n->note));
-	return (ssize_t)strlen(n->note);
+	memcpy(buf, text, strlen(text)); /* NOLINT: as fgetxattr(2) */
+	return (ssize_t)strlen(text);
 }
 
 const struct cgfs_fs_ops fake_fs_ops = {
+	.sz = sizeof(fake_fs_ops),
 	.open = door_open,
 	.close = door_close,
 	.pread = door_pread,

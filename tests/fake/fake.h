@@ -78,7 +78,7 @@ void fake_run(struct fake *f, pid_t pid, uint64_t user_us, uint64_t system_us);
 int fake_device(struct fake *f, pid_t pid, enum cgfs_device_type type, int32_t major, int32_t minor,
 		uint32_t access);
 
-/* What /proc/PID/cgroup says for the hierarchy that carries @ctl ("/pods/web/c1"), or for the
+/* What /proc/PID/cgroup has for the hierarchy that carries @ctl ("/pods/web/c1"), or for the
  * cgroup2 tree when @ctl is CGFS_CONTROLLER_COUNT.  Static storage per fake. */
 const char *fake_cgroup_of(const struct fake *f, pid_t pid, enum cgfs_controller ctl);
 /* Reads a control file, as `cat` would: the text in @buf, or a negative errno. */
@@ -86,7 +86,7 @@ int fake_cat(struct fake *f, enum cgfs_controller ctl, const char *path, const c
 	     char *buf, size_t len);
 bool fake_exists(const struct fake *f, enum cgfs_controller ctl, const char *path);
 
-/* Who owns a control file, or the directory when @file is "": 0, or a negative errno. */
+/* The owner of a control file, or of the directory when @file is "": 0, or a negative errno. */
 int fake_owner(struct fake *f, enum cgfs_controller ctl, const char *path, const char *file,
 	       uid_t *ret_uid, gid_t *ret_gid);
 /* What this process may not write to: everything that @uid does not own.  0 (root) may. */
@@ -137,7 +137,7 @@ bool fake_struck(const struct fake *f);
 const char *fake_struck_path(const struct fake *f);
 const char *fake_struck_value(const struct fake *f);
 
-/* All that a host holds and that somebody can change: directories, who is in them, control files,
+/* All that a host holds and that can be changed: directories, their processes, control files,
  * watches, and the policy's lists, as text; release with free(3). */
 char *fake_dump(struct fake *f);
 

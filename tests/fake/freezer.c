@@ -2,7 +2,7 @@
 /*
  * freezer.c - the v1 freezer, and cgroup.freeze of cgroup2.
  *
- * Freezing takes no time, unless a test says so.
+ * Freezing takes no time, unless a test wants it to.
  */
 #include "host.h"
 
@@ -47,7 +47,7 @@ static void freeze(struct node *n, bool on)
 		n->frozen_at = n->host->now + n->host->freeze_delay;
 	n->freeze = on;
 	fake_refresh_frozen(n);
-	fake_reap(n->host); /* who was killed while frozen dies now */
+	fake_reap(n->host); /* a process that was killed while frozen dies now */
 }
 
 /* v2 */

@@ -91,7 +91,9 @@ struct fake *fake_new(enum cgfs_layout layout, struct fake_kernel kernel)
 	f->kernel = kernel;
 	f->next_pid = FAKE_PID_FIRST;
 	f->next_id = 1;
+	f->fs.sz = sizeof(f->fs);
 	f->fs.ops = &fake_fs_ops;
+	f->mounts.sz = sizeof(f->mounts);
 	f->fs.ctx = f;
 	f->fault.ops = FAKE_ANY;
 	for (int c = 0; c < CGFS_CONTROLLER_COUNT; c++) {

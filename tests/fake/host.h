@@ -84,7 +84,7 @@ struct dev_exception {
 	uint32_t access;
 };
 
-/* A file, or the directory itself (""), that was given to somebody. */
+/* A file, or the directory itself (""), that was delegated to a user. */
 struct owned {
 	struct owned *next;
 	const char *name;
@@ -105,8 +105,9 @@ struct node {
 	uint32_t serial[CGFS_CONTROLLER_COUNT]; /* counts how often each was taken away */
 	size_t procs, procs_below;		/* own; own and those of descendants */
 	size_t dying;				/* removed children that page cache keeps */
-	bool was_frozen;			/* what cgroup.events said last */
+	bool was_frozen;			/* the last state in cgroup.events */
 	char note[96];				/* an extended attribute */
+	char *trusted;				/* another one, of any hierarchy */
 	struct owned *owned;			/* all else is the maker's */
 	uid_t maker;
 
@@ -222,7 +223,7 @@ struct fake {
 	struct process *procs;
 	pid_t next_pid;
 	uint64_t next_id, now, exit_delay, freeze_delay;
-	uid_t user; /* who calls */
+	uid_t user; /* of the caller */
 	bool hardware, old_memory;
 	unsigned int disk; /* enum fake_disk */
 	struct open_file *files;
@@ -328,7 +329,7 @@ void fake_mem_uncharge(struct fake *f, struct process *p, uint64_t bytes);
 void fake_mem_release(struct fake *f, struct process *p);  /* all of it */
 void fake_mem_event(struct node *n, enum mem_event e);	   /* v2; on v1 nothing */
 uint64_t fake_mem_reclaim(struct node *n, uint64_t bytes); /* how much was */
-/* Kills in the subtree, or @asking (may be NULL); false: there is nobody to kill. */
+/* Kills in the subtree, or @asking (may be NULL); false: there is no process to kill. */
 bool fake_mem_oom(struct node *n, struct process *asking);
 void fake_mem_total(const struct node *n, uint64_t *ret_anon, uint64_t *ret_cache);
 void fake_mem_used(struct node *n, uint64_t old); /* v1: listeners of thresholds */

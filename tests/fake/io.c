@@ -50,7 +50,6 @@ static int show_throttle(const struct open_file *file, FILE *out)
 
 static int show_total(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputs("Total 0\n", out);
 	return 0;
 }
@@ -59,7 +58,6 @@ static int store_reset(const struct open_file *file, char *text)
 {
 	uint64_t v;
 
-	(void)file;
 	return fake_parse_u64(text, &v);
 }
 

@@ -115,7 +115,7 @@ static void kill_one(struct fake *f, struct process *p, struct hierarchy *h)
 	fake_kill_process(f, p);
 }
 
-/* The largest; when nobody has anything, the one that asks for memory. */
+/* The largest; when no process has memory, the one that asks for it. */
 static struct process *choose_victim(const struct node *n, struct process *asking)
 {
 	struct process *victim = asking;
@@ -254,7 +254,6 @@ static void uncharge(struct charge *c, uint64_t bytes)
 
 void fake_mem_uncharge(struct fake *f, struct process *p, uint64_t bytes)
 {
-	(void)f;
 	bytes = (bytes + FAKE_PAGE - 1) / FAKE_PAGE * FAKE_PAGE;
 	for (size_t i = p->n_charges; i-- > 0 && bytes > 0;) {
 		uint64_t here = p->charges[i].bytes < bytes ? p->charges[i].bytes : bytes;

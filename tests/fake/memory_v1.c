@@ -15,7 +15,7 @@ static void fire(const struct listener *l)
 {
 	uint64_t one = 1;
 
-	/* Full, or closed at the other end of a dup: nobody to tell. */
+	/* Full, or closed at the other end of a dup: there is no reader. */
 	if (write(l->efd, &one, sizeof(one)) < 0)
 		return;
 }
@@ -173,7 +173,6 @@ static int show_peak(const struct open_file *file, FILE *out)
 /* Any text resets. */
 static int store_peak(const struct open_file *file, char *text)
 {
-	(void)text;
 	file->node->peak = file->node->usage;
 	return 0;
 }
@@ -186,14 +185,12 @@ static int show_failcnt(const struct open_file *file, FILE *out)
 
 static int store_failcnt(const struct open_file *file, char *text)
 {
-	(void)text;
 	file->node->failcnt = 0;
 	return 0;
 }
 
 static int store_force_empty(const struct open_file *file, char *text)
 {
-	(void)text;
 	if (!file->node->parent)
 		return -EINVAL;
 	fake_mem_reclaim(file->node, FAKE_NONE);
@@ -223,7 +220,7 @@ static int store_oom_control(const struct open_file *file, char *text)
 	if (!n->parent || v > 1)
 		return -EINVAL;
 	n->oom_kill_disable = v;
-	/* Who slept at the limit tries again, in vain. */
+	/* A process that slept at the limit tries again, in vain. */
 	if (!v && n->under_oom) {
 		n->under_oom = 0;
 		fake_mem_oom_notify(n);
@@ -254,7 +251,7 @@ void fake_old_memory(struct fake *f)
 		h->root->use_hierarchy = 0;
 }
 
-/* 5.10, mem_cgroup_hierarchy_write(): below one that has it nobody can be without, and nothing
+/* 5.10, mem_cgroup_hierarchy_write(): below one that has it no group can be without, and nothing
  * changes once there is a child. */
 static int store_use_hierarchy(const struct open_file *file, char *text)
 {

@@ -77,10 +77,9 @@ static int show_peak(const struct open_file *file, FILE *out)
 	return 0;
 }
 
-/* Any text resets, for who reads through the same descriptor. */
+/* Any text resets, for reads through the same descriptor. */
 static int store_peak(const struct open_file *file, char *text)
 {
-	(void)text;
 	if (!fake_since(file->node->host, FAKE_KERNEL_6_12))
 		return -EINVAL;
 	if (!file->peak) {
@@ -93,8 +92,6 @@ static int store_peak(const struct open_file *file, char *text)
 
 static int store_swap_peak(const struct open_file *file, char *text)
 {
-	(void)file;
-	(void)text;
 	return 0;
 }
 
@@ -114,7 +111,6 @@ static int show_events(const struct open_file *file, FILE *out)
 
 static int show_swap_events(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputs("high 0\nmax 0\nfail 0\n", out);
 	return 0;
 }

@@ -39,7 +39,6 @@ static int show_huge_limit(const struct open_file *file, FILE *out)
 /* Everything that v1 writes 0 to: what was counted starts again. */
 static int store_huge_reset(const struct open_file *file, char *text)
 {
-	(void)text;
 	*fake_field(file->node, file->type) = 0;
 	return 0;
 }
@@ -257,7 +256,7 @@ static int show_rdma(const struct open_file *file, FILE *out)
 	return 0;
 }
 
-/* As cgroup-v2.rst has it; nobody here had such a device. */
+/* As cgroup-v2.rst has it; no recorded host had such a device. */
 static int show_rdma_events(const struct open_file *file, FILE *out)
 {
 	const struct node *n = file->node;

@@ -4,7 +4,7 @@
  *
  * As seen on real kernels: a write through the door and what the kernel itself announces
  * (cgroup.events, memory.events ...) give IN_MODIFY; an event that repeats the last unread one is
- * merged; removing the cgroup gives IN_IGNORED since 7.2, for files that nobody has open, and
+ * merged; removing the cgroup gives IN_IGNORED since 7.2, for files that no process has open, and
  * nothing before; files that go because their controller was disabled give nothing.
  */
 #include "host.h"
@@ -76,7 +76,7 @@ void fake_notify_free(struct fake *f)
 		drop(f, f->notifiers);
 }
 
-/* The read end, or nobody? */
+/* The read end, or none? */
 static bool is_open(const struct notifier *nt)
 {
 	struct pollfd p = { .fd = nt->wfd, .events = POLLOUT };
@@ -180,7 +180,7 @@ void fake_notify_name(struct node *n, const char *name)
 		fake_notify(n, type);
 }
 
-static bool anybody_has_open(const struct node *n, const struct ctl_file *type)
+static bool is_open_elsewhere(const struct node *n, const struct ctl_file *type)
 {
 	for (size_t i = 0; i < n->host->n_files; i++) {
 		const struct open_file *o = &n->host->files[i];
@@ -193,7 +193,7 @@ static bool anybody_has_open(const struct node *n, const struct ctl_file *type)
 
 void fake_notify_gone(struct node *n)
 {
-	bool tells = fake_since(n->host, FAKE_KERNEL_7_2);
+	bool deleted = fake_since(n->host, FAKE_KERNEL_7_2);
 
 	for (struct notifier *nt = n->host->notifiers; nt; nt = nt->next) {
 		for (size_t i = nt->n_watches; i-- > 0;) {
@@ -201,7 +201,7 @@ void fake_notify_gone(struct node *n)
 
 			if (w->node != n)
 				continue;
-			if (tells && is_open(nt) && !anybody_has_open(n, w->type))
+			if (deleted && is_open(nt) && !is_open_elsewhere(n, w->type))
 				forget(nt, w);
 			else
 				w->node = NULL;

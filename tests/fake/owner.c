@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * owner.c - whose a cgroup's directory and its control files are.  A new cgroup is the caller's;
- * mkdir needs the directory above, and a write the file, to be the caller's own, or that he is
- * root. Modes are the kernel's own: 0755 and 0644, so groups give nothing, except
+ * mkdir needs the directory above, and a write the file, to be the caller's own, unless the
+ * caller is root.  Modes are the kernel's own: 0755 and 0644, so groups give nothing, except
  * cgroup.event_control.
  */
 #include "host.h"

@@ -243,14 +243,11 @@ int fake_show_max(const struct open_file *file, FILE *out)
 
 int fake_show_nothing(const struct open_file *file, FILE *out)
 {
-	(void)file;
-	(void)out;
 	return 0;
 }
 
 int fake_show_zero(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputs("0\n", out);
 	return 0;
 }
@@ -280,7 +277,5 @@ int fake_store_01(const struct open_file *file, char *text)
 
 int fake_store_any(const struct open_file *file, char *text)
 {
-	(void)file;
-	(void)text;
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * policy.c - a device policy as cgfs/policy.h describes it, decided by cgfs_device_check().
  *
- * It belongs to the host, not to who uses it: like pinned maps it outlives a context.
+ * It belongs to the host, not to a context: like pinned maps it outlives one.
  */
 #include "host.h"
 
@@ -82,6 +82,7 @@ static int policy_add(void *ctx, const struct cgfs_policy_group *group,
 	if (!g) {
 		g = fake_alloc(sizeof(*g));
 		g->id = group->cgroup_id;
+		g->counters.sz = sizeof(g->counters);
 		g->next = p->groups;
 		p->groups = g;
 		g->pod_id = group->pod_cgroup_id;
@@ -260,7 +261,10 @@ static struct group *group_of(const struct fake *f, const struct process *p)
 
 void fake_policy_oom(struct fake *f, const struct process *p)
 {
-	struct cgfs_event event = { .type = CGFS_EVENT_OOM_KILL, .pid = p->pid, .count = 1 };
+	struct cgfs_event event = { .sz = sizeof(struct cgfs_event),
+				    .type = CGFS_EVENT_OOM_KILL,
+				    .pid = p->pid,
+				    .count = 1 };
 	struct group *g = group_of(f, p), *pod;
 
 	if (!g || !f->policy->oom)
@@ -312,7 +316,8 @@ static uint32_t deciding(const struct group *g, enum cgfs_device_type type, int3
 bool fake_policy_allows(struct fake *f, const struct process *p, enum cgfs_device_type type,
 			int32_t major, int32_t minor, uint32_t access)
 {
-	struct cgfs_event event = { .type = CGFS_EVENT_DEVICE_DENIED,
+	struct cgfs_event event = { .sz = sizeof(struct cgfs_event),
+				    .type = CGFS_EVENT_DEVICE_DENIED,
 				    .pid = p->pid,
 				    .count = 1,
 				    .device_type = type,
@@ -351,6 +356,7 @@ bool fake_policy_allows(struct fake *f, const struct process *p, enum cgfs_devic
 /* -- the table -------------------------------------------------------------------------------- */
 
 static const struct cgfs_policy_ops ops = {
+	.sz = sizeof(ops),
 	.add = policy_add,
 	.set_rules = policy_set_rules,
 	.remove = policy_remove,
@@ -370,6 +376,7 @@ const struct cgfs_policy *fake_policy(struct fake *f, bool oom)
 	if (!f->policy) {
 		struct policy *p = f->policy = fake_alloc(sizeof(*p));
 
+		p->api.sz = sizeof(p->api);
 		p->api.ops = &ops;
 		p->api.ctx = f;
 		p->last = &p->first;

@@ -216,7 +216,7 @@ int fake_signal(struct fake *f, pid_t pid, int sig)
 
 /* -- cgroup.procs ----------------------------------------------------------------------------- */
 
-/* v2: who moves must be allowed to in the cgroup above both. */
+/* v2: the mover needs permission in the cgroup above both. */
 static int may_move(const struct node *from, const struct node *to)
 {
 	const struct node *above = to;
@@ -315,7 +315,6 @@ const struct ctl_file fake_proc_cgroup = { .name = "cgroup", .read = show_cgroup
 /* Not in the tree either: what belongs to whom a cgroup2 directory is given to. */
 static int show_delegate(const struct open_file *file, FILE *out)
 {
-	(void)file;
 	fputs("cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n"
 	      "memory.oom.group\nmemory.reclaim\n",
 	      out);

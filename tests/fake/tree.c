@@ -223,6 +223,7 @@ void fake_node_free(struct node *n)
 	fake_mem_unlisten(n);
 	fake_node_disown(n);
 	free(n->exceptions);
+	free(n->trusted);
 	free(n->name);
 	free(n);
 }

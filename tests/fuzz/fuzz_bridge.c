@@ -6,7 +6,12 @@
  * The first byte chooses the layout and the form of the rest: bytes as they come, or lines "cJSON"
  * in which c is the place of the message in the protocol's table, 'a' for the first.
  */
-#include "cgfs/internal.h"
+#include "agent/base/hash.h"
+#include "agent/model/container.h"
+#include "agent/model/process.h"
+#include "agent/wire/frame.h"
+#include "agent/wire/protocol.h"
+#include "cgfs/base/util.h"
 #include "host.h"
 
 #include <sys/socket.h>
@@ -118,8 +123,8 @@ static bool waits(const struct agent *a)
 {
 	bool some = a->externals != NULL;
 
-	for (struct table_node *n = table_next(&a->containers, NULL); n;
-	     n = table_next(&a->containers, n)) {
+	for (struct hash_node *n = hash_next(&a->containers, NULL); n;
+	     n = hash_next(&a->containers, n)) {
 		const struct container *c = container_of(n, struct container, node);
 
 		some |= c->init && !c->init->exited;

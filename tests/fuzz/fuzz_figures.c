@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_figures.c - everything that reads figures of a group, with control files that say anything:
+ * fuzz_figures.c - everything that reads figures of a group, with control files of any content:
  * what comes out is one truth in each form, JSON is JSON, and nothing stays open.
  *
- * The first byte chooses the layout; the rest is what each control file says.
+ * The first byte chooses the layout; the rest is the text of each control file.
  */
-#include "cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "tests/fake/fake.h"
 
 #include <inttypes.h>
@@ -42,12 +42,11 @@ static ssize_t lying_pread(void *ctx, int fd, void *buf, size_t len, off_t offse
 	return (ssize_t)len;
 }
 
-/* Who is signalled is a process, and one that a file names. */
+/* Only a process that a file names is signalled. */
 static int lying_kill(void *ctx, pid_t pid, int sig)
 {
 	char text[16];
 
-	(void)ctx;
 	snprintf(text, sizeof(text), "%d", pid);
 	if (pid <= 0 || sig != SIGKILL || !lies || !memmem(lies, n_lies, text, strlen(text)))
 		abort();
@@ -63,7 +62,7 @@ static void open_host(struct host *h, enum cgfs_layout layout)
 	h->ops = *fake_fs(h->f)->ops;
 	h->ops.pread = lying_pread;
 	h->ops.kill = lying_kill;
-	h->door = (struct cgfs_fs){ &h->ops, fake_fs(h->f)->ctx };
+	h->door = (struct cgfs_fs){ sizeof(h->door), &h->ops, fake_fs(h->f)->ctx };
 	opts.fs = &h->door;
 	opts.mounts = fake_mounts(h->f);
 	if (cgfs_open(&opts, &h->c, NULL) < 0 ||
@@ -85,7 +84,7 @@ static void check_json(const char *text)
 static void figures(struct cgfs_group *g)
 {
 	struct cgfs_io_stat *io = NULL;
-	struct cgfs_stats s, again;
+	struct cgfs_stats s = CGFS_STATS_INIT, again = CGFS_STATS_INIT;
 	auto_free char *text = NULL, *all = NULL;
 	uint64_t read_bytes = 0, write_ops = 0;
 	size_t n = 0;
@@ -105,8 +104,8 @@ static void figures(struct cgfs_group *g)
 				if (io[k].major == io[i].major && io[k].minor == io[i].minor)
 					abort();
 		}
-		if (s.value[CGFS_STAT_IO_READ] != read_bytes ||
-		    s.value[CGFS_STAT_IO_WRITE_OPS] != write_ops)
+		if (s.figure[CGFS_STAT_IO_READ].value != read_bytes ||
+		    s.figure[CGFS_STAT_IO_WRITE_OPS].value != write_ops)
 			abort();
 	}
 	free(io);
@@ -120,7 +119,6 @@ static int native(void *arg, const char *file, const char *key, uint64_t value)
 	char number[24] = "max";
 	size_t left = n_lies, len = strlen(key);
 
-	(void)arg;
 	if (!*file || !*key)
 		abort();
 	if (value != CGFS_MAX)

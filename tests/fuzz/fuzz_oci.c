@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_oci.c - `linux.resources` from anybody: what is taken is valid, what is refused says why.
+ * fuzz_oci.c - `linux.resources` of any source: what is taken is valid, what is refused has a
+ * reason.
  */
-#include "cgfs/internal.h"
+#include "cgfs/base/util.h"
 
 #include <cgfs/resources.h>
 
@@ -14,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cgfs_err err = { 0 };
 	int r;
 
-	r = cgfs_resources_from_oci((const char *)data, size, &res, &err);
+	r = cgfs_resources_from_oci((const char *)data, size, NULL, &res, &err);
 	if (r < 0) {
 		if (res || err.code != r || !err.text[0])
 			abort();

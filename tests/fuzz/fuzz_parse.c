@@ -2,8 +2,8 @@
 /*
  * fuzz_parse.c - the parsers of control files: any bytes, without a NUL after them.
  */
-#include "cgfs/internal.h"
-#include "cgfs/parse.h"
+#include "cgfs/base/parse.h"
+#include "cgfs/base/util.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

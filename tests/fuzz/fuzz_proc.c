@@ -2,8 +2,8 @@
 /*
  * fuzz_proc.c - /proc's mountinfo and PID/cgroup: any text, and any path as the kernel writes it.
  */
-#include "cgfs/internal.h"
-#include "cgfs/proc.h"
+#include "cgfs/base/util.h"
+#include "cgfs/tree/proc.h"
 
 #include <cgfs/host.h>
 #include <stdio.h>
@@ -25,9 +25,13 @@ static bool has_parent_part(const char *path)
 static void any_text(const char *text)
 {
 	char path[64] = "-", type[16] = "-";
+	struct proc_mount more;
 	int r = cgfs_proc_mount(text, path, sizeof(path), type, sizeof(type));
 
 	if (r < 0 ? r != -EINVAL && r != -ERANGE : path[0] != '/' || !type[0])
+		abort();
+	r = cgfs_proc_mount_more(text, &more);
+	if (r < 0 ? r != -EINVAL && r != -ERANGE : strlen(more.options) > strlen(text))
 		abort();
 	for (uint32_t ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
 		strcpy(path, "-");

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_state.c - an agent that begins with state files that say anything: it starts, serves, and
- * can be told to delete everything; of directories outside it removes none but a container's
+ * fuzz_state.c - an agent that begins with state files of any content: it starts, serves, and
+ * can delete everything; of directories outside it removes none but a container's
  * bundle and those above it.
  *
  * Texts with 0xff between them: the lock's, the pod's, the sandbox's, the container's.  The first
  * byte chooses the layout and which cgroups and processes there are.
  */
-#include "agent/oci.h"
-#include "cgfs/internal.h"
+#include "agent/model/pod.h"
+#include "agent/model/state.h"
+#include "agent/runtime/spec.h"
+#include "agent/wire/frame.h"
+#include "agent/wire/protocol.h"
+#include "cgfs/base/util.h"
 #include "host.h"
 
 #include <stdio.h>
@@ -61,7 +65,7 @@ static bool is_bundles(const char *path, const struct text *t)
 	json_t *j = json_loadb(t->at, t->len, 0, NULL);
 	const char *bundle = json_string_value(json_object_get(j, "Bundle"));
 	size_t len = strlen(path);
-	bool yes = bundle && oci_bundle_ok(bundle) && strncmp(bundle, path, len) == 0 &&
+	bool yes = bundle && spec_path_ok(bundle, 2) && strncmp(bundle, path, len) == 0 &&
 		   (!bundle[len] || bundle[len] == '/');
 
 	json_decref(j);
@@ -123,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!is_bundles(host_strayed(i), &text[SANDBOX]) &&
 		    !is_bundles(host_strayed(i), &text[CONTAINER]))
 			abort();
-	/* What it could not read is left for who can. */
+	/* What it could not read is left for a later agent. */
 	for (int i = 0; i < TEXTS; i++)
 		(void)!host_gone(names[i]);
 	return 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_value.c - podctl's sizes, counts, CPUs and seconds against arithmetic of 128 bits: what is
- * taken is exactly what it says, what is refused leaves the result alone and quotes the text.
+ * taken is exactly what is written, what is refused leaves the result alone and quotes the text.
  */
-#include "agent/podctl/podctl.h"
+#include "agent/podctl/args/args.h"
+#include "cgfs/base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,9 +26,13 @@ static size_t number(const char *text, wide *ret)
 static void judge(const char *text, int r, uint64_t got, bool valid, wide want,
 		  const struct cgfs_err *err)
 {
+	char shown[sizeof(err->value)];
+
+	/* The error holds what may be shown of it. */
+	cgfs_text_show(shown, sizeof(shown), text);
 	if (valid && want <= INT64_MAX ? r != 0 || got != (uint64_t)want : r != -EINVAL)
 		abort();
-	if (r < 0 && (got != 4711 || err->code != r || strcmp(err->value, text) != 0 ||
+	if (r < 0 && (got != 4711 || err->code != r || strcmp(err->value, shown) != 0 ||
 		      !strstr(err->text, "--it")))
 		abort();
 }

@@ -5,7 +5,19 @@
  */
 #include "host.h"
 
-#include "cgfs/internal.h"
+#include "agent/base/aside.h"
+#include "agent/base/files.h"
+#include "agent/base/hash.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/bridge/bridge.h"
+#include "agent/model/container.h"
+#include "agent/model/pod.h"
+#include "agent/model/process.h"
+#include "agent/model/state.h"
+#include "agent/runtime/runtime.h"
+#include "agent/service/message.h"
+#include "cgfs/base/util.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -26,6 +38,11 @@ static struct {
 	size_t n;
 } made, removed;
 static pid_t pid_of_fd[1024];
+static struct call {
+	struct aside *aside;
+	int (*fn)(void *ctx, struct cgfs_err *err); /* NULL: it was killed */
+} calls[1024];
+static size_t n_calls;
 
 /* --- the machine ------------------------------------------------------------------------------ */
 
@@ -63,7 +80,8 @@ int __wrap_kill(pid_t pid, int sig)
 	return 0;
 }
 
-long __wrap_syscall(long n, ...)
+/* Reads six arguments, as syscall(2) does, also where the caller gave fewer. */
+__attribute__((no_sanitize("address"))) long __wrap_syscall(long n, ...)
 {
 	long arg[6];
 	va_list ap;
@@ -157,7 +175,8 @@ const char *host_strayed(size_t i)
 struct run {
 	struct run *next;
 	struct runtime_job job;
-	char *pid_file;
+	char *pid_file, *id;
+	bool cancelled;
 };
 
 static struct run *runs;
@@ -169,13 +188,15 @@ const char *runtime_path(const struct runtime *rt)
 }
 
 int runtime_new(struct loop *loop, struct log *log, struct cgfs *cgfs, const char *path,
-		const char *dir, struct runtime **ret, struct cgfs_err *reterr)
+		const char *dir, const char *oom_score, struct runtime **ret,
+		struct cgfs_err *reterr)
 {
 	(void)loop;
 	(void)log;
 	(void)cgfs;
 	(void)path;
 	(void)dir;
+	(void)oom_score;
 	*ret = NULL;
 	return cgfs_err_set(reterr, -ENOENT, "find a runtime", NULL, NULL, NULL);
 }
@@ -194,10 +215,27 @@ int runtime_run(struct runtime *rt, const struct runtime_job *job)
 		return -ENOMEM;
 	r->job = *job;
 	r->pid_file = job->pid_file ? strdup(job->pid_file) : NULL;
+	r->id = strdup(job->id);
+	if (!r->id)
+		abort();
 	while (*end)
 		end = &(*end)->next;
 	*end = r;
 	return 0;
+}
+
+void runtime_hurry(struct runtime *rt, const char *id)
+{
+	(void)rt;
+	(void)id;
+}
+
+/* Those of the container end in their turn, without having run. */
+void runtime_cancel(struct runtime *rt, const char *id)
+{
+	(void)rt;
+	for (struct run *r = runs; r; r = r->next)
+		r->cancelled |= r->job.verb != RUNTIME_DELETE && streq(r->id, id);
 }
 
 static bool run_one(void)
@@ -209,7 +247,9 @@ static bool run_one(void)
 	if (!r)
 		return false;
 	runs = r->next;
-	if (r->job.join) {
+	if (r->cancelled) {
+		code = -ECANCELED;
+	} else if (r->job.join) {
 		pid_t pid = fake_spawn(host->f);
 
 		snprintf(text, sizeof(text), "%d", pid);
@@ -222,7 +262,58 @@ static bool run_one(void)
 	close_fds(r->job.fds);
 	r->job.done(r->job.ctx, code, code ? "no" : "");
 	free(r->pid_file);
+	free(r->id);
 	free(r);
+	return true;
+}
+
+/* --- calls aside ------------------------------------------------------------------------------ */
+
+/* A call that a child process would make is made in its turn, by this process. */
+int aside_start(struct aside *s, struct loop *loop, int (*fn)(void *ctx, struct cgfs_err *err),
+		void (*done)(void *ctx, int r, const struct cgfs_err *err), void *ctx)
+{
+	*s = (struct aside){ .loop = loop, .done = done, .ctx = ctx, .pid = 1 };
+	if (n_calls == ARRAY_SIZE(calls))
+		abort();
+	calls[n_calls++] = (struct call){ s, fn };
+	return 0;
+}
+
+void aside_kill(struct aside *s)
+{
+	for (size_t i = 0; i < n_calls; i++)
+		if (calls[i].aside == s)
+			calls[i].fn = NULL;
+}
+
+void aside_drop(struct aside *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_calls; i++)
+		if (calls[i].aside != s)
+			calls[n++] = calls[i];
+	n_calls = n;
+	s->pid = 0;
+}
+
+void aside_stop(struct aside *s)
+{
+	aside_drop(s);
+}
+
+static bool call_one(void)
+{
+	struct cgfs_err err = { 0 };
+	struct call c = calls[0];
+	int r;
+
+	if (!n_calls)
+		return false;
+	r = c.fn ? c.fn(c.aside->ctx, &err) : -ECANCELED;
+	aside_drop(c.aside);
+	c.aside->done(c.aside->ctx, r, &err);
 	return true;
 }
 
@@ -251,14 +342,20 @@ static void remove_all(void)
 	}
 }
 
-static void ignore(void *ctx)
+static void do_nothing(void *ctx)
 {
 	(void)ctx;
 }
 
+static void emptied(struct agent *a)
+{
+	loop_stop(a->loop);
+}
+
 void host_open(struct host *h, enum cgfs_layout layout)
 {
-	static const struct bridge_ops ops = { message_dispatch, message_closed, ignore };
+	static const struct bridge_ops ops = { message_dispatch, message_closed, do_nothing,
+					       message_outlives };
 	static bool first = true;
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 
@@ -270,20 +367,28 @@ void host_open(struct host *h, enum cgfs_layout layout)
 	while (made.n)
 		free(made.path[--made.n]);
 	make_dirs();
-	*h = (struct host){ .opt = { .v4 = true, .state_dir = state_dir, .listen = "" },
-			    .a = { .state_lock = -EBADF, .ready = true } };
+	*h = (struct host){ .a = { .words = &message_words,
+				   .v4 = true,
+				   .state_dir = state_dir,
+				   .state_lock = -EBADF,
+				   .dirs = DIRS_INIT,
+				   .ready = true,
+				   .emptied = emptied } };
 	host = h;
 	h->f = fake_new(layout, FAKE_KERNEL_7_2);
-	h->a.opt = &h->opt;
 	h->a.log.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	h->a.log.level = LOG_DEBUG;
 	opts.fs = fake_fs(h->f);
 	opts.mounts = fake_mounts(h->f);
 	opts.policy = fake_policy(h->f, true);
+	/* Where nobody listens. */
+	h->a.streams.log = &h->a.log;
+	h->a.streams.host = (struct address){ .path = "/nowhere/host" };
 	if (cgfs_open(&opts, &h->a.cgfs, NULL) < 0 || loop_new(&h->a.loop) < 0 ||
 	    event_watch(&h->a) < 0 ||
-	    bridge_new(h->a.loop, &h->a.log, &ops, &h->a, &h->a.bridge) < 0)
+	    bridge_new(h->a.loop, &h->a.log, &ops, &h->a, &h->a.dirs, &h->a.bridge) < 0)
 		abort();
+	h->a.streams.loop = h->a.loop;
 }
 
 static void stop(void *ctx)
@@ -312,8 +417,8 @@ static bool end_one(struct process *p)
 
 static bool end_some(struct agent *a)
 {
-	for (struct table_node *n = table_next(&a->containers, NULL); n;
-	     n = table_next(&a->containers, n)) {
+	for (struct hash_node *n = hash_next(&a->containers, NULL); n;
+	     n = hash_next(&a->containers, n)) {
 		struct container *c = container_of(n, struct container, node);
 
 		if (end_one(c->init) || end_one(c->execs))
@@ -330,7 +435,9 @@ void host_settle(struct host *h)
 		idle++;
 		if (loop_timer_set(h->a.loop, &t, 0) < 0 || loop_run(h->a.loop) < 0)
 			abort();
-		while (run_one() || end_some(&h->a))
+		/* The agent stops the loop, too, when it is empty. */
+		loop_timer_clear(h->a.loop, &t);
+		while (run_one() || call_one() || end_some(&h->a))
 			idle = 0;
 	}
 }
@@ -347,25 +454,25 @@ int host_connect(struct host *h)
 
 static void free_all(struct agent *a)
 {
-	struct table_node *n;
+	struct hash_node *n;
 
-	while ((n = table_next(&a->containers, NULL)))
+	while ((n = hash_next(&a->containers, NULL)))
 		container_free(container_of(n, struct container, node));
-	while ((n = table_next(&a->pods, NULL)))
+	while ((n = hash_next(&a->pods, NULL)))
 		pod_free(container_of(n, struct pod, node));
 	while (a->externals)
 		process_free(a->externals);
 	bridge_free(a->bridge);
-	table_free(&a->containers);
-	table_free(&a->pods);
-	table_free(&a->foreign);
+	hash_free(&a->containers);
+	hash_free(&a->pods);
+	hash_free(&a->foreign);
 }
 
 void host_close(struct host *h)
 {
 	struct agent *a = &h->a;
 
-	a->stopping = true;
+	streams_end(&a->streams);
 	pod_delete_all(a);
 	host_settle(h);
 	if (a->containers.n || a->pods.n || a->foreign.n || runs)
@@ -374,7 +481,7 @@ void host_close(struct host *h)
 	(void)!cgfs_root_remove(a->cgfs, NULL);
 	cgfs_close(a->cgfs);
 	state_unlock(a, true);
-	files_forget(a, true);
+	dirs_close(&a->dirs, true);
 	loop_free(a->loop);
 	close(a->log.fd);
 	if (fake_open_files(h->f) || fake_bad_closes(h->f))

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host.h - a whole agent on the fake, for fuzzers: it forks nothing, signals nobody, and outside
- * its state directory it makes and removes directories in a book alone.
+ * host.h - a whole agent on the fake, for fuzzers: it forks nothing, signals no process, and
+ * outside its state directory it makes and removes directories in a book alone.
  */
 #ifndef FUZZ_HOST_H
 #define FUZZ_HOST_H
 
-#include "agent/agent.h"
+#include "agent/model/agent.h"
 #include "tests/fake/fake.h"
 
 struct host {
 	struct fake *f;
-	struct options opt;
 	struct agent a;
 };
 

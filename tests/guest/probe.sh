@@ -156,7 +156,7 @@ facts() {
 		d=${d%/}
 		grep -q " $d cgroup " /proc/mounts || continue
 		mkdir "$d/probe"
-		echo "v1 ${d##*/} files: $(ls "$d/probe" | grep -v -e '^notify' -e '^tasks' \
+		echo "v1 ${d##*/} files: $(find "$d/probe" -type f -exec basename {} \; | sort | grep -v -e '^notify' -e '^tasks' \
 			-e '^cgroup\.' | tr '\n' ' ')"
 		rmdir "$d/probe"
 	done

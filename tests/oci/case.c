@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * case.c - reads the cases and says what is expected of one on a given host.  Knows neither the
+ * case.c - reads the cases and returns what is expected of one on a given host.  Knows neither the
  * fake nor podctl.
  */
 #include "case.h"
 
-#include "cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "tests/tap.h"
 
 #include <dirent.h>

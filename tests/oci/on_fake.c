@@ -5,7 +5,7 @@
  */
 #include "oci.h"
 
-#include "cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "tests/tap.h"
 
 #include <fcntl.h>
@@ -42,13 +42,13 @@ static bool fake_has_file(void *arg, enum cgfs_controller ctl, const char *file)
 			fs->ops->close(fs->ctx, fd);
 		}
 		dir = fs->ops->open(fs->ctx, AT_FDCWD, m->mount[i].path, O_RDONLY | O_DIRECTORY);
-		assert_int_equal(fs->ops->mkdir(fs->ctx, dir, "probe", 0755), 0);
+		CHECK_INT(fs->ops->mkdir(fs->ctx, dir, "probe", 0755), 0);
 		snprintf(path, sizeof(path), "probe/%s", file);
 		fd = fs->ops->open(fs->ctx, dir, path, O_RDONLY);
 		has = fd >= 0;
 		if (fd >= 0)
 			fs->ops->close(fs->ctx, fd);
-		assert_int_equal(fs->ops->rmdir(fs->ctx, dir, "probe"), 0);
+		CHECK_INT(fs->ops->rmdir(fs->ctx, dir, "probe"), 0);
 		fs->ops->close(fs->ctx, dir);
 	}
 	return has;
@@ -84,10 +84,8 @@ static void check_file(void *arg, enum cgfs_controller ctl, const char *file, co
 	char text[4096] = "";
 	int e = fake_cat(r->f, ctl, cgfs_group_path(r->g), file, text, sizeof(text));
 
-	if (e < 0)
-		fail_msg("%s: %s", file, strerror(-e));
-	if (!oci_matches(want, text))
-		fail_msg("%s is \"%s\", not \"%s\"", file, text, want);
+	CHECK_MSG(e >= 0, "%s: %s", file, strerror(-e));
+	CHECK_MSG(oci_matches(want, text), "%s is \"%s\", not \"%s\"", file, text, want);
 }
 
 static void check_node(void *arg, const struct oci_node *node)
@@ -99,28 +97,26 @@ static void check_node(void *arg, const struct oci_node *node)
 		if (fake_device(r->f, r->pid, node->type, node->major, node->minor, bit) == 0)
 			granted |= bit;
 	}
-	if (granted != node->granted)
-		fail_msg("%c %d:%d: granted 0x%x, not 0x%x", node->type, node->major, node->minor,
-			 granted, node->granted);
+	CHECK_MSG(granted == node->granted, "%c %d:%d: granted 0x%x, not 0x%x", node->type,
+		  node->major, node->minor, granted, node->granted);
 }
 
 static int create(struct run *r, struct cgfs *c, struct cgfs_resources **ret_res,
 		  struct cgfs_err *err)
 {
-	int e = cgfs_resources_from_oci(r->c->text, strlen(r->c->text), ret_res, err);
+	int e = cgfs_resources_from_oci(r->c->text, strlen(r->c->text), NULL, ret_res, err);
 
 	return e < 0 ? e : cgfs_container_create(c, NULL, "c1", *ret_res, &r->g, err);
 }
 
 static void check_refusal(const struct oci_outcome *want, int e, const struct cgfs_err *err)
 {
-	if (e == 0)
-		fail_msg("it was applied, not refused for %s", want->word);
+	CHECK_MSG(e != 0, "it was applied, not refused for %s", want->word);
 	if (want->code && e != want->code)
-		fail_msg("%s: %d, not %d", err->text, e, want->code);
-	assert_int_equal(err->code, e);
-	if (!oci_says(want->word, err->text))
-		fail_msg("\"%s\" does not say \"%s\"", err->text, want->word);
+		FAIL("%s: %d, not %d", err->text, e, want->code);
+	CHECK_INT(err->code, e);
+	CHECK_MSG(oci_says(want->word, err->text), "\"%s\" does not say \"%s\"", err->text,
+		  want->word);
 }
 
 static void check_applied(struct run *r, const struct oci_host *host,
@@ -128,15 +124,14 @@ static void check_applied(struct run *r, const struct oci_host *host,
 {
 	const char *ignored = json_string_value(json_object_get(r->c->wanted, "ignored"));
 
-	if (e < 0)
-		fail_msg("%s", err->text);
-	assert_int_equal(r->nameless, 0);
-	assert_string_equal(cgfs_resources_ignored(res), ignored ? ignored : "");
+	CHECK_MSG(e >= 0, "%s", err->text);
+	CHECK_INT(r->nameless, 0);
+	CHECK_STR(cgfs_resources_ignored(res), ignored ? ignored : "");
 	oci_files(r->c, host, check_file, r);
 	r->pid = fake_spawn(r->f);
-	assert_int_equal(cgfs_group_add_pid(r->g, r->pid, NULL), 0);
+	CHECK_INT(cgfs_group_add_pid(r->g, r->pid, NULL), 0);
 	oci_nodes(r->c, check_node, r);
-	assert_int_equal(cgfs_group_destroy(r->g, 1000, NULL), 0);
+	CHECK_INT(cgfs_group_remove(r->g, CGFS_REMOVE_OPTS_WAIT(1000), NULL), 0);
 }
 
 /* Of what a failed create may leave there is nothing: neither directories, nor controllers that
@@ -145,13 +140,13 @@ static void check_nothing(struct fake *f, unsigned int nth)
 {
 	char on[256] = "";
 
-	if (fake_directories(f))
-		fail_msg("call %u fails: %zu directories are left", nth, fake_directories(f));
-	if (fake_open_files(f))
-		fail_msg("call %u fails: %zu files are open", nth, fake_open_files(f));
+	CHECK_MSG(!fake_directories(f), "call %u fails: %zu directories are left", nth,
+		  fake_directories(f));
+	CHECK_MSG(!fake_open_files(f), "call %u fails: %zu files are open", nth,
+		  fake_open_files(f));
 	fake_cat(f, CGFS_CONTROLLER_COUNT, "/", "cgroup.subtree_control", on, sizeof(on));
 	if (on[0] && on[0] != '\n')
-		fail_msg("call %u fails: enabled are %s", nth, on);
+		FAIL("call %u fails: enabled are %s", nth, on);
 }
 
 /* The create with its @nth call failing; false when it has not so many. */
@@ -169,18 +164,18 @@ static bool fails_at(const struct oci_test *t, const struct cgfs_resources *res,
 	opts.fs = fake_fs(f);
 	opts.mounts = fake_mounts(f);
 	opts.policy = fake_policy(f, false);
-	assert_int_equal(cgfs_open(&opts, &ctx, NULL), 0);
+	CHECK_INT(cgfs_open(&opts, &ctx, NULL), 0);
 	fake_fail(f, FAKE_ANY, nth, -EIO);
 	e = cgfs_container_create(ctx, NULL, "c1", res, &g, &err);
 	struck = fake_struck(f);
 	fake_fail(f, FAKE_ANY, 0, 0);
 	/* What can be done without is done without. */
 	if (e == 0) {
-		assert_int_equal(cgfs_group_destroy(g, 1000, NULL), 0);
+		CHECK_INT(cgfs_group_remove(g, CGFS_REMOVE_OPTS_WAIT(1000), NULL), 0);
 		cgfs_group_close(g);
-		assert_int_equal(cgfs_root_remove(ctx, NULL), 0);
+		CHECK_INT(cgfs_root_remove(ctx, NULL), 0);
 	} else {
-		assert_non_null(strstr(err.text, "Input/output error"));
+		CHECK(strstr(err.text, "Input/output error"));
 	}
 	cgfs_close(ctx);
 	check_nothing(f, nth);
@@ -207,8 +202,7 @@ void oci_run_fake(const struct oci_test *t)
 	opts.policy = fake_policy(r.f, false);
 	opts.written = on_written;
 	opts.written_user = &r;
-	if (cgfs_open(&opts, &ctx, &err) < 0)
-		fail_msg("%s", err.text);
+	CHECK_MSG(cgfs_open(&opts, &ctx, &err) >= 0, "%s", err.text);
 	e = create(&r, ctx, &res, &err);
 	if (want.refused)
 		check_refusal(&want, e, &err);
@@ -216,10 +210,10 @@ void oci_run_fake(const struct oci_test *t)
 		check_applied(&r, &host, res, e, &err);
 	cgfs_group_close(r.g);
 	if (!want.refused)
-		assert_int_equal(cgfs_root_remove(ctx, NULL), 0);
+		CHECK_INT(cgfs_root_remove(ctx, NULL), 0);
 	cgfs_close(ctx);
-	assert_int_equal(fake_directories(r.f), 0);
-	assert_int_equal(fake_open_files(r.f), 0);
+	CHECK_INT(fake_directories(r.f), 0);
+	CHECK_INT(fake_open_files(r.f), 0);
 	for (unsigned int nth = 1; !want.refused && fails_at(t, res, nth); nth++)
 		;
 	cgfs_resources_free(res);

@@ -6,7 +6,9 @@
  */
 #include "oci.h"
 
-#include "cgfs/internal.h"
+#include "cgfs/base/json.h"
+#include "cgfs/base/util.h"
+#include "tests/kit/kit.h"
 #include "tests/tap.h"
 
 #include <fcntl.h>
@@ -15,14 +17,14 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-#define TIMEOUT_S "120"
+#define TIMEOUT_S "600"
 #define NODES_MAX 32
 #define FILES_MAX 32
 
 struct oci_live {
 	struct oci_host host;
-	struct cgfs_mounts mounts;
-	char podctl[256], root[32], pins[64], dir[64];
+	struct kit kit;
+	char podctl[256];
 	struct {
 		char file[64];
 		bool has;
@@ -47,57 +49,27 @@ struct run {
 /* -- the host ------------------------------------------------------------------------------------
  */
 
-static int put_text(const char *path, const char *text)
-{
-	auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		return -errno;
-	return 0;
-}
-
-static ssize_t get_text(const char *path, char *buf, size_t len)
-{
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, len - 1);
-
-	if (n < 0)
-		return -errno;
-	buf[n] = '\0';
-	return n;
-}
-
-static const struct cgfs_mount *mount_of(const struct oci_live *l, enum cgfs_controller ctl)
-{
-	for (size_t i = 0; i < l->mounts.n; i++) {
-		if (l->mounts.mount[i].controllers & 1u << ctl)
-			return &l->mounts.mount[i];
-	}
-	return NULL;
-}
-
-/* A new cgroup says; on cgroup2 the controller is handed out for as long as it takes. */
+/* A new cgroup shows it; on cgroup2 the controller is enabled meanwhile. */
 static bool look(const struct oci_live *l, enum cgfs_controller ctl, const char *file)
 {
-	const struct cgfs_mount *m = mount_of(l, ctl);
+	struct kit_mount m;
 	char dir[512], path[640], control[320], word[40], on[256] = "";
 	bool has;
 
-	if (!m)
+	if (!kit_mount_of(ctl, &m))
 		return false;
-	snprintf(control, sizeof(control), "%s/cgroup.subtree_control", m->path);
-	get_text(control, on, sizeof(on));
+	snprintf(control, sizeof(control), "%s/cgroup.subtree_control", m.path);
+	kit_read(control, on, sizeof(on));
 	snprintf(word, sizeof(word), "+%s", cgfs_controller_name(ctl));
-	put_text(control, word);
-	snprintf(dir, sizeof(dir), "%s%s", m->path, l->root);
-	if (mkdir(dir, 0755) < 0)
-		fail_msg("mkdir %s: %m", dir);
+	kit_write(control, word);
+	snprintf(dir, sizeof(dir), "%s%s", m.path, l->kit.root);
+	CHECK_MSG(mkdir(dir, 0755) >= 0, "mkdir %s: %m", dir);
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	has = access(path, F_OK) == 0;
 	rmdir(dir);
 	word[0] = '-';
-	if (m->version == CGFS_V2 && !strstr(on, word + 1))
-		put_text(control, word);
+	if (m.version == CGFS_V2 && !strstr(on, word + 1))
+		kit_write(control, word);
 	return has;
 }
 
@@ -109,7 +81,7 @@ static bool live_has_file(void *arg, enum cgfs_controller ctl, const char *file)
 		if (streq(l->seen[i].file, file))
 			return l->seen[i].has;
 	}
-	assert_true(l->n_seen < FILES_MAX);
+	CHECK(l->n_seen < FILES_MAX);
 	snprintf(l->seen[l->n_seen].file, sizeof(l->seen[0].file), "%s", file);
 	l->seen[l->n_seen].has = look(l, ctl, file);
 	return l->seen[l->n_seen++].has;
@@ -123,7 +95,7 @@ static bool find_disk(struct oci_host *host)
 		char path[64], text[32];
 
 		snprintf(path, sizeof(path), "/sys/block/%s/dev", disks[i]);
-		if (get_text(path, text, sizeof(text)) > 0 &&
+		if (kit_read(path, text, sizeof(text)) > 0 &&
 		    sscanf(text, "%u:%u", &host->major, &host->minor) == 2)
 			return true;
 	}
@@ -136,6 +108,7 @@ struct oci_live *oci_live_new(char *why, size_t len)
 	const char *o = getenv("O"), *own = getenv("CGFS_PODCTL");
 	const char *variant = getenv("CGFS_TEST_VARIANT");
 	const char *kernel = getenv("CGFS_TEST_KERNEL"), *layout = getenv("CGFS_TEST_LAYOUT");
+	struct kit_mount mounts[KIT_MOUNTS_MAX];
 
 	if (!l)
 		abort();
@@ -146,9 +119,7 @@ struct oci_live *oci_live_new(char *why, size_t len)
 		 own ? "" : "/podctl");
 	if (getenv("CGFS_TEST_GUEST") && !own)
 		strcpy(l->podctl, "/bin/podctl");
-	snprintf(l->root, sizeof(l->root), "/cgfs-test-oci-%d", getpid());
-	snprintf(l->pins, sizeof(l->pins), "/sys/fs/bpf%s", l->root);
-	snprintf(l->dir, sizeof(l->dir), "/tmp%s", l->root);
+	kit_name(&l->kit, "/tmp");
 	if (geteuid() != 0)
 		snprintf(why, len, "needs root");
 	else if (variant && *variant && strstr(" dynmods jitharden nobpflsm ", variant))
@@ -159,7 +130,7 @@ struct oci_live *oci_live_new(char *why, size_t len)
 		snprintf(why, len, "its files are those of 6.1 v2, 6.12 mixed or 7.2 v2");
 	else if (access(l->podctl, X_OK) < 0)
 		snprintf(why, len, "%s: %m", l->podctl);
-	else if (cgfs_discover(&l->mounts, NULL) < 0)
+	else if (kit_mounts(mounts) == 0)
 		snprintf(why, len, "no cgroup hierarchy");
 	else if (!find_disk(&l->host))
 		snprintf(why, len, "no block device");
@@ -170,15 +141,9 @@ struct oci_live *oci_live_new(char *why, size_t len)
 good:
 	l->host.has_file = live_has_file;
 	l->host.arg = l;
-	for (size_t i = 0; i < l->mounts.n; i++) {
-		const struct cgfs_mount *m = &l->mounts.mount[i];
-
-		l->host.unified |= m->version == CGFS_V2;
-		for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++) {
-			if (m->controllers & 1u << ctl)
-				l->host.version[ctl] = m->version;
-		}
-	}
+	l->host.unified = kit_version(UNIFIED) == CGFS_V2;
+	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++)
+		l->host.version[ctl] = kit_version(ctl);
 	return l;
 }
 
@@ -193,26 +158,26 @@ static void redirect(const char *path, int to)
 		_exit(126);
 }
 
-/* Its exit status; what it printed is in out and err of l->dir. */
+/* Its exit status; what it printed is in out and err of l->kit.dir. */
 static int podctl(struct oci_live *l, const char *a, const char *b, const char *c)
 {
 	char out[128], err[128];
 	int status;
 	pid_t pid;
 
-	snprintf(out, sizeof(out), "%s/out", l->dir);
-	snprintf(err, sizeof(err), "%s/err", l->dir);
+	snprintf(out, sizeof(out), "%s/out", l->kit.dir);
+	snprintf(err, sizeof(err), "%s/err", l->kit.dir);
 	pid = fork();
 	if (pid == 0) {
 		redirect(out, 1);
 		redirect(err, 2);
 		unsetenv("CGFS_AGENT");
-		execlp("timeout", "timeout", TIMEOUT_S, l->podctl, "apply", "--pin-dir", l->pins, a,
-		       b, c, (char *)NULL);
+		execlp("timeout", "timeout", TIMEOUT_S, l->podctl, "apply", "--pin-dir",
+		       l->kit.pins, a, b, c, (char *)NULL);
 		_exit(127);
 	}
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	CHECK(pid > 0);
+	CHECK_INT(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -221,27 +186,15 @@ static const char *printed(const struct oci_live *l, const char *what)
 	static char text[65536];
 	char path[128];
 
-	snprintf(path, sizeof(path), "%s/%s", l->dir, what);
-	if (get_text(path, text, sizeof(text)) < 0)
+	snprintf(path, sizeof(path), "%s/%s", l->kit.dir, what);
+	if (kit_read(path, text, sizeof(text)) < 0)
 		text[0] = '\0';
 	return text;
 }
 
 static void cgroup_name(const struct run *r, char *buf, size_t len)
 {
-	snprintf(buf, len, "%s/%s", r->l->root, r->c->name);
-}
-
-static bool is_there(const struct oci_live *l, const char *cgroup)
-{
-	for (size_t i = 0; i < l->mounts.n; i++) {
-		char path[512];
-
-		snprintf(path, sizeof(path), "%s%s", l->mounts.mount[i].path, cgroup);
-		if (access(path, F_OK) == 0)
-			return true;
-	}
-	return false;
+	snprintf(buf, len, "%s/%s", r->l->kit.root, r->c->name);
 }
 
 /* -- checks
@@ -251,15 +204,15 @@ static void check_file(void *arg, enum cgfs_controller ctl, const char *file, co
 {
 	struct run *r = arg;
 	char cgroup[256], path[640], text[4096];
+	struct kit_mount m;
 	ssize_t n;
 
+	CHECK(kit_mount_of(ctl, &m));
 	cgroup_name(r, cgroup, sizeof(cgroup));
-	snprintf(path, sizeof(path), "%s%s/%s", mount_of(r->l, ctl)->path, cgroup, file);
-	n = get_text(path, text, sizeof(text));
-	if (n < 0)
-		fail_msg("%s: %s", path, strerror((int)-n));
-	if (!oci_matches(want, text))
-		fail_msg("%s is \"%s\", not \"%s\"", path, text, want);
+	snprintf(path, sizeof(path), "%s%s/%s", m.path, cgroup, file);
+	n = kit_read(path, text, sizeof(text));
+	CHECK_MSG(n >= 0, "%s: %s", path, strerror((int)-n));
+	CHECK_MSG(oci_matches(want, text), "%s is \"%s\", not \"%s\"", path, text, want);
 }
 
 static void add_probe(void *arg, const struct oci_node *node)
@@ -267,9 +220,9 @@ static void add_probe(void *arg, const struct oci_node *node)
 	struct run *r = arg;
 	struct probe *p = &r->probe[r->n_probes++];
 
-	assert_true(r->n_probes < NODES_MAX);
+	CHECK(r->n_probes < NODES_MAX);
 	p->node = *node;
-	snprintf(p->path, sizeof(p->path), "%s/%c-%d-%d", r->l->dir, node->type, node->major,
+	snprintf(p->path, sizeof(p->path), "%s/%c-%d-%d", r->l->kit.dir, node->type, node->major,
 		 node->minor);
 }
 
@@ -319,7 +272,7 @@ __attribute__((noreturn)) static void ask_inside(struct run *r, int pipe_fd)
 			 json_string_value(json_object_get(h, "path")));
 		if (access(path, F_OK) < 0)
 			continue;
-		if (put_text(path, "0") < 0)
+		if (kit_write(path, "0") < 0)
 			_exit(1);
 		joined++;
 	}
@@ -344,26 +297,25 @@ static void check_devices(struct run *r)
 		unlink(p->path);
 		if (mknod(p->path, kind(p),
 			  makedev((unsigned int)p->node.major, (unsigned int)p->node.minor)) < 0)
-			fail_msg("mknod %s: %m", p->path);
+			FAIL("mknod %s: %m", p->path);
 		/* From here everything must be open, or the answers below mean nothing. */
 		if (ask(p) != CGFS_ACCESS_ALL)
 			tap_skip("%s cannot be opened even outside", p->path);
 	}
-	assert_int_equal(pipe(fds), 0);
+	CHECK_INT(pipe(fds), 0);
 	pid = fork();
 	if (pid == 0)
 		ask_inside(r, fds[1]);
 	close(fds[1]);
-	assert_int_equal(read(fds[0], r->probe, sizeof(r->probe)), sizeof(r->probe));
+	CHECK_INT(read(fds[0], r->probe, sizeof(r->probe)), sizeof(r->probe));
 	close(fds[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK_INT(status, 0);
 	for (size_t i = 0; i < r->n_probes; i++) {
 		const struct probe *p = &r->probe[i];
 
-		if (p->granted != p->node.granted)
-			fail_msg("%c %d:%d: granted 0x%x, not 0x%x", p->node.type, p->node.major,
-				 p->node.minor, p->granted, p->node.granted);
+		CHECK_MSG(p->granted == p->node.granted, "%c %d:%d: granted 0x%x, not 0x%x",
+			  p->node.type, p->node.major, p->node.minor, p->granted, p->node.granted);
 	}
 }
 
@@ -372,12 +324,12 @@ static void check_ignored(const struct run *r)
 	const char *want = json_string_value(json_object_get(r->c->wanted, "ignored"));
 	const json_t *list = json_object_get(r->doc, "ignored");
 
-	assert_int_equal(json_array_size(list), want != NULL);
+	CHECK_INT(json_array_size(list), want != NULL);
 	if (want)
-		assert_string_equal(json_string_value(json_array_get(list, 0)), want);
+		CHECK_STR(json_string_value(json_array_get(list, 0)), want);
 }
 
-/* What it says it wrote is what the file was told: each with a field of the input behind it. */
+/* Each file that it reports as written names a field of the input. */
 static void check_document(const struct run *r)
 {
 	json_t *entry;
@@ -388,45 +340,42 @@ static void check_document(const struct run *r)
 		const json_t *asked = json_object_get(entry, "asked");
 
 		if (!json_object_size(asked) || !json_object_get(entry, "written"))
-			fail_msg("nothing is behind %s",
-				 json_string_value(json_object_get(entry, "path")));
-		assert_null(strstr(json_dumps(asked, 0), "null"));
+			FAIL("nothing is behind %s",
+			     json_string_value(json_object_get(entry, "path")));
+		CHECK(!strstr(json_dumps(asked, 0), "null"));
 	}
 }
 
 static void check_applied(struct run *r, const char *cgroup, int status)
 {
-	if (status)
-		fail_msg("status %d: %s", status, printed(r->l, "err"));
-	r->doc = json_loads(printed(r->l, "out"), 0, NULL);
-	if (!r->doc)
-		fail_msg("no JSON: %s", printed(r->l, "out"));
-	assert_true(is_there(r->l, cgroup));
+	const char *text;
+
+	CHECK_MSG(!status, "status %d: %s", status, printed(r->l, "err"));
+	text = printed(r->l, "out");
+	r->doc = cgfs_json_load(text, strlen(text), 0, NULL);
+	CHECK_MSG(r->doc, "no JSON: %s", printed(r->l, "out"));
+	CHECK(kit_exists(&r->l->kit, r->c->name));
 	check_ignored(r);
 	check_document(r);
 	oci_files(r->c, &r->l->host, check_file, r);
 	check_devices(r);
 	json_decref(r->doc);
 	status = podctl(r->l, "--remove", cgroup, NULL);
-	if (status)
-		fail_msg("--remove: status %d: %s", status, printed(r->l, "err"));
+	CHECK_MSG(!status, "--remove: status %d: %s", status, printed(r->l, "err"));
 }
 
 static void check_refusal(const struct run *r, const struct oci_outcome *want, int status)
 {
 	const char *err, *field = json_string_value(json_object_get(r->c->wanted, "field"));
 
-	if (status == 0)
-		fail_msg("it was applied, not refused for %s", want->word);
-	assert_int_equal(status, 1);
-	assert_string_equal(printed(r->l, "out"), "");
+	CHECK_MSG(status != 0, "it was applied, not refused for %s", want->word);
+	CHECK_INT(status, 1);
+	CHECK_STR(printed(r->l, "out"), "");
 	err = printed(r->l, "err");
-	if (!oci_says(want->word, err))
-		fail_msg("\"%s\" does not say \"%s\"", err, want->word);
+	CHECK_MSG(oci_says(want->word, err), "\"%s\" does not say \"%s\"", err, want->word);
 	if (field && strcmp(want->word, "not on this host") != 0 && !oci_says(field, err))
-		fail_msg("\"%s\" does not name \"%s\"", err, field);
-	if (strchr(err, '\n') != err + strlen(err) - 1)
-		fail_msg("\"%s\" is not one line", err);
+		FAIL("\"%s\" does not name \"%s\"", err, field);
+	CHECK_MSG(strchr(err, '\n') == err + strlen(err) - 1, "\"%s\" is not one line", err);
 }
 
 void oci_run_live(const struct oci_test *t)
@@ -438,12 +387,12 @@ void oci_run_live(const struct oci_test *t)
 	char cgroup[256], file[128];
 	int fd, status;
 
-	mkdir(l->dir, 0700);
+	mkdir(l->kit.dir, 0700);
 	cgroup_name(&r, cgroup, sizeof(cgroup));
-	snprintf(file, sizeof(file), "%s/resources.json", l->dir);
+	snprintf(file, sizeof(file), "%s/resources.json", l->kit.dir);
 	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, c->text, strlen(c->text)), strlen(c->text));
+	CHECK(fd >= 0);
+	CHECK_INT(write(fd, c->text, strlen(c->text)), strlen(c->text));
 	close(fd);
 	/* Loading programs takes most of the time, and only devices need them. */
 	if (oci_needs_policy(c))
@@ -454,21 +403,13 @@ void oci_run_live(const struct oci_test *t)
 		check_refusal(&r, &want, status);
 	else
 		check_applied(&r, cgroup, status);
-	assert_false(is_there(l, l->root));
-	assert_int_not_equal(access(l->pins, F_OK), 0);
+	CHECK_INT(kit_left(&l->kit), 0);
 	oci_case_free(c);
 }
 
 void oci_live_sweep(struct oci_live *l)
 {
-	char command[512];
+	char text[2048];
 
-	for (size_t i = 0; i < l->mounts.n; i++) {
-		snprintf(command, sizeof(command),
-			 "find %s%s -depth -type d -exec rmdir {} \\; 2> /dev/null",
-			 l->mounts.mount[i].path, l->root);
-		(void)!system(command);
-	}
-	snprintf(command, sizeof(command), "rm -rf %s %s", l->dir, l->pins);
-	(void)!system(command);
+	kit_sweep(&l->kit, text, sizeof(text));
 }

@@ -67,6 +67,44 @@ json() {
 	[ "$got" = "$want" ] || wrong "$*: $filter is $got, not $want, in $out"
 }
 
+# Every process that a test starts ends with it, whatever happens.
+with_agent() {	# with_agent [v3]: one that was not told to speak version 4
+	local version=-v4
+	[ "${1:-}" != v3 ] || version=
+	as_root
+	[ -x "$O/cgfs-agent" ] || { echo "cgfs-agent is not built"; exit 77; }
+	[ -x /bin/busybox ] || { echo "busybox-static is missing"; exit 77; }
+	command -v crun > /dev/null || command -v runc > /dev/null ||
+		{ echo "an OCI runtime is missing"; exit 77; }
+	[ -d "$tmp/rootfs" ] || {
+		mkdir -p "$tmp/rootfs/bin"
+		cp /bin/busybox "$tmp/rootfs/bin"
+		for applet in sh cat dd echo sleep kill mknod true id; do
+			ln -s busybox "$tmp/rootfs/bin/$applet"
+		done
+	}
+	"$O/cgfs-agent" $version -listen "unix:$tmp/sock" -root "$root" -pin-dir "$pins" \
+		-state-dir "$tmp/state" -delete-on-exit 2> "$tmp/log" &
+	agent=$!
+	trap 'kill $agent 2> /dev/null; wait' EXIT
+	local tries=2400
+	until [ -S "$tmp/sock" ]; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || wrong "the agent does not listen: $(cat "$tmp/log")"
+		sleep 0.05
+	done
+	export CGFS_AGENT=unix:$tmp/sock
+}
+end_agent() {
+	trap - EXIT
+	kill $agent
+	wait $agent || wrong "the agent's status is $?: $(cat "$tmp/log")"
+	rm -f "$tmp/sock"
+	[ -z "$(grep "$tmp" /proc/self/mountinfo)" ] || wrong "a mount is left"
+	clean
+}
+r() { "$podctl" run --rootfs "$tmp/rootfs" --bundle-dir "$tmp/bundles" "$@"; }
+
 run_tests() {
 	local all name glob chosen status text
 	all=$(declare -F | sed -n 's/^declare -f t_//p')

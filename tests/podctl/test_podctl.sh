@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016 # what containers expand is not for us to expand
+# shellcheck disable=SC2015,SC2086,SC2317 # notes: `a && b || wrong`, numbers without quotes, functions that `expect` calls
 #
 # test_podctl [--list | NAME...] - podctl as a person or a script meets it: usage, errors, JSON,
 # and, as root, real pods without an agent, in a root and a pin directory of their own.
@@ -9,30 +10,54 @@ set -u
 
 # --- usage: needs no privilege ----------------------------------------------------------------
 
+verbs() { "$podctl" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'; }
+# The options in a help text.
+options() { sed -nE 's/^  (-[a-zA-Z],|   ) (--[a-z-]+)( .*)?$/\2/p'; }
+
 t_help_of_each_verb() {
 	local verb
 	expect 0 p --help
 	for verb in run create apply ls stat events rm doctor; do
-		grep -q "^  $verb " "$tmp/out" || wrong "--help does not list $verb"
+		verbs | grep -qx $verb || wrong "--help does not list $verb"
 	done
-	for verb in run create apply ls stat events rm doctor; do
+	for verb in $(verbs); do
 		expect 0 p "$verb" --help
 		[[ $out == "usage: podctl $verb"* ]] || wrong "$out"
+		[[ $out == *"Exit status: "* ]] || wrong "$verb --help does not name exit statuses"
+		! options < "$tmp/out" | grep -x -e --root -e --json || wrong "$verb: options of every verb"
 		[ "$(expand "$tmp/out" | awk '{ if (length > n) n = length } END { print n }')" -le 94 ] ||
 			wrong "lines of $verb --help are too long"
 	done
 }
 
-t_man_page_and_completion_know_each_option() {
-	local verb option
-	for verb in run create apply ls stat events rm doctor; do
-		grep -q "\b$verb\b" docs/completion/podctl || wrong "completion lacks $verb"
-		for option in $("$podctl" $verb --help | grep -oE '^ +(-[a-z], )?--[a-z-]+' |
-			grep -oE -- '--[a-z-]+'); do
-			sed 's/\\-/-/g' docs/man/podctl.1 | grep -qF -- "$option" ||
-				wrong "podctl.1 lacks $option of $verb"
-		done
+# Every option has its paragraph in the manual, and no other has one.
+t_man_page_and_help_agree() {
+	local verb all
+	all=$({ "$podctl" --help; for verb in $(verbs); do "$podctl" "$verb" --help; done; } |
+		options | sort -u)
+	diff <(printf '%s\n' "$all") <(sed 's/\\-/-/g' docs/man/podctl.1 | grep -A 1 '^\.TP' |
+		grep -oE -e '--[a-z-]+' | sort -u) || wrong "podctl.1 and --help differ"
+	for verb in $(verbs); do
+		grep -q "^\.SS $verb\$" docs/man/podctl.1 || wrong "podctl.1 has no section $verb"
 	done
+}
+
+# What bash is offered after "podctl VERB --" is what the option tables have.
+t_completion_and_help_agree() {
+	local verb
+	# shellcheck disable=SC2317 # the completion calls both
+	podctl() { "$podctl" "$@"; }
+	# shellcheck disable=SC2317
+	compopt() { :; }
+	. docs/completion/podctl
+	offered() { COMP_WORDS=(podctl "$@") COMP_CWORD=$#; _podctl; printf '%s\n' "${COMPREPLY[@]}" | sort; }
+	diff <(offered '') <(verbs | sort) || wrong "verbs differ"
+	for verb in $(verbs); do
+		diff <(offered "$verb" --) <({ p --help; p "$verb" --help; } | options | sort) ||
+			wrong "options of $verb differ"
+	done
+	[ -z "$(offered run --memory '')" ] || wrong "a size is completed to something"
+	[[ $(offered run --rootfs /us) == */usr* ]] || wrong "a directory is not completed"
 }
 
 t_version() {
@@ -46,17 +71,18 @@ t_wrong_usage_is_2_and_names_the_word() {
 	expect 2 p; says "verb is missing"; one_line
 	expect 2 p fly; says '"fly": unknown verb'; one_line
 	expect 2 p --fly ls; says '"--fly": unknown option'; one_line
-	expect 2 p ls now; says '"now": one word too many'; one_line
+	expect 2 p doctor now; says '"now": unexpected operand'; one_line
 	expect 2 p stat; says "is missing"; one_line
 	expect 2 p rm; says "is missing"
-	expect 2 p rm --all web; says "do not go together"
+	expect 2 p rm --all web; says "cannot be combined"
 	expect 2 p run -- true; says "--pod is missing"
-	expect 2 d run --pod web; says "COMMAND... is missing"
+	expect 2 d run --pod web; says "COMMAND is missing"
 	expect 2 d run --pod web --rootfs / -- true; says "needs an agent"
 	expect 2 d create web --rootfs /; says "needs an agent"
-	expect 2 p ls --agent tcp:1; says "is not unix:PATH"
-	expect 2 p ls --agent unix:/x --root /y; says "does not go with"
+	expect 2 p ls --agent tcp:1; says "must be unix:PATH"
+	expect 2 p ls --agent unix:/x --root /y; says "cannot be combined"
 	CGFS_AGENT=nonsense expect 2 p ls; says "CGFS_AGENT"
+	expect 2 p ls --root pods; says '--root: "pods": must be an absolute path'; one_line
 }
 
 t_wrong_values_are_2_and_name_option_and_value() {
@@ -250,7 +276,7 @@ t_limits_are_what_was_asked() {
 
 t_pids_limit_holds() {
 	as_root
-	expect 2 d run --pod t --pids 2 -- sh -c '(sleep 0.2; :) & (sleep 0.2; :) & wait'
+	expect 2 d run --pod t --pids 2 -- sh -c '(sleep 10; :) & (sleep 10; :) & wait'
 	says "fork"
 	expect 0 d run --pod t --pids 5 -- sh -c '(sleep 0.2; :) & (sleep 0.2; :) & wait'
 	clean
@@ -327,6 +353,125 @@ t_rm_does_what_it_can() {
 	clean
 }
 
+t_set_changes_what_is_given() {
+	as_root
+	expect 0 d create t --memory 64M --pids 20
+	expect 0 d run --pod t --name c1 --detach -- sleep 1000
+	expect 0 d set --memory 32M t t/c1
+	[ "$out" = $'set t\nset t/c1' ] || wrong "$out"
+	json 0 '[.stats.memory.max, .stats.pids.max]' '[33554432,20]' d stat --json t
+	json 0 '.stats.memory.max' 33554432 d stat --json t/c1
+	expect 0 d set t/c1 --memory max --cpus 0.5 --cpu-weight 300 --pids 7 --device 'c 1:11 r'
+	json 0 '[.stats.memory.max, .stats.cpu.quota, .stats.cpu.weight, .stats.pids.max]' \
+		'["max",50000,300,7]' d stat --json t/c1
+	json 0 '.stats.limits.devices | map(select(test("1:11 r$"))) | length' 1 d stat --json t/c1
+	# What cannot be done leaves the others alone, and is said.
+	json 1 '[.set, (.failed | map(.target))]' '[["t"],["none"]]' d set --json --pids 9 none t
+	says 'set limits of "none": there is no pod "none"'; one_line
+	expect 2 d set t; says "no limit is given"
+	expect 2 d set t --memory 0; says "--memory"
+	expect 2 d set --pids 3; says "is missing"
+	json 0 '.stats.pids.max' 9 d stat --json t
+	expect 0 d rm t
+	clean
+}
+
+t_kill_and_wait() {
+	as_root
+	expect 0 d create t
+	expect 1 d kill t; says 'kill "t": it has no process'; one_line
+	expect 0 d wait t; [ "$out" = - ] || wrong "$out"
+	expect 0 d run --pod t --name c1 --detach -- sh -c 'trap "exit 3" USR1; while :; do sleep 0.1; done'
+	expect 0 d run --pod t --name c2 --detach -- sleep 1000
+	expect 1 d wait --timeout 0.3 t/c1; says 'wait for "t/c1": it has not ended'; one_line
+	# A signal to one container does not reach another.
+	until expect 0 d kill -s SIGUSR1 t/c1 && d wait --timeout 1 t/c1 > "$tmp/out" 2>&1; do :; done
+	json 0 '[.pods[0].containers[].state]' '["empty","running"]' d ls --json
+	json 0 .signalled '["t"]' d kill --json --signal 9 t
+	json 0 '[.target, .exit_code]' '["t",null]' d wait --json t
+	expect 2 d kill -s NONE t; says '"NONE"'
+	expect 2 d kill -s 0 t; says '"0"'
+	expect 1 d wait none; says 'there is no pod "none"'; one_line
+	expect 0 d rm t
+	clean
+}
+
+t_ps_shows_processes_with_their_container() {
+	as_root
+	expect 0 d create t
+	expect 0 d run --pod t --name c1 --detach -- sleep 1000; local c1=$out
+	expect 0 d run --pod t --name c2 --detach -- sh -c 'sleep 1001; :'; local c2=$out
+	until d ps t/c2 | grep -q 'sleep 1001'; do sleep 0.05; done
+	expect 0 d ps
+	grep -Eq '^POD +CONTAINER +PID +PPID +STATE +CPU +MEMORY +COMMAND$' "$tmp/out" || wrong "$out"
+	grep -Eq "^t +c1 +$c1 +1 +S .* sleep 1000\$" "$tmp/out" || wrong "$out"
+	[ "$(grep -c . "$tmp/out")" = 4 ] || wrong "$out"
+	json 0 '[.processes[] | .ppid] | contains(['"$c2"'])' true d ps --json t/c2
+	json 0 '[.processes[] | select(.memory_bytes < 4096 or .memory_bytes > 100000000)]' '[]' d ps --json
+	expect 0 d ps --no-headers t/c1; [ "$(wc -l < "$tmp/out")" = 1 ] || wrong "$out"
+	expect 1 d ps none; says 'there is no pod "none"'; one_line
+	expect 0 d rm t
+	clean
+}
+
+t_inspect_has_everything() {
+	as_root
+	expect 0 d create t --memory 64M
+	expect 0 d run --pod t --name c1 --detach -- sleep 1000
+	json 0 '[.pods[] | .id, .containers[].id, .stats.limits.memory_max_bytes]' '["t","c1",67108864]' \
+		d inspect t
+	json 0 '[.pods[] | .path, (.stats.native | length > 0)]' "[\"$root/t/c1\",true]" d inspect t/c1
+	expect 2 d inspect; says "is missing"
+	expect 1 d inspect t/none; says 'there is no container "none" in pod "t"'; one_line
+	expect 0 d rm t
+	clean
+}
+
+t_freeze_and_thaw() {
+	as_root
+	expect 0 d create t
+	expect 0 d run --pod t --name c1 --detach -- sleep 1000
+	expect 0 d freeze t/c1
+	json 0 '.pods[0].containers[0].state' frozen d ls --json
+	expect 0 d thaw t/c1
+	json 0 '.pods[0].containers[0].state' running d ls --json
+	json 1 '[.frozen, .failed[].target]' '[["t"],"none"]' d freeze --json none t
+	json 0 '.pods[0] | .state, .containers[0].state' $'frozen\nfrozen' d ls --json
+	expect 0 d rm t
+	# It has no process, and refuses the first one: "empty" would not say why.
+	expect 0 d create t
+	expect 0 d freeze t
+	json 0 '.pods[0].state' frozen d ls --json
+	expect 0 d thaw t
+	json 0 '.pods[0].state' empty d ls --json
+	expect 0 d rm t
+	clean
+}
+
+t_ls_prints_what_is_chosen() {
+	as_root
+	local i
+	for i in 3 1 2; do expect 0 d create t$i --memory ${i}6M; done
+	expect 0 d run --pod t2 --name c1 --detach -- sleep 1000
+	expect 0 d ls -o pod,limit,memory.peak t1 t3
+	[ "$(awk '{ print $1, $2 }' "$tmp/out")" = $'POD LIMIT\nt1 16.0\nt3 36.0' ] || wrong "$out"
+	expect 0 d ls -q --sort -limit; [ "$out" = $'t2/c1\nt3\nt2\nt1' ] || wrong "$out"
+	expect 0 d ls -q --sort limit; [ "$out" = $'t1\nt2\nt3\nt2/c1' ] || wrong "$out"
+	expect 0 d ls --no-headers -o name; [ "$out" = $'t1\nt2\nt2/c1\nt3' ] || wrong "$out"
+	expect 0 d ls -q t2/c1; [ "$out" = t2/c1 ] || wrong "$out"
+	expect 0 d ls -q --state empty; [ "$out" = $'t1\nt3' ] || wrong "$out"
+	expect 0 d freeze t2/c1
+	expect 0 d ls -q --state frozen t2/c1; [ "$out" = t2/c1 ] || wrong "$out"
+	expect 0 d thaw t2/c1
+	expect 2 d ls --state gone; says '"gone"'
+	expect 2 d ls -o pod,colour; says '"colour"'
+	expect 2 d ls --sort colour; says '"colour"'
+	expect 2 d ls --json -q; says "--json"
+	expect 1 d ls none; says 'ls "none": there is no pod "none"'; one_line
+	expect 0 d rm --all
+	clean
+}
+
 # apply takes a whole path: no --root
 a() { "$podctl" apply --pin-dir "$pins" "$@"; }
 
@@ -343,8 +488,36 @@ t_apply_shows_what_became_of_each_field() {
 		[ -d "$path" ] || wrong "no $path"
 	done < <(jq -r '.hierarchies[].path' "$tmp/out")
 	expect 1 a "$tmp/r.json" "$root/x/y"; says y; says "in use"; one_line
-	json 0 '.removed[0]' "$root/x/y" a --remove "$root/x/y"
+	json 0 '.removed[0]' "$root/x/y" a --remove "${root#/}//x/y/"
 	expect 1 a --remove "$root/x/y"; says "there is none"
+	clean
+}
+
+t_apply_takes_a_whole_config_or_says_why_not() {
+	as_root
+	echo '{"ociVersion":"1.0.2","process":{"args":["sh"]},"linux":{"namespaces":[],"resources":
+		{"pids":{"limit":7.0},"color":1}}}' > "$tmp/config.json"
+	json 0 '[.applied[] | .asked["pids.limit"], .reads]' '[7,"7"]' a "$tmp/config.json" "$root/x"
+	jq -e '.ignored == ["color"]' "$tmp/out" > "$tmp/jq" || wrong "$out"
+	expect 0 a --remove "$root/x"
+	expect 1 a - "$root/x" < <(echo '{"ociVersion":"1.0.2","linux":{"namespaces":[]}}')
+	says 'linux.resources: this OCI specification has none'; one_line
+	expect 1 a - "$root/x" < <(echo '{"ociVersion":"1.0.2"}'); says 'has none'; one_line
+	expect 1 a - "$root/x" < <(echo '{"linux":{"resources":{"pids":{"limit":9223372036854775808}}}}')
+	says 'pids.limit: "9223372036854775808"'; one_line
+	expect 1 a - "$root/x" < <(echo '{"Memory":{"limit":1},"hostname":"a"}')
+	says '"Memory, hostname": no member is known'; one_line
+	clean
+}
+
+t_apply_shows_large_numbers_as_they_stand() {
+	as_root
+	echo '{"cpu":{"shares":18446744073709551615},"pids":{"limit":5}}' > "$tmp/r.json"
+	expect 0 a --no-bpf "$tmp/r.json" "$root/x"
+	grep -q '"cpu.shares": 18446744073709551615$' "$tmp/out" || wrong "$out"
+	expect 0 a --no-bpf --remove "$root/x"
+	expect 1 a --no-bpf - "$root/x" < <(echo '{"memory":{"limit":9223372036854775808}}')
+	says 'memory.limit: "9223372036854775808": it does not fit'; one_line
 	clean
 }
 
@@ -453,6 +626,8 @@ t_apply_leaves_what_was_there() {
 	json 0 .cgroup "$root/x" a "$tmp/good.json" "${root#/}//x/"
 	[ "$(cat "$there$root/x/pids.max")" = 7 ] || wrong "no limit"
 	expect 0 a --remove "$root/x"
+	[ "$(leftovers)" = "$there$root" ] || wrong "left: $(leftovers)"
+	rmdir "$there$root"
 	clean
 }
 
@@ -473,6 +648,13 @@ t_apply_without_privilege() {
 		chown $user:$user "$m$root" "$m$root"/{cgroup.procs,tasks,cgroup.subtree_control} 2> /dev/null || true
 	done
 	u() { setpriv --reuid $user --regid $user --clear-groups "$tmp/podctl" apply --no-bpf "$@"; }
+	# alone COMMAND...: the same with a /run of its own, in which root did COMMAND
+	alone() {
+		local first=$1
+		shift
+		unshare --mount sh -c 'mount -t tmpfs none /run && eval "$1" && shift && exec timeout 60 "$@"' sh \
+			"$first" setpriv --reuid $user --regid $user --clear-groups "$tmp/podctl" apply --no-bpf "$@"
+	}
 	unset XDG_RUNTIME_DIR
 	json 0 '.applied[0].reads + " " + (.devices.rules | length | tostring)' '7 0' u - "$root/x" \
 		< <(echo '{"pids":{"limit":7}}')
@@ -487,6 +669,12 @@ t_apply_without_privilege() {
 	expect 1 u - "$root/y" < <(echo '{"devices":[{"allow":true,"access":"rwm"}]}'); says devices
 	expect 0 u --remove "$root/x"
 	[ "$(leftovers | sort)" = "$(for m in $mounts; do echo "$m$root"; done | sort)" ] || wrong "left: $(leftovers)"
+	# Whether an agent ran here before, runs, or never did: nobody's record is in the way.
+	for m in 'true' 'mkdir /run/cgfs' 'mkdir -p /run/cgfs/roots' 'mkdir -m 700 /run/cgfs'; do
+		expect 0 alone "$m" - "$root/z" < <(echo '{}')
+		expect 0 alone "$m" --remove "$root/z"
+	done
+	expect 1 alone 'ln -s none /run/cgfs' - "$root/z" < <(echo '{}'); says /run/cgfs; one_line
 	for m in $mounts; do rmdir "$m$root"; done
 	[ -z "$on" ] || echo -pids > "$on"
 	clean
@@ -527,7 +715,7 @@ t_events_tells_both() {
 	expect 0 d create t --memory 16M
 	expect 0 d run --pod t --name c1 --detach -- sh -c \
 		'cat /dev/kmsg; dd if=/dev/zero of=/dev/null bs=200M count=1'
-	expect 0 d events --json --pod t --count 2 --timeout 10
+	expect 0 d events --json --pod t --count 2 --timeout 120
 	jq -se 'sort_by(.type) | length == 2 and
 		(.[0] | .type == "device_denied" and .container == "c1" and .comm == "cat" and
 			.pid > 1 and .device.access == "r") and
@@ -539,16 +727,75 @@ t_events_tells_both() {
 
 t_doctor_has_reasons_and_leaves_nothing() {
 	as_root
-	json 0 'all(.capabilities[]; .ok or .detail != "")' true d doctor --json
+	json 0 'all(.capabilities[]; .ok or .detail != "")' true d doctor --probe --json
 	json 0 '[.controllers[] | select(.version and .mount != "")] | length > 3' true \
-		d doctor --json
-	expect 0 d doctor
+		d doctor --probe --json
+	expect 0 d doctor --probe
 	grep -Eq '^CONTROLLER +VERSION +MOUNT$' "$tmp/out" || wrong "$out"
 	grep -Eq '^limit.memory +ok +' "$tmp/out" || wrong "$out"
 	clean
 	mountpoint -q /sys/fs/bpf && had=y || had=n
-	expect 0 d doctor
+	expect 0 d doctor --probe
 	[ $had = y ] || ! mountpoint -q /sys/fs/bpf || wrong "bpffs stays mounted"
+}
+
+# A pod that was made without a device policy, and what runs in it, keep their devices when podctl
+# opens it for writing.
+t_pod_without_policy_keeps_its_devices() {
+	as_root
+	local tree pid
+	expect 0 d create other
+	for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		[ ! -d "$tree$root/other" ] || mkdir -p "$tree$root/t/c0" || wrong "mkdir"
+	done
+	for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		[ ! -d "$tree$root/t/c0" ] || echo "$tree$root/t/c0/cgroup.procs"
+	done > "$tmp/trees"
+	# shellcheck disable=SC2016 # $$ is that shell's own
+	sh -c 'for f in $(cat "$1"); do echo $$ > "$f"; done
+		while [ -e "$1" ]; do
+			if : < /dev/kmsg && : > /dev/null; then echo yes; else echo no; fi
+			sleep 0.02
+		done' sh "$tmp/trees" > "$tmp/can" 2> /dev/null &
+	pid=$!
+	until [ -s "$tmp/can" ]; do sleep 0.02; done
+	expect 0 d run --pod t --name c2 -- true
+	expect 0 d events --pod t --timeout 0
+	expect 0 d stat t
+	sleep 0.2
+	! grep -q no "$tmp/can" || wrong "its devices were taken away: $(uniq -c "$tmp/can")"
+	rm "$tmp/trees"
+	wait $pid
+	expect 0 d rm --all
+	clean
+}
+
+# Another program made the parent, and perhaps the root itself: they stay as they were.
+t_cgroups_of_others_stay() {
+	as_root
+	local tree trees=() file
+	for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		[ -e "$tree/cgroup.procs" ] && mountpoint -q "$tree" || continue
+		mkdir -p "$tree$root" || wrong "mkdir $tree$root"
+		trees+=("$tree$root")
+		for file in memory.limit_in_bytes memory.max; do
+			[ ! -e "$tree$root/$file" ] || echo 64M > "$tree$root/$file"
+		done
+	done
+	trap 'for tree in "${trees[@]}"; do find "$tree" -depth -type d -exec rmdir {} + ; done' EXIT
+	expect 0 p run --root "$root/pods" --pin-dir "$pins" --pod a -- true
+	expect 0 d run --pod a -- true
+	for tree in "${trees[@]}"; do
+		[ -d "$tree" ] || wrong "$tree is gone"
+		[ ! -d "$tree/pods" ] || wrong "$tree/pods is left"
+		for file in memory.limit_in_bytes memory.max; do
+			[ ! -e "$tree/$file" ] || [ "$(cat "$tree/$file")" = 67108864 ] ||
+				wrong "$tree/$file: $(cat "$tree/$file")"
+		done
+		rmdir "$tree"
+	done
+	trap - EXIT
+	clean
 }
 
 t_two_at_once_do_not_meet() {

@@ -3,10 +3,11 @@
  * test_value.c - sizes, counts, CPUs, seconds and device options as podctl reads them, and the
  * OCI resources it makes of them.  Needs no kernel.
  */
-#include "../tap.h"
+#include "tests/tap.h"
 
-#include "../../agent/podctl/podctl.h"
+#include "agent/podctl/verb/verb.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 static void bytes_ok(const char *text, uint64_t want)
@@ -14,9 +15,8 @@ static void bytes_ok(const char *text, uint64_t want)
 	struct cgfs_err err = { 0 };
 	uint64_t got = 1;
 
-	if (value_bytes("--memory", text, &got, &err) != 0)
-		fail_msg("%s: %s", text, err.text);
-	assert_int_equal(got, want);
+	CHECK_MSG(value_bytes("--memory", text, &got, &err) == 0, "%s: %s", text, err.text);
+	CHECK_INT(got, want);
 }
 
 static void bytes_refused(const char *text, const char *why)
@@ -24,17 +24,15 @@ static void bytes_refused(const char *text, const char *why)
 	struct cgfs_err err = { 0 };
 	uint64_t got = 4711;
 
-	assert_int_equal(value_bytes("--memory", text, &got, &err), -EINVAL);
-	assert_int_equal(got, 4711);
-	assert_non_null(strstr(err.text, "--memory"));
-	assert_string_equal(err.value, text);
-	if (!strstr(err.text, why))
-		fail_msg("%s: \"%s\" does not say \"%s\"", text, err.text, why);
+	CHECK_INT(value_bytes("--memory", text, &got, &err), -EINVAL);
+	CHECK_INT(got, 4711);
+	CHECK(strstr(err.text, "--memory"));
+	CHECK_STR(err.value, text);
+	CHECK_MSG(strstr(err.text, why), "%s: \"%s\" does not say \"%s\"", text, err.text, why);
 }
 
-static void bytes_accepts_units_of_1024(void **state)
+TAP_TEST(bytes_accepts_units_of_1024)
 {
-	(void)state;
 	bytes_ok("0", 0);
 	bytes_ok("65536", 65536);
 	bytes_ok("65536B", 65536);
@@ -50,9 +48,8 @@ static void bytes_accepts_units_of_1024(void **state)
 	bytes_ok("max", CGFS_MAX);
 }
 
-static void bytes_refuses_what_is_not_a_size(void **state)
+TAP_TEST(bytes_refuses_what_is_not_a_size)
 {
-	(void)state;
 	bytes_refused("", "not a size");
 	bytes_refused("M", "not a size");
 	bytes_refused("lots", "not a size");
@@ -67,9 +64,8 @@ static void bytes_refuses_what_is_not_a_size(void **state)
 	bytes_refused("MAX", "not a size");
 }
 
-static void bytes_refuses_overflow(void **state)
+TAP_TEST(bytes_refuses_overflow)
 {
-	(void)state;
 	bytes_refused("18446744073709551616", "too large");
 	bytes_refused("9223372036854775808", "too large");
 	bytes_refused("8E", "too large");
@@ -82,10 +78,9 @@ static void cpus_ok(const char *text, uint64_t want)
 	struct cgfs_err err = { 0 };
 	uint64_t quota = 1, period = 1;
 
-	if (value_cpus("--cpus", text, &quota, &period, &err) != 0)
-		fail_msg("%s: %s", text, err.text);
-	assert_int_equal(quota, want);
-	assert_int_equal(period, 100000);
+	CHECK_MSG(value_cpus("--cpus", text, &quota, &period, &err) == 0, "%s: %s", text, err.text);
+	CHECK_INT(quota, want);
+	CHECK_INT(period, 100000);
 }
 
 static void cpus_refused(const char *text, const char *why)
@@ -93,16 +88,14 @@ static void cpus_refused(const char *text, const char *why)
 	struct cgfs_err err = { 0 };
 	uint64_t quota = 4711, period = 4711;
 
-	assert_int_equal(value_cpus("--cpus", text, &quota, &period, &err), -EINVAL);
-	assert_int_equal(quota, 4711);
-	assert_int_equal(period, 4711);
-	if (!strstr(err.text, why))
-		fail_msg("%s: \"%s\" does not say \"%s\"", text, err.text, why);
+	CHECK_INT(value_cpus("--cpus", text, &quota, &period, &err), -EINVAL);
+	CHECK_INT(quota, 4711);
+	CHECK_INT(period, 4711);
+	CHECK_MSG(strstr(err.text, why), "%s: \"%s\" does not say \"%s\"", text, err.text, why);
 }
 
-static void cpus_is_exact_to_the_microsecond(void **state)
+TAP_TEST(cpus_is_exact_to_the_microsecond)
 {
-	(void)state;
 	cpus_ok("0.5", 50000);
 	cpus_ok("1", 100000);
 	cpus_ok("0.29", 29000); /* 28999.999... in binary floating point */
@@ -112,9 +105,8 @@ static void cpus_is_exact_to_the_microsecond(void **state)
 	cpus_ok("max", CGFS_MAX);
 }
 
-static void cpus_refuses_what_cannot_be_kept(void **state)
+TAP_TEST(cpus_refuses_what_cannot_be_kept)
 {
-	(void)state;
 	cpus_refused("0", "below 0.01");
 	cpus_refused("0.00999", "below 0.01");
 	cpus_refused("0.000001", "too many digits");
@@ -128,47 +120,60 @@ static void cpus_refuses_what_cannot_be_kept(void **state)
 	cpus_refused("184467440737096", "too large");
 }
 
-static void count_and_seconds(void **state)
+TAP_TEST(count_and_seconds)
 {
 	struct cgfs_err err = { 0 };
 	uint64_t n = 0;
 
-	(void)state;
-	assert_int_equal(value_count("--pids", "32", &n, &err), 0);
-	assert_int_equal(n, 32);
-	assert_int_equal(value_count("--pids", "max", &n, &err), 0);
-	assert_true(n == CGFS_MAX);
-	assert_int_equal(value_count("--pids", "-1", &n, &err), -EINVAL);
-	assert_int_equal(value_count("--pids", "3x", &n, &err), -EINVAL);
-	assert_int_equal(value_count("--pids", "", &n, &err), -EINVAL);
-	assert_int_equal(value_count("--pids", "18446744073709551615", &n, &err), -EINVAL);
-	assert_int_equal(value_seconds("--timeout", "0.25", &n, &err), 0);
-	assert_int_equal(n, 250);
-	assert_int_equal(value_seconds("--timeout", "soon", &n, &err), -EINVAL);
+	CHECK_INT(value_count("--pids", "32", &n, &err), 0);
+	CHECK_INT(n, 32);
+	CHECK_INT(value_count("--pids", "max", &n, &err), 0);
+	CHECK(n == CGFS_MAX);
+	CHECK_INT(value_count("--pids", "-1", &n, &err), -EINVAL);
+	CHECK_INT(value_count("--pids", "3x", &n, &err), -EINVAL);
+	CHECK_INT(value_count("--pids", "", &n, &err), -EINVAL);
+	CHECK_INT(value_count("--pids", "18446744073709551615", &n, &err), -EINVAL);
+	CHECK_INT(value_seconds("--timeout", "0.25", &n, &err), 0);
+	CHECK_INT(n, 250);
+	CHECK_INT(value_seconds("--timeout", "soon", &n, &err), -EINVAL);
 	/* What is refused sets nothing. */
-	assert_int_equal(value_seconds("--timeout", "9223372036854776", &n, &err), -EINVAL);
-	assert_int_equal(n, 250);
+	CHECK_INT(value_seconds("--timeout", "9223372036854776", &n, &err), -EINVAL);
+	CHECK_INT(n, 250);
 }
 
-static void figures_have_units(void **state)
+TAP_TEST(times_have_bounds)
+{
+	static const char *const refused[] = { "9999-01-01T00:00:00Z", "1000000000s1000000000s",
+					       "11574d1d", "1h1", "" };
+	struct cgfs_err err = { 0 };
+	int64_t ns = 1;
+
+	CHECK_INT(value_time("--since", "2262-01-01T00:00:00.5Z", &ns, &err), 0);
+	CHECK(ns == INT64_C(9214646400500000000));
+	CHECK_INT(value_time("--since", "1h30m", &ns, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		CHECK_MSG(value_time("--since", refused[i], &ns, &err) == -EINVAL, "%s",
+			  refused[i]);
+}
+
+TAP_TEST(figures_have_units)
 {
 	char buf[OUT_LEN];
 
-	(void)state;
-	assert_string_equal(out_value(buf, "bytes", 0), "0 B");
-	assert_string_equal(out_value(buf, "bytes", 1023), "1023 B");
-	assert_string_equal(out_value(buf, "bytes", 1024), "1.0 KiB");
-	assert_string_equal(out_value(buf, "bytes", 67108864), "64.0 MiB");
-	assert_string_equal(out_value(buf, "bytes", 1024 * 1024 - 1), "1023.9 KiB");
-	assert_string_equal(out_value(buf, "bytes", 3ull << 59), "1.5 EiB");
-	assert_string_equal(out_value(buf, "bytes", CGFS_MAX), "max");
-	assert_string_equal(out_value(buf, "us", 999), "999 us");
-	assert_string_equal(out_value(buf, "us", 12345), "12.3 ms");
-	assert_string_equal(out_value(buf, "us", 61500000), "61.50 s");
-	assert_string_equal(out_value(buf, "count", 7), "7");
-	assert_string_equal(out_percent(buf, 1, 3), "33.3 %");
-	assert_string_equal(out_percent(buf, 5, 0), "0.0 %");
-	assert_string_equal(out_percent(buf, UINT64_MAX / 2, UINT64_MAX), "49.9 %");
+	CHECK_STR(out_value(buf, "bytes", 0), "0 B");
+	CHECK_STR(out_value(buf, "bytes", 1023), "1023 B");
+	CHECK_STR(out_value(buf, "bytes", 1024), "1.0 KiB");
+	CHECK_STR(out_value(buf, "bytes", 67108864), "64.0 MiB");
+	CHECK_STR(out_value(buf, "bytes", 1024 * 1024 - 1), "1023.9 KiB");
+	CHECK_STR(out_value(buf, "bytes", 3ull << 59), "1.5 EiB");
+	CHECK_STR(out_value(buf, "bytes", CGFS_MAX), "max");
+	CHECK_STR(out_value(buf, "us", 999), "999 us");
+	CHECK_STR(out_value(buf, "us", 12345), "12.3 ms");
+	CHECK_STR(out_value(buf, "us", 61500000), "61.50 s");
+	CHECK_STR(out_value(buf, "count", 7), "7");
+	CHECK_STR(out_percent(buf, 1, 3), "33.3 %");
+	CHECK_STR(out_percent(buf, 5, 0), "0.0 %");
+	CHECK_STR(out_percent(buf, UINT64_MAX / 2, UINT64_MAX), "49.9 %");
 }
 
 /* Runs words through a verb's option tables, as main() does. */
@@ -186,78 +191,75 @@ static int parse(struct args *a, struct cgfs_err *err, const char *const *words)
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-static void options_end_at_the_command(void **state)
+TAP_TEST(options_end_at_the_command)
 {
 	struct cgfs_err err = { 0 };
 	struct args a;
 
-	(void)state;
-	assert_int_equal(parse(&a, &err, WORDS("--pod=web", "-m", "1M", "--", "ls", "--json")), 0);
-	assert_string_equal(a.pod, "web");
-	assert_false(a.json);
-	assert_int_equal(a.argc, 2);
-	assert_string_equal(a.argv[0], "ls");
-	assert_string_equal(a.argv[1], "--json");
-	assert_null(a.argv[2]);
-	assert_int_equal(a.limits.res.memory_max_bytes, 1048576);
+	CHECK_INT(parse(&a, &err, WORDS("--pod=web", "-m", "1M", "--", "ls", "--json")), 0);
+	CHECK_STR(a.pod, "web");
+	CHECK(!a.json);
+	CHECK_INT(a.argc, 2);
+	CHECK_STR(a.argv[0], "ls");
+	CHECK_STR(a.argv[1], "--json");
+	CHECK(!a.argv[2]);
+	CHECK_INT(a.limits.res.memory_max_bytes, 1048576);
 
-	assert_int_equal(parse(&a, &err, WORDS("--pod", "web", "ls", "--json")), 0);
-	assert_false(a.json);
-	assert_string_equal(a.argv[1], "--json");
+	CHECK_INT(parse(&a, &err, WORDS("--pod", "web", "ls", "--json")), 0);
+	CHECK(!a.json);
+	CHECK_STR(a.argv[1], "--json");
 }
 
-static void options_name_what_is_wrong(void **state)
+TAP_TEST(options_name_what_is_wrong)
 {
 	struct cgfs_err err = { 0 };
 	struct args a;
 
-	(void)state;
-	assert_int_equal(parse(&a, &err, WORDS("--pot", "web", "ls")), -EINVAL);
-	assert_non_null(strstr(err.text, "\"--pot\": unknown option"));
-	assert_int_equal(parse(&a, &err, WORDS("--po", "web", "ls")), -EINVAL);
-	assert_int_equal(parse(&a, &err, WORDS("--pod")), -EINVAL);
-	assert_non_null(strstr(err.text, "needs a value: POD"));
-	assert_int_equal(parse(&a, &err, WORDS("--pod", "", "ls")), -EINVAL);
-	assert_int_equal(parse(&a, &err, WORDS("--json=yes", "ls")), -EINVAL);
-	assert_non_null(strstr(err.text, "takes no value"));
-	assert_int_equal(parse(&a, &err, WORDS("--pod", "web")), -EINVAL);
-	assert_non_null(strstr(err.text, "is missing"));
-	assert_int_equal(parse(&a, &err, WORDS("--cpu-weight", "10001", "ls")), -EINVAL);
-	assert_non_null(strstr(err.text, "--cpu-weight: \"10001\""));
-	assert_int_equal(parse(&a, &err, WORDS("--pids", "0", "ls")), -EINVAL);
+	CHECK_INT(parse(&a, &err, WORDS("--pot", "web", "ls")), -EINVAL);
+	CHECK(strstr(err.text, "\"--pot\": unknown option"));
+	CHECK_INT(parse(&a, &err, WORDS("--po", "web", "ls")), -EINVAL);
+	CHECK_INT(parse(&a, &err, WORDS("--pod")), -EINVAL);
+	CHECK(strstr(err.text, "needs a value: POD"));
+	CHECK_INT(parse(&a, &err, WORDS("--pod", "", "ls")), -EINVAL);
+	CHECK_INT(parse(&a, &err, WORDS("--json=yes", "ls")), -EINVAL);
+	CHECK(strstr(err.text, "takes no value"));
+	CHECK_INT(parse(&a, &err, WORDS("--pod", "web")), 0);
+	CHECK_INT(verb_run.check(&a, &err), -EINVAL);
+	CHECK(strstr(err.text, "COMMAND is missing"));
+	CHECK_INT(parse(&a, &err, WORDS("--cpu-weight", "10001", "ls")), -EINVAL);
+	CHECK(strstr(err.text, "--cpu-weight: \"10001\""));
+	CHECK_INT(parse(&a, &err, WORDS("--pids", "0", "ls")), -EINVAL);
 }
 
-static void devices_keep_their_order(void **state)
+TAP_TEST(devices_keep_their_order)
 {
 	struct cgfs_err err = { 0 };
 	struct args a;
 	size_t n;
 
-	(void)state;
 	(void)cgfs_device_defaults(&n);
-	assert_int_equal(parse(&a, &err, WORDS("-d", "c 1:11 r", "--device=deny b *:* rwm", "ls")),
-			 0);
-	assert_int_equal(limits_finish(&a.limits, &err), 0);
-	assert_int_equal(a.limits.res.n_devices, n + 2);
-	assert_int_equal(a.limits.res.devices[n].minor, 11);
-	assert_true(a.limits.res.devices[n].allow);
-	assert_int_equal(a.limits.res.devices[n + 1].type, CGFS_DEVICE_BLOCK);
-	assert_false(a.limits.res.devices[n + 1].allow);
+	CHECK_INT(parse(&a, &err, WORDS("-d", "c 1:11 r", "--device=deny b *:* rwm", "ls")), 0);
+	CHECK_INT(limits_finish(&a.limits, &err), 0);
+	CHECK_INT(a.limits.res.n_devices, n + 2);
+	CHECK_INT(a.limits.res.devices[n].minor, 11);
+	CHECK(a.limits.res.devices[n].allow);
+	CHECK_INT(a.limits.res.devices[n + 1].type, CGFS_DEVICE_BLOCK);
+	CHECK(!a.limits.res.devices[n + 1].allow);
 	limits_free(&a.limits);
 
-	assert_int_equal(parse(&a, &err, WORDS("--no-default-devices", "ls")), 0);
-	assert_int_equal(limits_finish(&a.limits, &err), 0);
-	assert_int_equal(a.limits.res.n_devices, 0);
-	assert_true(a.limits.res.set & CGFS_SET_DEVICES);
+	CHECK_INT(parse(&a, &err, WORDS("--no-default-devices", "ls")), 0);
+	CHECK_INT(limits_finish(&a.limits, &err), 0);
+	CHECK_INT(a.limits.res.n_devices, 0);
+	CHECK(a.limits.res.set & CGFS_SET_DEVICES);
 	limits_free(&a.limits);
 
-	assert_int_equal(parse(&a, &err, WORDS("--device", "c 1:x r", "ls")), -EINVAL);
-	assert_non_null(strstr(err.text, "--device \"c 1:x r\""));
+	CHECK_INT(parse(&a, &err, WORDS("--device", "c 1:x r", "ls")), -EINVAL);
+	CHECK(strstr(err.text, "--device \"c 1:x r\""));
 	limits_free(&a.limits);
 }
 
-/* What an agent is told is what the library would have been told. */
-static void limits_survive_oci(void **state)
+/* An agent gets what the library would have got. */
+TAP_TEST(limits_survive_oci)
 {
 	struct cgfs_resources *back;
 	struct cgfs_err err = { 0 };
@@ -265,80 +267,115 @@ static void limits_survive_oci(void **state)
 	char *text;
 	struct args a;
 
-	(void)state;
-	assert_int_equal(parse(&a, &err,
-			       WORDS("-m", "64M", "-c", "0.5", "-p", "max", "--cpu-weight", "300",
-				     "-d", "c 1:11 r", "-d", "deny c 10:* rw", "ls")),
-			 0);
-	assert_int_equal(limits_finish(&a.limits, &err), 0);
-	assert_int_equal(limits_oci(&a.limits, false, &oci, &err), 0);
+	CHECK_INT(parse(&a, &err,
+			WORDS("-m", "64M", "-c", "0.5", "-p", "max", "--cpu-weight", "300", "-d",
+			      "c 1:11 r", "-d", "deny c 10:* rw", "ls")),
+		  0);
+	CHECK_INT(limits_finish(&a.limits, &err), 0);
+	CHECK_INT(limits_oci(&a.limits, false, &oci, &err), 0);
 	text = json_dumps(oci, 0);
 	json_decref(oci);
-	if (cgfs_resources_from_oci(text, strlen(text), &back, &err) != 0)
-		fail_msg("%s: %s", text, err.text);
+	CHECK_MSG(cgfs_resources_from_oci(text, strlen(text), NULL, &back, &err) == 0, "%s: %s",
+		  text, err.text);
 	free(text);
-	assert_int_equal(back->memory_max_bytes, 67108864);
-	assert_int_equal(back->cpu_quota_us, 50000);
-	assert_int_equal(back->cpu_period_us, 100000);
-	assert_true(back->pids_max == CGFS_MAX);
-	assert_int_equal(cgfs_weight_from_shares(back->cpu_shares), 300);
-	assert_int_equal(cgfs_device_check(back->devices, back->n_devices, CGFS_DEVICE_CHAR, 1, 11,
-					   CGFS_ACCESS_ALL),
-			 CGFS_ACCESS_READ | CGFS_ACCESS_MKNOD);
-	assert_int_equal(cgfs_device_check(back->devices, back->n_devices, CGFS_DEVICE_CHAR, 10, 1,
-					   CGFS_ACCESS_READ | CGFS_ACCESS_WRITE),
-			 0);
+	CHECK_INT(back->memory_max_bytes, 67108864);
+	CHECK_INT(back->cpu_quota_us, 50000);
+	CHECK_INT(back->cpu_period_us, 100000);
+	CHECK(back->pids_max == CGFS_MAX);
+	CHECK_INT(cgfs_weight_from_shares(back->cpu_shares), 300);
+	CHECK_INT(cgfs_device_check(back->devices, back->n_devices, CGFS_DEVICE_CHAR, 1, 11,
+				    CGFS_ACCESS_ALL),
+		  CGFS_ACCESS_READ | CGFS_ACCESS_MKNOD);
+	CHECK_INT(cgfs_device_check(back->devices, back->n_devices, CGFS_DEVICE_CHAR, 10, 1,
+				    CGFS_ACCESS_READ | CGFS_ACCESS_WRITE),
+		  0);
 	cgfs_resources_free(back);
 	limits_free(&a.limits);
 }
 
-static void every_weight_survives_shares(void **state)
+TAP_TEST(every_weight_survives_shares)
 {
-	(void)state;
 	for (uint64_t w = 1; w <= 10000; w++)
-		assert_int_equal(cgfs_weight_from_shares(cgfs_shares_from_weight(w)), w);
+		CHECK_INT(cgfs_weight_from_shares(cgfs_shares_from_weight(w)), w);
 }
 
-static void target_splits_once(void **state)
+TAP_TEST(signals_have_names_and_numbers)
 {
-	char pod[CGFS_ID_MAX + 1], ctr[CGFS_ID_MAX + 1], longest[310];
+	static const struct {
+		const char *text;
+		int want;
+	} good[] = { { "TERM", SIGTERM }, { "SIGTERM", SIGTERM }, { "sigusr1", SIGUSR1 },
+		     { "9", SIGKILL },	  { "1", SIGHUP },	  { "34", 34 } };
+	static const char *const bad[] = {
+		"", "0", "-1", "65", "9x", "TERMS", "SIG", "99999999999"
+	};
+	struct cgfs_err err = { 0 };
+	int got;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		CHECK_INT(value_signal("--signal", good[i].text, &got, &err), 0);
+		CHECK_INT(got, good[i].want);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CHECK_MSG(value_signal("--signal", bad[i], &got, &err) == -EINVAL,
+			  "\"%s\" was taken for a signal", bad[i]);
+		CHECK(strstr(err.text, "--signal"));
+	}
+}
+
+TAP_TEST(times_are_read_to_the_nanosecond)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} rows[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "1970-01-01T00:00:01.5Z", 1500000000 },
+		{ "2000-02-29T12:00:00Z", INT64_C(951825600) * 1000000000 },
+		{ "2000-03-01T00:00:00.000000001Z", INT64_C(951868800) * 1000000000 + 1 },
+		{ "2026-11-30T13:21:47.057252Z", INT64_C(1796044907057252000) },
+		{ "2100-03-01T00:00:00Z", INT64_C(4107542400) * 1000000000 },
+	};
+	static const char *const bad[] = { "",
+					   "2026",
+					   "2026-11-30T13:21:47",
+					   "2026-13-30T13:21:47Z",
+					   "2026-11-30 13:21:47Z",
+					   "2026-11-30T24:21:47Z",
+					   "2263-01-01T00:00:00Z",
+					   "26-11-30T13:21:47Z" };
+	int64_t ns;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CHECK_INT(value_stamp(rows[i].text, &ns), strlen(rows[i].text));
+		CHECK_INT(ns, rows[i].ns);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_INT(value_stamp(bad[i], &ns), 0);
+}
+
+TAP_TEST(target_splits_once)
+{
+	char longest[310];
+	struct target t;
 	static const char *const bad[] = {
 		"",	  "/",	  "web/", "/c1",    "a/b/c",	    "..",
 		"web/..", "../x", "we b", "web/\n", "cgroup.procs", "-x"
 	};
 	struct cgfs_err err = { 0 };
 
-	(void)state;
-	assert_int_equal(target_parse("stat", "web", pod, ctr, &err), 0);
-	assert_string_equal(pod, "web");
-	assert_string_equal(ctr, "");
-	assert_int_equal(target_parse("stat", "web/c1", pod, ctr, &err), 0);
-	assert_string_equal(ctr, "c1");
+	CHECK_INT(target_parse("stat", "web", &t, &err), 0);
+	CHECK_STR(t.pod, "web");
+	CHECK_STR(t.ctr, "");
+	CHECK_INT(target_parse("stat", "web/c1", &t, &err), 0);
+	CHECK_STR(t.ctr, "c1");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		if (target_parse("stat", bad[i], pod, ctr, &err) >= 0)
-			fail_msg("\"%s\" was taken for a name", bad[i]);
-		assert_ptr_equal(strstr(err.text, "stat \""), err.text);
-		assert_null(strchr(err.text, '\n'));
+		CHECK_MSG(target_parse("stat", bad[i], &t, &err) < 0, "\"%s\" was taken for a name",
+			  bad[i]);
+		CHECK(strstr(err.text, "stat \"") == err.text);
+		CHECK(!strchr(err.text, '\n'));
 	}
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
-	assert_int_equal(target_parse("stat", longest, pod, ctr, &err), -ENAMETOOLONG);
+	CHECK_INT(target_parse("stat", longest, &t, &err), -ENAMETOOLONG);
 }
-
-static const struct tap_test tests[] = {
-	TAP_TEST(bytes_accepts_units_of_1024),
-	TAP_TEST(bytes_refuses_what_is_not_a_size),
-	TAP_TEST(bytes_refuses_overflow),
-	TAP_TEST(cpus_is_exact_to_the_microsecond),
-	TAP_TEST(cpus_refuses_what_cannot_be_kept),
-	TAP_TEST(count_and_seconds),
-	TAP_TEST(figures_have_units),
-	TAP_TEST(options_end_at_the_command),
-	TAP_TEST(options_name_what_is_wrong),
-	TAP_TEST(devices_keep_their_order),
-	TAP_TEST(limits_survive_oci),
-	TAP_TEST(every_weight_survives_shares),
-	TAP_TEST(target_splits_once),
-};
-
-TAP_MAIN(tests)

@@ -6,8 +6,8 @@
  */
 #include <cgfs/cgfs.h>
 
-#include "../../cgfs/internal.h"
-#include "../fake/fake.h"
+#include "cgfs/base/util.h"
+#include "tests/fake/fake.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -163,26 +163,27 @@ static void show_stats(struct scene *s, struct cgfs_group *g)
 	static const enum cgfs_stat shown[] = { CGFS_STAT_MEMORY_CURRENT, CGFS_STAT_MEMORY_MAX,
 						CGFS_STAT_CPU_USAGE,	  CGFS_STAT_PIDS_CURRENT,
 						CGFS_STAT_DEVICE_DENIED,  CGFS_STAT_OOM_KILLS };
-	struct cgfs_stats stats;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
 	struct cgfs_err err = { 0 };
 
 	if (!done(s, cgfs_group_stats(g, CGFS_READ_ALL, &stats, &err), "stats", &err))
 		return;
 	printf("   %s:", cgfs_group_path(g));
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
-		if (!stats.available[shown[i]])
+		if (!stats.figure[shown[i]].available)
 			continue;
-		if (stats.value[shown[i]] == CGFS_MAX)
+		if (stats.figure[shown[i]].value == CGFS_MAX)
 			printf("  %s max", cgfs_stat_name(shown[i]));
 		else
-			printf("  %s %" PRIu64, cgfs_stat_name(shown[i]), stats.value[shown[i]]);
+			printf("  %s %" PRIu64, cgfs_stat_name(shown[i]),
+			       stats.figure[shown[i]].value);
 	}
 	putchar('\n');
 }
 
 static void limits_and_stats(struct scene *s)
 {
-	struct cgfs_stats stats;
+	struct cgfs_stats stats = CGFS_STATS_INIT;
 	struct cgfs_err err = { 0 };
 
 	step(s, "Limits in the control files, and the figures of both containers");
@@ -195,8 +196,8 @@ static void limits_and_stats(struct scene *s)
 	show_stats(s, s->c2);
 	if (!done(s, cgfs_group_stats(s->c1, CGFS_READ_ALL, &stats, &err), "stats", &err))
 		return;
-	claim(s, stats.value[CGFS_STAT_MEMORY_CURRENT] == 4 * MIB, "c1 is charged 4 MiB");
-	claim(s, stats.value[CGFS_STAT_PIDS_CURRENT] == 1, "c1 has one process");
+	claim(s, stats.figure[CGFS_STAT_MEMORY_CURRENT].value == 4 * MIB, "c1 is charged 4 MiB");
+	claim(s, stats.figure[CGFS_STAT_PIDS_CURRENT].value == 1, "c1 has one process");
 }
 
 /* Takes events until one of @type comes. */
@@ -218,7 +219,7 @@ static bool next_event(struct scene *s, enum cgfs_event_type type, struct cgfs_e
 
 static void deny_device(struct scene *s)
 {
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 
 	step(s, "c1 opens /dev/null, which is allowed, and /dev/kmsg, which is not");
 	claim(s, fake_device(s->fake, s->p1, CGFS_DEVICE_CHAR, 1, 3, CGFS_ACCESS_READ) == 0,
@@ -237,7 +238,7 @@ static void deny_device(struct scene *s)
 
 static void run_out_of_memory(struct scene *s)
 {
-	struct cgfs_event e;
+	struct cgfs_event e = CGFS_EVENT_INIT;
 	uint64_t taken = 0;
 
 	step(s, "c2 allocates 200 MiB, page by page");
@@ -258,7 +259,8 @@ static void delete_pod(struct scene *s)
 	struct cgfs_err err = { 0 };
 
 	step(s, "The pod is deleted");
-	(void)done(s, cgfs_group_destroy(s->pod, 1000, &err), "delete pod", &err);
+	(void)done(s, cgfs_group_remove(s->pod, CGFS_REMOVE_OPTS_WAIT(1000), &err), "delete pod",
+		   &err);
 	claim(s, !fake_alive(s->fake, s->p1), "process %d is gone", (int)s->p1);
 	cgfs_group_close(s->c1);
 	cgfs_group_close(s->c2);

@@ -10,7 +10,8 @@ function names(s,    name) {
 		name = substr(s, RSTART + 1, RLENGTH - 2)
 		s = substr(s, RSTART + RLENGTH)
 		gsub(/%[.0-9]*[a-z]+/, "*", name)
-		print version, name
+		if (name !~ /\\/)
+			print version, name
 	}
 }
 
@@ -19,9 +20,9 @@ FNR == 1 { version = "any"; in_error = 0 }
 /^\/\* -- v[12] / { version = $3 }
 /^\/\* -- / && !/^\/\* -- v[12] / { version = "any" }
 /^[ \t]*(\/\*|\*)/ { next }
-in_error || /cgfs_err_set\(/ {
+in_error || /(cgfs_err_set|err_why)\(/ {
 	if (!in_error)
-		names(substr($0, 1, index($0, "cgfs_err_set(")))
+		names(substr($0, 1, match($0, "(cgfs_err_set|err_why)\\(")))
 	in_error = !/;[ \t]*(\/\*.*)?$/
 	next
 }

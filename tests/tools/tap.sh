@@ -18,4 +18,7 @@ fail() {
 # empty NAME TEXT: passes when TEXT is empty, which is the list of what is wrong
 empty() { if [ -z "$2" ]; then pass "$1"; else fail "$1" "$2"; fi; }
 
+# closing: for a script that is not run by tests/run, the line that tests/run would print
+closing() { echo "$((number - failures)) passed, $failures failed"; }
+
 finish() { echo "1..$number"; [ $failures = 0 ]; exit; }

@@ -25,7 +25,6 @@ static inline void host(enum cgfs_layout layout, struct fake_kernel kernel)
 
 static inline int setup(void **state)
 {
-	(void)state;
 	host(CGFS_LAYOUT_V2, FAKE_KERNEL_6_12);
 	return 0;
 }
@@ -34,10 +33,9 @@ static inline int teardown(void **state)
 {
 	size_t files = fake_open_files(f), closes = fake_bad_closes(f);
 
-	(void)state;
 	fake_free(f);
-	assert_int_equal(files, 0);
-	assert_int_equal(closes, 0);
+	CHECK_INT(files, 0);
+	CHECK_INT(closes, 0);
 	return 0;
 }
 

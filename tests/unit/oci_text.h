@@ -16,10 +16,10 @@ static inline struct cgfs_resources *take(const char *json)
 	struct cgfs_resources *res = NULL;
 	struct cgfs_err err = { 0 };
 
-	if (cgfs_resources_from_oci(json, strlen(json), &res, &err) < 0)
-		fail_msg("%s: %s", json, err.text);
-	assert_non_null(res);
-	assert_int_equal(cgfs_resources_check(res, NULL), 0);
+	CHECK_MSG(cgfs_resources_from_oci(json, strlen(json), NULL, &res, &err) >= 0, "%s: %s",
+		  json, err.text);
+	CHECK(res);
+	CHECK_INT(cgfs_resources_check(res, NULL), 0);
 	return res;
 }
 
@@ -29,14 +29,13 @@ static inline void refuse_as(const char *json, int code, const char *field, cons
 	struct cgfs_err err = { 0 };
 	int r;
 
-	r = cgfs_resources_from_oci(json, strlen(json), &res, &err);
-	if (r != code)
-		fail_msg("%s: %d, not %d (%s)", json, r, code, err.text);
-	assert_null(res);
-	assert_int_equal(err.code, code);
+	r = cgfs_resources_from_oci(json, strlen(json), NULL, &res, &err);
+	CHECK_MSG(r == code, "%s: %d, not %d (%s)", json, r, code, err.text);
+	CHECK(!res);
+	CHECK_INT(err.code, code);
 	if (strncmp(err.text, field, strlen(field)) != 0 || !strstr(err.text, why))
-		fail_msg("\"%s\" does not say \"%s\" and \"%s\"", err.text, field, why);
-	assert_int_equal(cgfs_resources_from_oci(json, strlen(json), &res, NULL), code);
+		FAIL("\"%s\" does not say \"%s\" and \"%s\"", err.text, field, why);
+	CHECK_INT(cgfs_resources_from_oci(json, strlen(json), NULL, &res, NULL), code);
 }
 
 static inline void refuse(const char *json, const char *field, const char *why)
@@ -52,9 +51,9 @@ static inline void is_unset(const char *json)
 	size_t n;
 
 	defaults = cgfs_device_defaults(&n);
-	assert_int_equal(res->set, CGFS_SET_DEVICES);
-	assert_int_equal(res->n_devices, n);
-	assert_memory_equal(res->devices, defaults, n * sizeof(*defaults));
+	CHECK_INT(res->set, CGFS_SET_DEVICES);
+	CHECK_INT(res->n_devices, n);
+	CHECK(memcmp(res->devices, defaults, n * sizeof(*defaults)) == 0);
 	cgfs_resources_free(res);
 }
 

@@ -2,8 +2,8 @@
 /*
  * test_devices.c - device rules: their text, the reference evaluator, the defaults.
  */
-#include "cgfs/devices.h"
-#include "cgfs/internal.h"
+#include "cgfs/base/util.h"
+#include "cgfs/request/device.h"
 #include "tests/tap.h"
 #include "tests/unit/device_rules.h"
 
@@ -16,15 +16,14 @@ static void refuse(const char *text, const char *why)
 	struct cgfs_device_rule r = rule("b 7:9 w"), before = r;
 	struct cgfs_err err = { 0 };
 
-	assert_int_equal(cgfs_device_parse(text, &r, &err), -EINVAL);
-	assert_int_equal(err.code, -EINVAL);
-	if (!strstr(err.text, why))
-		fail_msg("\"%s\" does not say \"%s\"", err.text, why);
-	assert_same(&r, &before);
-	assert_int_equal(cgfs_device_parse(text, &r, NULL), -EINVAL);
+	CHECK_INT(cgfs_device_parse(text, &r, &err), -EINVAL);
+	CHECK_INT(err.code, -EINVAL);
+	CHECK_MSG(strstr(err.text, why), "\"%s\" does not say \"%s\"", err.text, why);
+	check_same(&r, &before);
+	CHECK_INT(cgfs_device_parse(text, &r, NULL), -EINVAL);
 }
 
-static void device_text_parses_and_formats_back(void **state)
+TAP_TEST(device_text_parses_and_formats_back)
 {
 	static const struct {
 		const char *text, *formatted;
@@ -42,21 +41,19 @@ static void device_text_parses_and_formats_back(void **state)
 	};
 	char buf[48];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct cgfs_device_rule r = rule(cases[i].text), again;
 
 		cgfs_device_format(&r, buf, sizeof(buf));
-		assert_string_equal(buf, cases[i].formatted);
+		CHECK_STR(buf, cases[i].formatted);
 		again = rule(buf);
-		assert_same(&r, &again);
+		check_same(&r, &again);
 	}
 }
 
-static void device_bad_text_is_refused_with_the_part(void **state)
+TAP_TEST(device_bad_text_is_refused_with_the_part)
 {
-	(void)state;
-	refuse(NULL, "none");
+	refuse(NULL, "is required");
 	refuse("", "empty");
 	refuse("  ", "empty");
 	refuse("allow", "empty");
@@ -90,23 +87,22 @@ static void device_bad_text_is_refused_with_the_part(void **state)
 	refuse("c 1:3 rwm\n", "access");
 }
 
-static void device_format_survives_wild_values_and_short_buffers(void **state)
+TAP_TEST(device_format_survives_wild_values_and_short_buffers)
 {
 	struct cgfs_device_rule r = { (enum cgfs_device_type)200, INT32_MIN, INT32_MIN, ~0u,
 				      false };
 	char buf[48];
 
-	(void)state;
 	cgfs_device_format(&r, buf, sizeof(buf));
-	assert_string_equal(buf, "deny ? -2147483648:-2147483648 rwm");
+	CHECK_STR(buf, "deny ? -2147483648:-2147483648 rwm");
 	cgfs_device_format(&r, buf, 6);
-	assert_string_equal(buf, "deny ");
+	CHECK_STR(buf, "deny ");
 	buf[0] = 'x';
 	cgfs_device_format(&r, buf, 0);
-	assert_int_equal(buf[0], 'x');
+	CHECK_INT(buf[0], 'x');
 }
 
-static void device_check_decides_each_bit_by_the_last_match(void **state)
+TAP_TEST(device_check_decides_each_bit_by_the_last_match)
 {
 	const struct cgfs_device_rule list[] = {
 		rule("c 10:* rw"),    rule("deny c 10:229 w"), rule("c *:* m"),
@@ -114,56 +110,39 @@ static void device_check_decides_each_bit_by_the_last_match(void **state)
 	};
 	size_t n = ARRAY_SIZE(list);
 
-	(void)state;
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 10, 1, 7), RW);
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 10, 229, 7),
-			 CGFS_ACCESS_READ);
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 10, 229, CGFS_ACCESS_WRITE),
-			 0);
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_BLOCK, 10, 1, 7), 0);
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_BLOCK, 8, 0, 7), CGFS_ACCESS_MKNOD);
-	assert_int_equal(cgfs_device_check(NULL, 0, CGFS_DEVICE_CHAR, 1, 3, 7), 0);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 10, 1, 7), RW);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 10, 229, 7), CGFS_ACCESS_READ);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 10, 229, CGFS_ACCESS_WRITE), 0);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_BLOCK, 10, 1, 7), 0);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_BLOCK, 8, 0, 7), CGFS_ACCESS_MKNOD);
+	CHECK_INT(cgfs_device_check(NULL, 0, CGFS_DEVICE_CHAR, 1, 3, 7), 0);
 }
 
-static void device_deny_all_of_one_bit_takes_only_that_bit(void **state)
+TAP_TEST(device_deny_all_of_one_bit_takes_only_that_bit)
 {
 	const struct cgfs_device_rule list[] = { rule("a"), rule("deny a *:* r") };
 
-	(void)state;
-	assert_int_equal(cgfs_device_check(list, 2, CGFS_DEVICE_CHAR, 1, 3, 7),
-			 CGFS_ACCESS_WRITE | CGFS_ACCESS_MKNOD);
+	CHECK_INT(cgfs_device_check(list, 2, CGFS_DEVICE_CHAR, 1, 3, 7),
+		  CGFS_ACCESS_WRITE | CGFS_ACCESS_MKNOD);
 }
 
-static void device_defaults_are_those_of_the_runtime_spec(void **state)
+TAP_TEST(device_defaults_are_those_of_the_runtime_spec)
 {
 	const struct cgfs_device_rule *list;
 	size_t n = 0;
 
-	(void)state;
 	list = cgfs_device_defaults(&n);
 	for (int minor = 3; minor <= 9; minor++)
-		assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 1, minor, RW),
-				 minor == 4 || minor == 6 ? 0 : RW);
+		CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 1, minor, RW),
+			  minor == 4 || minor == 6 ? 0 : RW);
 	for (int minor = 0; minor <= 3; minor++)
-		assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 5, minor, RW),
-				 minor == 3 ? 0 : RW);
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 136, 77, RW), RW);
+		CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 5, minor, RW),
+			  minor == 3 ? 0 : RW);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 136, 77, RW), RW);
 	/* tun is in the lists of runc and crun, not in the specification. */
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 10, 200, 7),
-			 CGFS_ACCESS_MKNOD);
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 1, 11, 7), CGFS_ACCESS_MKNOD);
-	assert_int_equal(cgfs_device_check(list, n, CGFS_DEVICE_BLOCK, 8, 0, 7), CGFS_ACCESS_MKNOD);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 10, 200, 7), CGFS_ACCESS_MKNOD);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_CHAR, 1, 11, 7), CGFS_ACCESS_MKNOD);
+	CHECK_INT(cgfs_device_check(list, n, CGFS_DEVICE_BLOCK, 8, 0, 7), CGFS_ACCESS_MKNOD);
 	for (size_t i = 0; i < n; i++)
-		assert_int_equal(cgfs_device_rule_check(&list[i], NULL), 0);
+		CHECK_INT(cgfs_device_rule_check(&list[i], NULL), 0);
 }
-
-static const struct tap_test tests[] = {
-	TAP_TEST(device_text_parses_and_formats_back),
-	TAP_TEST(device_bad_text_is_refused_with_the_part),
-	TAP_TEST(device_format_survives_wild_values_and_short_buffers),
-	TAP_TEST(device_check_decides_each_bit_by_the_last_match),
-	TAP_TEST(device_deny_all_of_one_bit_takes_only_that_bit),
-	TAP_TEST(device_defaults_are_those_of_the_runtime_spec),
-};
-
-TAP_MAIN(tests)

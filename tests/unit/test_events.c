@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_events.c - events that find no memory.  Linked with --wrap=malloc, so that the queue's
- * allocations, told by their size, can fail.
+ * allocations, recognized by their size, can fail.
  */
-#include "cgfs/queue.h"
+#include "cgfs/event/queue.h"
 #include "fake_host.h"
 
 #include <poll.h>
@@ -37,13 +37,13 @@ static int close_teardown(void **state)
 	return teardown(state);
 }
 
-/* An empty pod is removed at once, and an event says so. */
+/* An empty pod is removed at once, and an event reports it. */
 static void remove_pod(const char *id)
 {
 	struct cgfs_group *g;
 
-	assert_int_equal(cgfs_pod_create(c, id, NULL, &g, NULL), 0);
-	assert_int_equal(cgfs_group_remove(g, NULL), 0);
+	CHECK_INT(cgfs_pod_create(c, id, NULL, &g, NULL), 0);
+	CHECK_INT(cgfs_group_remove(g, NULL, NULL), 0);
 	cgfs_group_close(g);
 }
 
@@ -56,37 +56,36 @@ static bool readable(void)
 
 static void expect_removed(const char *id)
 {
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
-	assert_true(readable());
-	assert_int_equal(cgfs_event_read(c, &ev, NULL), 1);
-	assert_int_equal(ev.type, CGFS_EVENT_REMOVED);
-	assert_string_equal(ev.pod, id);
+	CHECK(readable());
+	CHECK_INT(cgfs_event_read(c, &ev, NULL), 1);
+	CHECK_INT(ev.type, CGFS_EVENT_REMOVED);
+	CHECK_STR(ev.pod, id);
 }
 
 static void expect_lost(uint64_t count)
 {
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
-	assert_true(readable());
-	assert_int_equal(cgfs_event_read(c, &ev, NULL), 1);
-	assert_int_equal(ev.type, CGFS_EVENT_LOST);
-	assert_int_equal(ev.count, count);
-	assert_true(ev.time_ns != 0);
-	assert_string_equal(ev.pod, "");
+	CHECK(readable());
+	CHECK_INT(cgfs_event_read(c, &ev, NULL), 1);
+	CHECK_INT(ev.type, CGFS_EVENT_LOST);
+	CHECK_INT(ev.count, count);
+	CHECK(ev.time_ns != 0);
+	CHECK_STR(ev.pod, "");
 }
 
 static void expect_nothing(void)
 {
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 
-	assert_int_equal(cgfs_event_read(c, &ev, NULL), 0);
-	assert_false(readable());
+	CHECK_INT(cgfs_event_read(c, &ev, NULL), 0);
+	CHECK(!readable());
 }
 
-static void event_without_memory_is_told_as_lost(void **state)
+TAP_TEST(event_without_memory_is_reported_as_lost, .setup = open_setup, .teardown = close_teardown)
 {
-	(void)state;
 	no_memory = true;
 	remove_pod("a");
 	expect_lost(1);
@@ -97,9 +96,8 @@ static void event_without_memory_is_told_as_lost(void **state)
 	expect_nothing();
 }
 
-static void event_losses_stand_where_the_events_would(void **state)
+TAP_TEST(event_losses_stand_where_the_events_would, .setup = open_setup, .teardown = close_teardown)
 {
-	(void)state;
 	remove_pod("a");
 	no_memory = true;
 	remove_pod("b");
@@ -114,20 +112,10 @@ static void event_losses_stand_where_the_events_would(void **state)
 	expect_nothing();
 }
 
-static void event_losses_that_nobody_reads_are_freed(void **state)
+TAP_TEST(event_losses_that_are_not_read_are_freed, .setup = open_setup, .teardown = close_teardown)
 {
-	(void)state;
 	remove_pod("a");
 	no_memory = true;
 	remove_pod("b");
-	assert_true(readable());
+	CHECK(readable());
 }
-
-static const struct tap_test tests[] = {
-#define OPEN(name) TAP_TEST(name, .setup = open_setup, .teardown = close_teardown)
-	OPEN(event_without_memory_is_told_as_lost),
-	OPEN(event_losses_stand_where_the_events_would),
-	OPEN(event_losses_that_nobody_reads_are_freed),
-};
-
-TAP_MAIN(tests)

@@ -17,22 +17,22 @@ static void three(const char *top)
 	char path[128];
 
 	snprintf(path, sizeof(path), "%scgroup.subtree_control", top);
-	assert_int_equal(put(path, "+memory +pids +cpu"), 0);
+	CHECK_INT(put(path, "+memory +pids +cpu"), 0);
 	snprintf(path, sizeof(path), "%sa", top);
-	assert_int_equal(make(path), 0);
+	CHECK_INT(make(path), 0);
 	snprintf(path, sizeof(path), "%sa/cgroup.subtree_control", top);
-	assert_int_equal(put(path, "+memory +pids +cpu"), 0);
+	CHECK_INT(put(path, "+memory +pids +cpu"), 0);
 	snprintf(path, sizeof(path), "%sa/b", top);
-	assert_int_equal(make(path), 0);
+	CHECK_INT(make(path), 0);
 	snprintf(path, sizeof(path), "%sa/c", top);
-	assert_int_equal(make(path), 0);
+	CHECK_INT(make(path), 0);
 }
 
 static pid_t process_in(const char *procs)
 {
 	pid_t p = fake_spawn(f);
 
-	assert_int_equal(put_pid(procs, p), 0);
+	CHECK_INT(put_pid(procs, p), 0);
 	return p;
 }
 
@@ -40,146 +40,139 @@ static void has(const char *file, const char *line)
 {
 	const char *text = get(file);
 
-	if (!strstr(text, line))
-		fail_msg("%s holds \"%s\", without \"%s\"", file, text, line);
+	CHECK_MSG(strstr(text, line), "%s holds \"%s\", without \"%s\"", file, text, line);
 }
 
 /* -- memory ----------------------------------------------------------------------------------- */
 
-static void charges_count_upwards_and_stay_behind(void **state)
+FAKE_TEST(charges_count_upwards_and_stay_behind)
 {
 	pid_t p;
 
-	(void)state;
 	three(ROOT);
 	p = process_in(ROOT "a/b/cgroup.procs");
-	assert_int_equal(fake_charge(f, p, 5000), 0);
-	assert_string_equal(get(ROOT "a/b/memory.current"), "8192\n");
-	assert_string_equal(get(ROOT "a/memory.current"), "8192\n");
+	CHECK_INT(fake_charge(f, p, 5000), 0);
+	CHECK_STR(get(ROOT "a/b/memory.current"), "8192\n");
+	CHECK_STR(get(ROOT "a/memory.current"), "8192\n");
 	has(ROOT "a/memory.stat", "anon 8192\n");
 	/* Moving does not move what was charged; leaving does not either, until it is freed. */
-	assert_int_equal(put_pid(ROOT "a/c/cgroup.procs", p), 0);
-	assert_int_equal(fake_charge(f, p, MIB), 0);
-	assert_string_equal(get(ROOT "a/b/memory.current"), "8192\n");
-	assert_string_equal(get(ROOT "a/c/memory.current"), "1048576\n");
-	assert_int_equal(unmake(ROOT "a/b"), 0);
-	assert_string_equal(get(ROOT "a/memory.current"), "1056768\n");
+	CHECK_INT(put_pid(ROOT "a/c/cgroup.procs", p), 0);
+	CHECK_INT(fake_charge(f, p, MIB), 0);
+	CHECK_STR(get(ROOT "a/b/memory.current"), "8192\n");
+	CHECK_STR(get(ROOT "a/c/memory.current"), "1048576\n");
+	CHECK_INT(unmake(ROOT "a/b"), 0);
+	CHECK_STR(get(ROOT "a/memory.current"), "1056768\n");
 	fake_uncharge(f, p, MIB);
-	assert_string_equal(get(ROOT "a/c/memory.current"), "0\n");
-	assert_string_equal(get(ROOT "a/c/memory.peak"), "1048576\n");
+	CHECK_STR(get(ROOT "a/c/memory.current"), "0\n");
+	CHECK_STR(get(ROOT "a/c/memory.peak"), "1048576\n");
 	fake_exit(f, p);
-	assert_string_equal(get(ROOT "a/memory.current"), "0\n");
+	CHECK_STR(get(ROOT "a/memory.current"), "0\n");
 }
 
-static void the_killer_takes_the_largest_below_the_limit(void **state)
+FAKE_TEST(the_killer_takes_the_largest_below_the_limit)
 {
 	pid_t small, large, outside;
 
-	(void)state;
 	three(ROOT);
 	outside = process_in(ROOT "cgroup.procs");
 	small = process_in(ROOT "a/b/cgroup.procs");
 	large = process_in(ROOT "a/c/cgroup.procs");
-	assert_int_equal(put(ROOT "a/memory.max", "10M"), 0);
-	assert_int_equal(fake_charge(f, outside, 100 * MIB), 0);
-	assert_int_equal(fake_charge(f, small, 3 * MIB), 0);
-	assert_int_equal(fake_charge(f, large, 6 * MIB), 0);
+	CHECK_INT(put(ROOT "a/memory.max", "10M"), 0);
+	CHECK_INT(fake_charge(f, outside, 100 * MIB), 0);
+	CHECK_INT(fake_charge(f, small, 3 * MIB), 0);
+	CHECK_INT(fake_charge(f, large, 6 * MIB), 0);
 	/* The small one asks, the large one dies, and the charge succeeds. */
-	assert_int_equal(fake_charge(f, small, 2 * MIB), 0);
-	assert_true(fake_alive(f, small) && fake_alive(f, outside));
-	assert_false(fake_alive(f, large));
-	assert_string_equal(get(ROOT "a/memory.current"), "5242880\n");
-	/* Failed at /a, killed in /a/c: `local` tells them apart. */
+	CHECK_INT(fake_charge(f, small, 2 * MIB), 0);
+	CHECK(fake_alive(f, small) && fake_alive(f, outside));
+	CHECK(!fake_alive(f, large));
+	CHECK_STR(get(ROOT "a/memory.current"), "5242880\n");
+	/* Failed at /a, killed in /a/c: `local` distinguishes them. */
 	has(ROOT "a/memory.events", "max 1\noom 1\noom_kill 1\n");
 	has(ROOT "a/memory.events.local", "max 1\noom 1\noom_kill 0\n");
 	has(ROOT "a/c/memory.events", "max 0\noom 0\noom_kill 1\n");
 	has(ROOT "a/b/memory.events", "oom_kill 0\n");
 	/* Now it is the only one. */
-	assert_int_equal(fake_charge(f, small, 20 * MIB), -ENOMEM);
-	assert_false(fake_alive(f, small));
-	assert_string_equal(get(ROOT "a/memory.current"), "0\n");
+	CHECK_INT(fake_charge(f, small, 20 * MIB), -ENOMEM);
+	CHECK(!fake_alive(f, small));
+	CHECK_STR(get(ROOT "a/memory.current"), "0\n");
 	/* Even one that has nothing yet. */
 	small = process_in(ROOT "a/b/cgroup.procs");
-	assert_int_equal(fake_charge(f, small, 20 * MIB), -ENOMEM);
-	assert_false(fake_alive(f, small));
+	CHECK_INT(fake_charge(f, small, 20 * MIB), -ENOMEM);
+	CHECK(!fake_alive(f, small));
 }
 
-static void oom_group_takes_all(void **state)
+FAKE_TEST(oom_group_takes_all)
 {
 	pid_t p, q, r;
 
-	(void)state;
 	three(ROOT);
 	p = process_in(ROOT "a/b/cgroup.procs");
 	q = process_in(ROOT "a/b/cgroup.procs");
 	r = process_in(ROOT "a/c/cgroup.procs");
 	put(ROOT "a/memory.max", "4M");
 	put(ROOT "a/b/memory.oom.group", "1");
-	assert_int_equal(fake_charge(f, q, MIB), 0);
-	assert_int_equal(fake_charge(f, p, 8 * MIB), -ENOMEM);
-	assert_false(fake_alive(f, p) || fake_alive(f, q));
-	assert_true(fake_alive(f, r));
+	CHECK_INT(fake_charge(f, q, MIB), 0);
+	CHECK_INT(fake_charge(f, p, 8 * MIB), -ENOMEM);
+	CHECK(!(fake_alive(f, p) || fake_alive(f, q)));
+	CHECK(fake_alive(f, r));
 	has(ROOT "a/b/memory.events", "oom_kill 2\noom_group_kill 1\n");
 }
 
 /* The memory of a victim is free before it is gone. */
-static void a_slow_victim_frees_its_memory_at_once(void **state)
+FAKE_TEST(a_slow_victim_frees_its_memory_at_once)
 {
 	pid_t p, q;
 
-	(void)state;
 	three(ROOT);
 	p = process_in(ROOT "a/b/cgroup.procs");
 	q = process_in(ROOT "a/b/cgroup.procs");
 	put(ROOT "a/memory.max", "4M");
 	fake_set_exit_delay(f, 1);
-	assert_int_equal(fake_charge(f, p, 3 * MIB), 0);
-	assert_int_equal(fake_charge(f, q, 2 * MIB), 0);
-	assert_true(fake_alive(f, p));
-	assert_string_equal(get(ROOT "a/memory.current"), "2097152\n");
-	assert_int_equal(fake_charge(f, p, MIB), -ESRCH);
+	CHECK_INT(fake_charge(f, p, 3 * MIB), 0);
+	CHECK_INT(fake_charge(f, q, 2 * MIB), 0);
+	CHECK(fake_alive(f, p));
+	CHECK_STR(get(ROOT "a/memory.current"), "2097152\n");
+	CHECK_INT(fake_charge(f, p, MIB), -ESRCH);
 	fake_tick(f);
-	assert_false(fake_alive(f, p));
+	CHECK(!fake_alive(f, p));
 	has(ROOT "a/memory.events", "oom_kill 1\n");
 }
 
-static void cache_is_reclaimed_before_anybody_dies(void **state)
+FAKE_TEST(cache_is_reclaimed_before_a_process_dies)
 {
 	pid_t p;
 
-	(void)state;
 	three(ROOT);
 	p = process_in(ROOT "a/b/cgroup.procs");
 	put(ROOT "a/memory.max", "10M");
-	assert_int_equal(fake_charge_cache(f, p, 8 * MIB), 0);
-	assert_int_equal(fake_charge(f, p, 5 * MIB), 0);
-	assert_true(fake_alive(f, p));
+	CHECK_INT(fake_charge_cache(f, p, 8 * MIB), 0);
+	CHECK_INT(fake_charge(f, p, 5 * MIB), 0);
+	CHECK(fake_alive(f, p));
 	has(ROOT "a/memory.events", "max 1\noom 0\n");
 	has(ROOT "a/memory.stat", "file 5242880\n");
-	assert_int_equal(put(ROOT "a/memory.reclaim", "1M"), 0);
-	assert_string_equal(get(ROOT "a/memory.current"), "9437184\n");
-	assert_int_equal(put(ROOT "a/memory.reclaim", "1G"), -EAGAIN);
-	assert_string_equal(get(ROOT "a/memory.current"), "5242880\n");
+	CHECK_INT(put(ROOT "a/memory.reclaim", "1M"), 0);
+	CHECK_STR(get(ROOT "a/memory.current"), "9437184\n");
+	CHECK_INT(put(ROOT "a/memory.reclaim", "1G"), -EAGAIN);
+	CHECK_STR(get(ROOT "a/memory.current"), "5242880\n");
 	/* It belongs to the cgroup: there after its process. */
-	assert_int_equal(fake_charge_cache(f, p, MIB), 0);
+	CHECK_INT(fake_charge_cache(f, p, MIB), 0);
 	fake_exit(f, p);
-	assert_string_equal(get(ROOT "a/b/memory.current"), "1048576\n");
-	assert_int_equal(unmake(ROOT "a/b"), 0);
-	assert_string_equal(get(ROOT "a/memory.current"), "1048576\n");
-	assert_int_equal(put(ROOT "a/memory.high", "0"), 0);
-	assert_string_equal(get(ROOT "a/memory.current"), "0\n");
+	CHECK_STR(get(ROOT "a/b/memory.current"), "1048576\n");
+	CHECK_INT(unmake(ROOT "a/b"), 0);
+	CHECK_STR(get(ROOT "a/memory.current"), "1048576\n");
+	CHECK_INT(put(ROOT "a/memory.high", "0"), 0);
+	CHECK_STR(get(ROOT "a/memory.current"), "0\n");
 }
 
-static void lowering_max_kills_and_lowering_v1s_limit_is_busy(void **state)
+FAKE_TEST(lowering_max_kills_and_lowering_v1s_limit_is_busy)
 {
 	pid_t p;
 
-	(void)state;
 	three(ROOT);
 	p = process_in(ROOT "a/b/cgroup.procs");
 	fake_charge(f, p, 5 * MIB);
-	assert_int_equal(put(ROOT "a/memory.max", "4M"), 0);
-	assert_false(fake_alive(f, p));
+	CHECK_INT(put(ROOT "a/memory.max", "4M"), 0);
+	CHECK(!fake_alive(f, p));
 	has(ROOT "a/memory.events", "oom 1\noom_kill 1\n");
 
 	instead(CGFS_LAYOUT_V1, FAKE_KERNEL_6_12);
@@ -187,12 +180,12 @@ static void lowering_max_kills_and_lowering_v1s_limit_is_busy(void **state)
 	p = process_in(ROOT "memory/a/cgroup.procs");
 	fake_charge(f, p, 5 * MIB);
 	fake_charge_cache(f, p, 5 * MIB);
-	assert_int_equal(put(ROOT "memory/a/memory.limit_in_bytes", "7M"), 0);
-	assert_string_equal(get(ROOT "memory/a/memory.usage_in_bytes"), "7340032\n");
-	assert_int_equal(put(ROOT "memory/a/memory.limit_in_bytes", "4M"), -EBUSY);
-	assert_string_equal(get(ROOT "memory/a/memory.limit_in_bytes"), "7340032\n");
-	assert_string_equal(get(ROOT "memory/a/memory.usage_in_bytes"), "5242880\n");
-	assert_true(fake_alive(f, p));
+	CHECK_INT(put(ROOT "memory/a/memory.limit_in_bytes", "7M"), 0);
+	CHECK_STR(get(ROOT "memory/a/memory.usage_in_bytes"), "7340032\n");
+	CHECK_INT(put(ROOT "memory/a/memory.limit_in_bytes", "4M"), -EBUSY);
+	CHECK_STR(get(ROOT "memory/a/memory.limit_in_bytes"), "7340032\n");
+	CHECK_STR(get(ROOT "memory/a/memory.usage_in_bytes"), "5242880\n");
+	CHECK(fake_alive(f, p));
 }
 
 /* Registers an eventfd for a file of memory/a. */
@@ -204,7 +197,7 @@ static int listen_to(const char *file, const char *argument)
 	snprintf(path, sizeof(path), ROOT "memory/a/%s", file);
 	fd = open_at(AT_FDCWD, path, O_RDONLY);
 	snprintf(text, sizeof(text), "%d %d %s", efd, fd, argument);
-	assert_int_equal(put(ROOT "memory/a/cgroup.event_control", text), 0);
+	CHECK_INT(put(ROOT "memory/a/cgroup.event_control", text), 0);
 	shut(fd);
 	return efd;
 }
@@ -216,12 +209,11 @@ static uint64_t fired(int efd)
 	return read(efd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
 
-static void v1_eventfds_fire(void **state)
+FAKE_TEST(v1_eventfds_fire)
 {
 	int oom, threshold;
 	pid_t p;
 
-	(void)state;
 	instead(CGFS_LAYOUT_V1, FAKE_KERNEL_6_12);
 	make(ROOT "memory/a");
 	oom = listen_to("memory.oom_control", "");
@@ -229,59 +221,57 @@ static void v1_eventfds_fire(void **state)
 	p = process_in(ROOT "memory/a/cgroup.procs");
 	put(ROOT "memory/a/memory.limit_in_bytes", "4M");
 	fake_charge(f, p, MIB);
-	assert_int_equal(fired(threshold), 0);
+	CHECK_INT(fired(threshold), 0);
 	fake_charge(f, p, MIB);
-	assert_int_equal(fired(threshold), 1);
+	CHECK_INT(fired(threshold), 1);
 	fake_charge(f, p, MIB);
-	assert_int_equal(fired(threshold), 0);
+	CHECK_INT(fired(threshold), 0);
 	fake_uncharge(f, p, 2 * MIB);
-	assert_int_equal(fired(threshold), 1);
-	assert_int_equal(fired(oom), 0);
-	assert_int_equal(fake_charge(f, p, 10 * MIB), -ENOMEM);
-	assert_int_equal(fired(oom), 1);
+	CHECK_INT(fired(threshold), 1);
+	CHECK_INT(fired(oom), 0);
+	CHECK_INT(fake_charge(f, p, 10 * MIB), -ENOMEM);
+	CHECK_INT(fired(oom), 1);
 	has(ROOT "memory/a/memory.oom_control", "oom_kill 1\n");
 	/* Its removal is an event as well. */
-	assert_int_equal(unmake(ROOT "memory/a"), 0);
-	assert_int_equal(fired(oom), 1);
-	assert_int_equal(fired(threshold), 1);
+	CHECK_INT(unmake(ROOT "memory/a"), 0);
+	CHECK_INT(fired(oom), 1);
+	CHECK_INT(fired(threshold), 1);
 	close(oom);
 	close(threshold);
 }
 
-static void a_disabled_killer_lets_them_sleep(void **state)
+FAKE_TEST(a_disabled_killer_lets_them_sleep)
 {
 	int oom;
 	pid_t p;
 
-	(void)state;
 	instead(CGFS_LAYOUT_V1, FAKE_KERNEL_6_12);
 	make(ROOT "memory/a");
 	p = process_in(ROOT "memory/a/cgroup.procs");
 	put(ROOT "memory/a/memory.limit_in_bytes", "4M");
 	put(ROOT "memory/a/memory.oom_control", "1");
-	assert_int_equal(fake_charge(f, p, 3 * MIB), 0);
-	assert_int_equal(fake_charge(f, p, 3 * MIB), -EAGAIN);
-	assert_true(fake_alive(f, p));
+	CHECK_INT(fake_charge(f, p, 3 * MIB), 0);
+	CHECK_INT(fake_charge(f, p, 3 * MIB), -EAGAIN);
+	CHECK(fake_alive(f, p));
 	has(ROOT "memory/a/memory.oom_control", "under_oom 1\noom_kill 0\n");
-	/* Who listens now is told at once. */
+	/* A listener that comes now is notified at once. */
 	oom = listen_to("memory.oom_control", "");
-	assert_int_equal(fired(oom), 1);
+	CHECK_INT(fired(oom), 1);
 	put(ROOT "memory/a/memory.limit_in_bytes", "8M");
 	has(ROOT "memory/a/memory.oom_control", "under_oom 0\n");
-	assert_int_equal(fake_charge(f, p, 6 * MIB), -EAGAIN);
+	CHECK_INT(fake_charge(f, p, 6 * MIB), -EAGAIN);
 	put(ROOT "memory/a/memory.oom_control", "0");
-	assert_false(fake_alive(f, p));
+	CHECK(!fake_alive(f, p));
 	has(ROOT "memory/a/memory.oom_control", "under_oom 0\noom_kill 1\n");
 	close(oom);
 }
 
 /* -- CPU -------------------------------------------------------------------------------------- */
 
-static void running_is_accounted_and_throttled(void **state)
+FAKE_TEST(running_is_accounted_and_throttled)
 {
 	pid_t p;
 
-	(void)state;
 	three(ROOT);
 	p = process_in(ROOT "a/b/cgroup.procs");
 	put(ROOT "a/cpu.max", "20000 100000");
@@ -303,53 +293,51 @@ static void running_is_accounted_and_throttled(void **state)
 	put_pid(ROOT "unified/a/cgroup.procs", p);
 	put(ROOT "cpu/a/cpu.cfs_quota_us", "50000");
 	fake_run(f, p, 100000, 0);
-	assert_string_equal(get(ROOT "cpuacct/a/cpuacct.usage"), "100000000\n");
-	assert_string_equal(get(ROOT "cpuacct/a/cpuacct.stat"), "user 10\nsystem 0\n");
+	CHECK_STR(get(ROOT "cpuacct/a/cpuacct.usage"), "100000000\n");
+	CHECK_STR(get(ROOT "cpuacct/a/cpuacct.stat"), "user 10\nsystem 0\n");
 	has(ROOT "cpu/a/cpu.stat", "nr_periods 2\nnr_throttled 1\nthrottled_time 50000000\n");
 	has(ROOT "unified/a/cpu.stat", "usage_usec 100000\n");
 }
 
 /* -- pids ------------------------------------------------------------------------------------- */
 
-static void forks_are_refused_at_any_limit_upwards(void **state)
+FAKE_TEST(forks_are_refused_at_any_limit_upwards)
 {
 	pid_t p;
 
-	(void)state;
 	three(ROOT);
 	p = process_in(ROOT "a/b/cgroup.procs");
 	put(ROOT "a/pids.max", "2");
-	assert_true(fake_fork(f, p) > 0);
-	assert_int_equal(fake_fork(f, p), -EAGAIN);
+	CHECK(fake_fork(f, p) > 0);
+	CHECK_INT(fake_fork(f, p), -EAGAIN);
 	has(ROOT "a/pids.events", "max 1\n");
 	has(ROOT "a/pids.events.local", "max 1\n");
 	has(ROOT "a/b/pids.events", "max 0\n");
 	/* Moving in is not refused. */
 	p = process_in(ROOT "a/c/cgroup.procs");
-	assert_string_equal(get(ROOT "a/pids.current"), "3\n");
-	assert_string_equal(get(ROOT "a/pids.peak"), "3\n");
-	assert_int_equal(fake_fork(f, p), -EAGAIN);
+	CHECK_STR(get(ROOT "a/pids.current"), "3\n");
+	CHECK_STR(get(ROOT "a/pids.peak"), "3\n");
+	CHECK_INT(fake_fork(f, p), -EAGAIN);
 }
 
 /* -- devices and the policy ------------------------------------------------------------------- */
 
-static void v1_devices_decide(void **state)
+FAKE_TEST(v1_devices_decide)
 {
 	pid_t p;
 
-	(void)state;
 	instead(CGFS_LAYOUT_V1, FAKE_KERNEL_6_12);
 	make(ROOT "devices/a");
 	p = process_in(ROOT "devices/a/cgroup.procs");
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), 0);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), 0);
 	put(ROOT "devices/a/devices.deny", "c 1:3 w");
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), -EPERM);
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, CGFS_ACCESS_READ), 0);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), -EPERM);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, CGFS_ACCESS_READ), 0);
 	put(ROOT "devices/a/devices.deny", "a");
 	put(ROOT "devices/a/devices.allow", "c 1:* r");
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 9, CGFS_ACCESS_READ), 0);
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 9, RW), -EPERM);
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_BLOCK, 1, 9, CGFS_ACCESS_READ), -EPERM);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 9, CGFS_ACCESS_READ), 0);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 9, RW), -EPERM);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_BLOCK, 1, 9, CGFS_ACCESS_READ), -EPERM);
 }
 
 static struct cgfs_policy_group group_at(const char *path, const char *pod, const char *container,
@@ -358,7 +346,7 @@ static struct cgfs_policy_group group_at(const char *path, const char *pod, cons
 	struct cgfs_policy_group g = { .pod = pod, .container = container };
 
 	g.cgroup_fd = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-	assert_int_equal(fs->ops->inode(fs->ctx, g.cgroup_fd, &g.cgroup_id), 0);
+	CHECK_INT(fs->ops->inode(fs->ctx, g.cgroup_fd, &g.cgroup_id), 0);
 	g.pod_cgroup_id = pod_id ? pod_id : g.cgroup_id;
 	return g;
 }
@@ -370,7 +358,7 @@ static bool is_readable(int fd)
 	return poll(&p, 1, 0) == 1;
 }
 
-static void a_policy_binds_container_and_pod(void **state)
+FAKE_TEST(a_policy_binds_container_and_pod)
 {
 	static const struct cgfs_device_rule null_zero[] = {
 		{ CGFS_DEVICE_CHAR, 1, 3, CGFS_ACCESS_ALL, true },
@@ -384,113 +372,93 @@ static void a_policy_binds_container_and_pod(void **state)
 	const struct cgfs_policy *policy = fake_policy(f, true);
 	struct cgfs_policy_group pod, ctr, wrong;
 	struct cgfs_policy_counters n;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	struct cgfs_err err = { 0 };
 	pid_t p;
 	int fd;
 
-	(void)state;
 	three(ROOT);
 	pod = group_at(ROOT "a", "web", "", 0);
 	ctr = group_at(ROOT "a/b", "web", "c1", pod.cgroup_id);
 	p = process_in(ROOT "a/b/cgroup.procs");
 	fd = policy->ops->event_fd(policy->ctx);
 	/* Unknown groups are not bound; known ones without a list deny. */
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), 0);
-	assert_int_equal(policy->ops->add(policy->ctx, &pod, NULL, 0, &err), 0);
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), -EPERM);
-	assert_int_equal(policy->ops->set_rules(policy->ctx, &pod, null_zero, 2, &err), 0);
-	assert_int_equal(policy->ops->add(policy->ctx, &ctr, NULL, 0, &err), 0);
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 5, RW), 0);
-	assert_int_equal(policy->ops->add(policy->ctx, &ctr, no_zero, 3, &err), 0);
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), 0);
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 5, RW), -EPERM); /* own list */
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 7, RW), -EPERM); /* the pod's */
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), 0);
+	CHECK_INT(policy->ops->add(policy->ctx, &pod, NULL, 0, &err), 0);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), -EPERM);
+	CHECK_INT(policy->ops->set_rules(policy->ctx, &pod, null_zero, 2, &err), 0);
+	CHECK_INT(policy->ops->add(policy->ctx, &ctr, NULL, 0, &err), 0);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 5, RW), 0);
+	CHECK_INT(policy->ops->add(policy->ctx, &ctr, no_zero, 3, &err), 0);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 3, RW), 0);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 5, RW), -EPERM); /* own list */
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 7, RW), -EPERM); /* the pod's */
 
-	assert_true(is_readable(fd));
-	assert_int_equal(policy->ops->event_read(policy->ctx, &ev, &err), 1);
-	assert_string_equal(ev.pod, "web");
-	assert_string_equal(ev.container, "");
-	assert_int_equal(policy->ops->event_read(policy->ctx, &ev, &err), 1);
-	assert_int_equal(ev.type, CGFS_EVENT_DEVICE_DENIED);
-	assert_string_equal(ev.container, "c1");
-	assert_int_equal(ev.pid, p);
-	assert_int_equal(ev.minor, 5);
-	assert_int_equal(ev.rule, 3);
-	assert_int_equal(policy->ops->event_read(policy->ctx, &ev, &err), 1);
-	assert_int_equal(ev.minor, 7);
-	assert_int_equal(ev.rule, 0);
-	assert_int_equal(policy->ops->event_read(policy->ctx, &ev, &err), 0);
-	assert_false(is_readable(fd));
+	CHECK(is_readable(fd));
+	CHECK_INT(policy->ops->event_read(policy->ctx, &ev, &err), 1);
+	CHECK_STR(ev.pod, "web");
+	CHECK_STR(ev.container, "");
+	CHECK_INT(policy->ops->event_read(policy->ctx, &ev, &err), 1);
+	CHECK_INT(ev.type, CGFS_EVENT_DEVICE_DENIED);
+	CHECK_STR(ev.container, "c1");
+	CHECK_INT(ev.pid, p);
+	CHECK_INT(ev.minor, 5);
+	CHECK_INT(ev.rule, 3);
+	CHECK_INT(policy->ops->event_read(policy->ctx, &ev, &err), 1);
+	CHECK_INT(ev.minor, 7);
+	CHECK_INT(ev.rule, 0);
+	CHECK_INT(policy->ops->event_read(policy->ctx, &ev, &err), 0);
+	CHECK(!is_readable(fd));
 
 	/* Kept by a repeated add, and counted. */
-	assert_int_equal(policy->ops->add(policy->ctx, &ctr, NULL, 0, &err), 0);
-	assert_int_equal(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 5, RW), -EPERM);
-	assert_int_equal(policy->ops->counters(policy->ctx, ctr.cgroup_id, &n), 0);
-	assert_int_equal(n.device_allowed, 2);
-	assert_int_equal(n.device_denied, 3);
-	assert_int_equal(policy->ops->counters(policy->ctx, pod.cgroup_id, &n), 0);
-	assert_int_equal(n.device_denied, 4);
+	CHECK_INT(policy->ops->add(policy->ctx, &ctr, NULL, 0, &err), 0);
+	CHECK_INT(fake_device(f, p, CGFS_DEVICE_CHAR, 1, 5, RW), -EPERM);
+	CHECK_INT(policy->ops->counters(policy->ctx, ctr.cgroup_id, &n), 0);
+	CHECK_INT(n.device_allowed, 2);
+	CHECK_INT(n.device_denied, 3);
+	CHECK_INT(policy->ops->counters(policy->ctx, pod.cgroup_id, &n), 0);
+	CHECK_INT(n.device_denied, 4);
 
 	wrong = ctr;
 	wrong.cgroup_fd = pod.cgroup_fd;
-	assert_int_equal(policy->ops->add(policy->ctx, &wrong, NULL, 0, &err), -EINVAL);
+	CHECK_INT(policy->ops->add(policy->ctx, &wrong, NULL, 0, &err), -EINVAL);
 	wrong.cgroup_fd = -EBADF;
-	assert_int_equal(policy->ops->add(policy->ctx, &wrong, NULL, 0, &err), -EBADF);
-	assert_int_equal(policy->ops->remove(policy->ctx, &wrong, &err), 0);
-	assert_int_equal(policy->ops->remove(policy->ctx, &wrong, &err), 0);
-	assert_int_equal(policy->ops->counters(policy->ctx, ctr.cgroup_id, &n), -ENOENT);
-	assert_int_equal(policy->ops->set_rules(policy->ctx, &ctr, NULL, 0, &err), -ENOENT);
+	CHECK_INT(policy->ops->add(policy->ctx, &wrong, NULL, 0, &err), -EBADF);
+	CHECK_INT(policy->ops->remove(policy->ctx, &wrong, &err), 0);
+	CHECK_INT(policy->ops->remove(policy->ctx, &wrong, &err), 0);
+	CHECK_INT(policy->ops->counters(policy->ctx, ctr.cgroup_id, &n), -ENOENT);
+	CHECK_INT(policy->ops->set_rules(policy->ctx, &ctr, NULL, 0, &err), -ENOENT);
 	shut(pod.cgroup_fd);
 	shut(ctr.cgroup_fd);
 }
 
-static void a_policy_tells_of_kills_when_asked(void **state)
+FAKE_TEST(a_policy_reports_kills_when_asked)
 {
 	const struct cgfs_policy *policy = fake_policy(f, true);
 	struct cgfs_policy_counters n;
 	struct cgfs_policy_group pod;
-	struct cgfs_event ev;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t p;
 
-	(void)state;
 	three(ROOT);
 	pod = group_at(ROOT "a", "web", "", 0);
-	assert_int_equal(policy->ops->add(policy->ctx, &pod, NULL, 0, NULL), 0);
+	CHECK_INT(policy->ops->add(policy->ctx, &pod, NULL, 0, NULL), 0);
 	put(ROOT "a/memory.max", "1M");
 	p = process_in(ROOT "a/b/cgroup.procs");
-	assert_true(policy->ops->reports_oom(policy->ctx));
-	assert_int_equal(fake_charge(f, p, 2 * MIB), -ENOMEM);
-	assert_int_equal(policy->ops->event_read(policy->ctx, &ev, NULL), 1);
-	assert_int_equal(ev.type, CGFS_EVENT_OOM_KILL);
-	assert_int_equal(ev.pid, p);
-	assert_int_equal(ev.cgroup_id, pod.cgroup_id);
-	assert_string_equal(ev.pod, "web");
-	assert_int_equal(policy->ops->counters(policy->ctx, pod.cgroup_id, &n), 0);
-	assert_int_equal(n.oom_kills, 1);
+	CHECK(policy->ops->reports_oom(policy->ctx));
+	CHECK_INT(fake_charge(f, p, 2 * MIB), -ENOMEM);
+	CHECK_INT(policy->ops->event_read(policy->ctx, &ev, NULL), 1);
+	CHECK_INT(ev.type, CGFS_EVENT_OOM_KILL);
+	CHECK_INT(ev.pid, p);
+	CHECK_INT(ev.cgroup_id, pod.cgroup_id);
+	CHECK_STR(ev.pod, "web");
+	CHECK_INT(policy->ops->counters(policy->ctx, pod.cgroup_id, &n), 0);
+	CHECK_INT(n.oom_kills, 1);
 
 	policy = fake_policy(f, false);
-	assert_false(policy->ops->reports_oom(policy->ctx));
+	CHECK(!policy->ops->reports_oom(policy->ctx));
 	p = process_in(ROOT "a/b/cgroup.procs");
-	assert_int_equal(fake_charge(f, p, 2 * MIB), -ENOMEM);
-	assert_int_equal(policy->ops->event_read(policy->ctx, &ev, NULL), 0);
+	CHECK_INT(fake_charge(f, p, 2 * MIB), -ENOMEM);
+	CHECK_INT(policy->ops->event_read(policy->ctx, &ev, NULL), 0);
 	shut(pod.cgroup_fd);
 }
-
-static const struct tap_test tests[] = {
-	FAKE_TEST(charges_count_upwards_and_stay_behind),
-	FAKE_TEST(the_killer_takes_the_largest_below_the_limit),
-	FAKE_TEST(oom_group_takes_all),
-	FAKE_TEST(a_slow_victim_frees_its_memory_at_once),
-	FAKE_TEST(cache_is_reclaimed_before_anybody_dies),
-	FAKE_TEST(lowering_max_kills_and_lowering_v1s_limit_is_busy),
-	FAKE_TEST(v1_eventfds_fire),
-	FAKE_TEST(a_disabled_killer_lets_them_sleep),
-	FAKE_TEST(running_is_accounted_and_throttled),
-	FAKE_TEST(forks_are_refused_at_any_limit_upwards),
-	FAKE_TEST(v1_devices_decide),
-	FAKE_TEST(a_policy_binds_container_and_pod),
-	FAKE_TEST(a_policy_tells_of_kills_when_asked),
-};
-
-TAP_MAIN(tests)

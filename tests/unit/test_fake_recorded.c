@@ -95,7 +95,7 @@ static int value_of(const struct thing *things, size_t n, const char *name)
 
 static void name_it(struct thing *things, size_t *n, const char *name, int value)
 {
-	assert_true(*n < NAMES);
+	CHECK(*n < NAMES);
 	snprintf(things[*n].name, sizeof(things->name), "%s", name);
 	things[(*n)++].value = value;
 }
@@ -111,7 +111,7 @@ static void expand(const struct replay *t, const char *in, char *out)
 			char name[16];
 			int used = 0, v;
 
-			assert_int_equal(sscanf(in + 1, "%15[a-z0-9]%n", name, &used), 1);
+			CHECK_INT(sscanf(in + 1, "%15[a-z0-9]%n", name, &used), 1);
 			v = value_of(t->fds, t->n_fds, name);
 			out += sprintf(out, "%d", v >= 0 ? v : value_of(t->pids, t->n_pids, name));
 			in += 1 + used;
@@ -127,7 +127,7 @@ static void path_of(const struct replay *t, const char *name, char *out, size_t 
 	int n = *name == '@' ? snprintf(out, len, "/fake/cgroup%s", name + 1)
 			     : snprintf(out, len, "%s/%s", t->cwd, name);
 
-	assert_in_range(n, 1, len - 1);
+	CHECK(n >= 1 && (size_t)n < len);
 }
 
 /* -- commands --------------------------------------------------------------------------------- */
@@ -224,7 +224,7 @@ static void cmd_open(struct replay *t, char *arg, char *out, size_t len)
 	char name[16], file[256], mode[4] = "r", path[2048];
 	int fd;
 
-	assert_true(sscanf(arg, "%15s %255s %3s", name, file, mode) >= 2);
+	CHECK(sscanf(arg, "%15s %255s %3s", name, file, mode) >= 2);
 	path_of(t, file, path, sizeof(path));
 	fd = t->fs->ops->open(t->fs->ctx, AT_FDCWD, path,
 			      *mode == 'w'   ? O_WRONLY
@@ -242,9 +242,9 @@ static void cmd_watch(struct replay *t, const char *cmd, char *arg, const char *
 	struct thing *inotify;
 	int fd, r, wd;
 
-	assert_int_equal(sscanf(arg, "%15s %255s", name, file), 2);
+	CHECK_INT(sscanf(arg, "%15s %255s", name, file), 2);
 	inotify = find(t->fds, t->n_fds, name);
-	assert_non_null(inotify);
+	CHECK(inotify);
 	fd = inotify->value;
 	if (strcmp(cmd, "unwatch") == 0) {
 		wd = atoi(file);
@@ -256,10 +256,10 @@ static void cmd_watch(struct replay *t, const char *cmd, char *arg, const char *
 	r = t->fs->ops->notify_add(t->fs->ctx, fd, AT_FDCWD, path);
 	say(out, len, r);
 	if (r > 0 && sscanf(want, "wd=%d", &wd) == 1) {
-		assert_true(wd > 0 && wd < NAMES);
+		CHECK(wd > 0 && wd < NAMES);
 		/* The same file, the same number. */
 		if (inotify->watches[wd] != 0 && inotify->watches[wd] != r)
-			fail_msg("watch %d was %d, is %d", wd, inotify->watches[wd], r);
+			FAIL("watch %d was %d, is %d", wd, inotify->watches[wd], r);
 		inotify->watches[wd] = r;
 		snprintf(out, len, "%s", want);
 	}
@@ -275,7 +275,7 @@ static void cmd_drain(struct replay *t, char *arg, const char *want, char *out, 
 	uint64_t count;
 	ssize_t n;
 
-	assert_non_null(inotify);
+	CHECK(inotify);
 	n = read(inotify->value, events, sizeof(events));
 	if (n < 0) {
 		say(out, len, -errno);
@@ -287,13 +287,13 @@ static void cmd_drain(struct replay *t, char *arg, const char *want, char *out, 
 		return;
 	}
 	for (size_t i = 0; i < (size_t)n / sizeof(*events); i++) {
-		assert_true(events[i].wd > 0 && events[i].wd < NAMES);
+		CHECK(events[i].wd > 0 && events[i].wd < NAMES);
 		seen[events[i].wd][events[i].mask == IN_IGNORED] = true;
 	}
 	for (const char *p = strchr(want, '{'); p; p = strchr(p + 1, '{')) {
 		unsigned int wd, mask;
 
-		assert_int_equal(sscanf(p, "{wd=%u mask=%x", &wd, &mask), 2);
+		CHECK_INT(sscanf(p, "{wd=%u mask=%x", &wd, &mask), 2);
 		wanted[inotify->watches[wd]][mask == IN_IGNORED] = true;
 	}
 	snprintf(out, len, "%s", memcmp(seen, wanted, sizeof(seen)) == 0 ? want : "other events");
@@ -304,7 +304,7 @@ static void cmd_process(struct replay *t, const char *cmd, char *arg, char *out,
 	char name[16], what[32] = "";
 	pid_t pid;
 
-	assert_true(sscanf(arg, "%15s %31s", name, what) >= 1);
+	CHECK(sscanf(arg, "%15s %31s", name, what) >= 1);
 	if (strcmp(cmd, "spawn") == 0) {
 		name_it(t->pids, &t->n_pids, name, fake_spawn(t->f));
 		say(out, len, 0);
@@ -335,7 +335,7 @@ static void cmd_descriptor(struct replay *t, const char *cmd, const char *arg, c
 	int fd = strcmp(cmd, "eventfd") == 0 ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
 					     : t->fs->ops->notify_open(t->fs->ctx);
 
-	assert_true(fd >= 0);
+	CHECK(fd >= 0);
 	name_it(t->fds, &t->n_fds, arg, fd);
 	say(out, len, 0);
 }
@@ -365,7 +365,7 @@ static void cmd_ls(struct replay *t, char *arg, const char *want, char *out, siz
 
 	path_of(t, arg, path, sizeof(path));
 	fd = t->fs->ops->open(t->fs->ctx, AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-	assert_true(fd >= 0);
+	CHECK(fd >= 0);
 	n = fake_node_files(fake_open_file(t->f, fd)->node, files, 256);
 	t->fs->ops->close(t->fs->ctx, fd);
 	for (size_t i = 0; i < n; i++)
@@ -420,7 +420,7 @@ static void obey(struct replay *t, char *cmd, char *arg, const char *want, char 
 	else if (strcmp(cmd, "eventfd") == 0 || strcmp(cmd, "inotify") == 0)
 		cmd_descriptor(t, cmd, arg, out, len);
 	else
-		fail_msg("unknown command %s", cmd);
+		FAIL("unknown command %s", cmd);
 }
 
 /* -- a transcript ----------------------------------------------------------------------------- */
@@ -431,7 +431,7 @@ static enum cgfs_layout layout_named(const char *name)
 		if (strcmp(cgfs_layout_name((enum cgfs_layout)l), name) == 0)
 			return (enum cgfs_layout)l;
 	}
-	fail_msg("unknown layout %s", name);
+	FAIL("unknown layout %s", name);
 	return CGFS_LAYOUT_NONE;
 }
 
@@ -457,7 +457,7 @@ static void kernel_answers_the_same(void **state)
 
 	snprintf(path, sizeof(path), FOLDER "/%s", (const char *)*state);
 	in = fopen(path, "re");
-	assert_non_null(in);
+	CHECK(in);
 	while (fgets(line, sizeof(line), in)) {
 		char *want = strstr(line, " => "), *arg;
 
@@ -476,11 +476,11 @@ static void kernel_answers_the_same(void **state)
 		*want = '\0';
 		want += 4;
 		arg = strchr(line, ' ');
-		assert_non_null(arg);
+		CHECK(arg);
 		snprintf(word, sizeof(word), "%.*s", (int)(arg - line), line);
 		snprintf(out, sizeof(out), "%s", arg + 1);
 		arg = strdup(out);
-		assert_non_null(arg);
+		CHECK(arg);
 		obey(&t, word, arg, want, out, sizeof(out));
 		free(arg);
 		done++;
@@ -492,11 +492,11 @@ static void kernel_answers_the_same(void **state)
 	}
 	fclose(in);
 	close_all(&t);
-	assert_int_equal(fake_open_files(t.f), 0);
-	assert_int_equal(fake_bad_closes(t.f), 0);
+	CHECK_INT(fake_open_files(t.f), 0);
+	CHECK_INT(fake_bad_closes(t.f), 0);
 	fake_free(t.f);
-	assert_true(done > 50);
-	assert_int_equal(wrong, 0);
+	CHECK(done > 50);
+	CHECK_INT(wrong, 0);
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_id.c - which ids are taken, and what is said of the others.
+ * test_id.c - which ids are taken, and the errors for the others.
  */
-#include "cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "tests/tap.h"
 #include <cgfs/base.h>
 
@@ -10,14 +10,13 @@ static void refuse(const char *id, int code, const char *why)
 {
 	struct cgfs_err err = { 0 };
 
-	assert_int_equal(cgfs_id_check(id, &err), code);
-	assert_int_equal(err.code, code);
-	if (!strstr(err.text, why))
-		fail_msg("\"%s\" does not say \"%s\"", err.text, why);
-	assert_int_equal(cgfs_id_check(id, NULL), code);
+	CHECK_INT(cgfs_id_check(id, &err), code);
+	CHECK_INT(err.code, code);
+	CHECK_MSG(strstr(err.text, why), "\"%s\" does not say \"%s\"", err.text, why);
+	CHECK_INT(cgfs_id_check(id, NULL), code);
 }
 
-static void id_names_that_runtimes_make_are_taken(void **state)
+TAP_TEST(id_names_that_runtimes_make_are_taken)
 {
 	static const char *const ids[] = {
 		"a",	      "0",	   "web",
@@ -27,27 +26,24 @@ static void id_names_that_runtimes_make_are_taken(void **state)
 		"memory-x.y", "cgroup2.x",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		assert_int_equal(cgfs_id_check(ids[i], NULL), 0);
+		CHECK_INT(cgfs_id_check(ids[i], NULL), 0);
 }
 
-static void id_longest_is_taken_and_one_more_refused(void **state)
+TAP_TEST(id_longest_is_taken_and_one_more_refused)
 {
 	char id[CGFS_ID_MAX + 2] = { 0 };
 
-	(void)state;
 	memset(id, 'a', CGFS_ID_MAX);
-	assert_int_equal(cgfs_id_check(id, NULL), 0);
+	CHECK_INT(cgfs_id_check(id, NULL), 0);
 	id[CGFS_ID_MAX] = 'a';
 	refuse(id, -ENAMETOOLONG, "255");
 	refuse(id, -ENAMETOOLONG, "(256 bytes)");
 }
 
-static void id_that_is_no_name_is_refused(void **state)
+TAP_TEST(id_that_is_no_name_is_refused)
 {
-	(void)state;
-	refuse(NULL, -EINVAL, "none");
+	refuse(NULL, -EINVAL, "is required");
 	refuse("", -EINVAL, "at least one");
 	refuse(".", -EINVAL, "begins");
 	refuse("..", -EINVAL, "begins");
@@ -65,7 +61,7 @@ static void id_that_is_no_name_is_refused(void **state)
 	refuse("a%sb", -EINVAL, "'%'");
 }
 
-static void id_that_meets_a_control_file_is_refused(void **state)
+TAP_TEST(id_that_meets_a_control_file_is_refused)
 {
 	static const char *const ids[] = {
 		"cgroup.procs",	   "memory.max",      "cpu.weight",
@@ -77,7 +73,6 @@ static void id_that_meets_a_control_file_is_refused(void **state)
 		"memory.",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		refuse(ids[i], -EINVAL, "control file");
 	refuse("tasks", -EINVAL, "file of that name");
@@ -85,24 +80,13 @@ static void id_that_meets_a_control_file_is_refused(void **state)
 	refuse("release_agent", -EINVAL, "file of that name");
 }
 
-static void id_error_stays_short(void **state)
+TAP_TEST(id_error_stays_short)
 {
 	char id[5001] = { 0 };
 	struct cgfs_err err = { 0 };
 
-	(void)state;
 	memset(id, 'x', 5000);
-	assert_int_equal(cgfs_id_check(id, &err), -ENAMETOOLONG);
-	assert_true(strlen(err.text) < 200);
-	assert_non_null(strstr(err.value, "(5000 bytes)"));
+	CHECK_INT(cgfs_id_check(id, &err), -ENAMETOOLONG);
+	CHECK(strlen(err.text) < 200);
+	CHECK(strstr(err.value, "(5000 bytes)"));
 }
-
-static const struct tap_test tests[] = {
-	TAP_TEST(id_names_that_runtimes_make_are_taken),
-	TAP_TEST(id_longest_is_taken_and_one_more_refused),
-	TAP_TEST(id_that_is_no_name_is_refused),
-	TAP_TEST(id_that_meets_a_control_file_is_refused),
-	TAP_TEST(id_error_stays_short),
-};
-
-TAP_MAIN(tests)

@@ -1,29 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_json.c - events and figures as JSON: the exact text, and that a JSON parser takes it.
+ * test_json.c - events and figures as JSON: the exact text, and that a JSON parser takes it;
+ * integers that the parser has no type for.
  */
-#include "cgfs/internal.h"
+#include "cgfs/base/json.h"
+#include "cgfs/base/util.h"
 #include "tests/tap.h"
 #include <cgfs/event.h>
 #include <cgfs/stats.h>
 
 #include <jansson.h>
 
+TAP_TEST(large_integers_go_through_as_they_are)
+{
+	static const char *const same[] = {
+		"[18446744073709551615,9223372036854775808,-9223372036854775809,1]",
+		"{\"a\":{\"b\":123456789012345678901234567890},\"c\":\"18446744073709551615\"}",
+		"[\"\\\"18446744073709551615\\\\\",18446744073709551615]",
+		"[\"\\\"\\\\u0000\",18446744073709551615,\"u0000\"]",
+		"[9223372036854775807,-9223372036854775808,1.5]",
+	};
+	static const char *const bad[] = {
+		"[18446744073709551615",      "[018446744073709551615]",
+		"[18446744073709551615,]",    "[18446744073709551615,\"\\u0000\"]",
+		"[18446744073709551615,\"a]",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+		json_t *j = cgfs_json_load(same[i], strlen(same[i]), 0, NULL);
+		auto_free char *text = cgfs_json_dump(j, JSON_COMPACT);
+
+		CHECK(text);
+		CHECK_STR(text, same[i]);
+		json_decref(j);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CHECK(!cgfs_json_load(bad[i], strlen(bad[i]), 0, NULL));
+}
+
+TAP_TEST(large_integers_are_read_as_numbers)
+{
+	static const char text[] = "[18446744073709551615,9223372036854775808,7,"
+				   "18446744073709551616,-9223372036854775809,-1,\"7\"]";
+	json_t *j = cgfs_json_load(text, strlen(text), 0, NULL);
+	uint64_t n = 5;
+
+	CHECK(cgfs_json_u64(json_array_get(j, 0), &n) && n == UINT64_MAX);
+	CHECK(cgfs_json_u64(json_array_get(j, 1), &n) && n == UINT64_C(1) << 63);
+	CHECK(cgfs_json_u64(json_array_get(j, 2), &n) && n == 7);
+	for (size_t i = 3; i < json_array_size(j); i++)
+		CHECK(!cgfs_json_u64(json_array_get(j, i), &n));
+	CHECK_STR(cgfs_json_big(json_array_get(j, 4)), "-9223372036854775809");
+	CHECK(!cgfs_json_big(json_array_get(j, 6)));
+	json_decref(j);
+}
+
 static void event_is(const struct cgfs_event *e, const char *want)
 {
 	auto_free char *got = NULL;
 	json_t *json;
 
-	assert_int_equal(cgfs_event_json(e, &got), 0);
-	assert_string_equal(got, want);
+	CHECK_INT(cgfs_event_json(e, &got), 0);
+	CHECK_STR(got, want);
 	json = json_loads(got, JSON_REJECT_DUPLICATES, NULL);
-	assert_non_null(json);
+	CHECK(json);
 	json_decref(json);
 }
 
-static void event_json_denial_names_device_and_rule(void **state)
+TAP_TEST(event_json_denial_names_device_and_rule)
 {
 	struct cgfs_event e = {
+		.sz = sizeof(struct cgfs_event),
 		.type = CGFS_EVENT_DEVICE_DENIED,
 		.time_ns = 123456789012345,
 		.cgroup_id = 4242,
@@ -38,7 +85,6 @@ static void event_json_denial_names_device_and_rule(void **state)
 		.rule = 3,
 	};
 
-	(void)state;
 	event_is(&e, "{\"type\":\"device_denied\",\"time_ns\":123456789012345,\"pod\":\"web\","
 		     "\"container\":\"c1\",\"cgroup_id\":4242,\"pid\":77,\"comm\":\"cat\","
 		     "\"device\":{\"type\":\"c\",\"major\":1,\"minor\":11,\"access\":\"rw\","
@@ -52,11 +98,13 @@ static void event_json_denial_names_device_and_rule(void **state)
 		     "\"access\":\"rwm\",\"rule\":4294967295}}");
 }
 
-static void event_json_unknown_members_are_null(void **state)
+TAP_TEST(event_json_unknown_members_are_null)
 {
-	struct cgfs_event e = { .type = CGFS_EVENT_OOM_KILL, .pod = "web", .count = 2 };
+	struct cgfs_event e = { .sz = sizeof(struct cgfs_event),
+				.type = CGFS_EVENT_OOM_KILL,
+				.pod = "web",
+				.count = 2 };
 
-	(void)state;
 	event_is(&e, "{\"type\":\"oom_kill\",\"time_ns\":0,\"pod\":\"web\",\"container\":null,"
 		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null,\"count\":2}");
 	e.pid = 5;
@@ -64,15 +112,15 @@ static void event_json_unknown_members_are_null(void **state)
 		     "\"cgroup_id\":null,\"pid\":5,\"comm\":null,\"count\":1}");
 }
 
-static void event_json_other_types_have_their_members(void **state)
+TAP_TEST(event_json_other_types_have_their_members)
 {
-	struct cgfs_event e = { .type = CGFS_EVENT_REMOVED,
+	struct cgfs_event e = { .sz = sizeof(struct cgfs_event),
+				.type = CGFS_EVENT_REMOVED,
 				.container = "c",
 				.error = -16,
 				.count = 2,
 				.message = "rmdir \"/pods/c\": busy" };
 
-	(void)state;
 	event_is(&e, "{\"type\":\"removed\",\"time_ns\":0,\"pod\":null,\"container\":\"c\","
 		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null,\"error\":-16,"
 		     "\"message\":\"rmdir \\\"/pods/c\\\": busy\",\"dying_descendants\":2}");
@@ -80,24 +128,29 @@ static void event_json_other_types_have_their_members(void **state)
 	event_is(&e, "{\"type\":\"removed\",\"time_ns\":0,\"pod\":null,\"container\":\"c\","
 		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null,\"error\":-16,"
 		     "\"message\":\"rmdir \\\"/pods/c\\\": busy\",\"dying_descendants\":null}");
-	e = (struct cgfs_event){ .type = CGFS_EVENT_LOST, .count = UINT64_C(1) << 62 };
+	e = (struct cgfs_event){ .sz = sizeof(e),
+				 .type = CGFS_EVENT_LOST,
+				 .count = UINT64_C(1) << 62 };
 	event_is(&e, "{\"type\":\"lost\",\"time_ns\":0,\"pod\":null,\"container\":null,"
 		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null,"
 		     "\"count\":4611686018427387904}");
-	e = (struct cgfs_event){
-		.type = CGFS_EVENT_NONE, .pod = "p", .container = "c", .cgroup_id = 1
-	};
+	e = (struct cgfs_event){ .sz = sizeof(e),
+				 .type = CGFS_EVENT_NONE,
+				 .pod = "p",
+				 .container = "c",
+				 .cgroup_id = 1 };
 	event_is(&e, "{\"type\":\"none\",\"time_ns\":0,\"pod\":\"p\",\"container\":\"c\","
 		     "\"cgroup_id\":1,\"pid\":null,\"comm\":null}");
 }
 
-static void event_json_watches_carry_what_was_watched_for(void **state)
+TAP_TEST(event_json_watches_carry_what_was_watched_for)
 {
-	struct cgfs_event e = {
-		.type = CGFS_EVENT_MEMORY_THRESHOLD, .pod = "p", .threshold = 1000, .value = 1024
-	};
+	struct cgfs_event e = { .sz = sizeof(struct cgfs_event),
+				.type = CGFS_EVENT_MEMORY_THRESHOLD,
+				.pod = "p",
+				.threshold = 1000,
+				.value = 1024 };
 
-	(void)state;
 	event_is(&e, "{\"type\":\"memory_threshold\",\"time_ns\":0,\"pod\":\"p\","
 		     "\"container\":null,\"cgroup_id\":null,\"pid\":null,\"comm\":null,"
 		     "\"threshold_bytes\":1000,\"usage_bytes\":1024}");
@@ -111,7 +164,7 @@ static void event_json_watches_carry_what_was_watched_for(void **state)
 		     "\"cgroup_id\":null,\"pid\":null,\"comm\":null}");
 }
 
-static void event_json_hostile_comm_stays_json(void **state)
+TAP_TEST(event_json_hostile_comm_stays_json)
 {
 	static const struct {
 		const char *comm, *want;
@@ -127,9 +180,8 @@ static void event_json_hostile_comm_stays_json(void **state)
 		{ "0123456789abc\342\202", "0123456789abc\\ufffd\\ufffd" }, /* cut by comm's end */
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct cgfs_event e = { .type = CGFS_EVENT_NONE };
+		struct cgfs_event e = { .sz = sizeof(struct cgfs_event), .type = CGFS_EVENT_NONE };
 		char want[256];
 
 		snprintf(e.comm, sizeof(e.comm), "%s", cases[i].comm);
@@ -141,45 +193,43 @@ static void event_json_hostile_comm_stays_json(void **state)
 	}
 }
 
-static void event_name_every_type_has_its_own(void **state)
+TAP_TEST(event_name_every_type_has_its_own)
 {
-	(void)state;
-	assert_string_equal(cgfs_event_name(CGFS_EVENT_NONE), "none");
-	assert_string_equal(cgfs_event_name(CGFS_EVENT_OOM_KILL), "oom_kill");
-	assert_string_equal(cgfs_event_name(CGFS_EVENT_DEVICE_DENIED), "device_denied");
-	assert_string_equal(cgfs_event_name(CGFS_EVENT_REMOVED), "removed");
-	assert_string_equal(cgfs_event_name(CGFS_EVENT_LOST), "lost");
-	assert_string_equal(cgfs_event_name(CGFS_EVENT_MEMORY_THRESHOLD), "memory_threshold");
-	assert_string_equal(cgfs_event_name(CGFS_EVENT_PRESSURE), "pressure");
-	assert_string_equal(cgfs_event_name(CGFS_EVENT_EMPTY), "empty");
-	assert_string_equal(cgfs_event_name((enum cgfs_event_type)99), "unknown");
-	assert_string_equal(cgfs_event_name((enum cgfs_event_type) - 1), "unknown");
+	CHECK_STR(cgfs_event_name(CGFS_EVENT_NONE), "none");
+	CHECK_STR(cgfs_event_name(CGFS_EVENT_OOM_KILL), "oom_kill");
+	CHECK_STR(cgfs_event_name(CGFS_EVENT_DEVICE_DENIED), "device_denied");
+	CHECK_STR(cgfs_event_name(CGFS_EVENT_REMOVED), "removed");
+	CHECK_STR(cgfs_event_name(CGFS_EVENT_LOST), "lost");
+	CHECK_STR(cgfs_event_name(CGFS_EVENT_MEMORY_THRESHOLD), "memory_threshold");
+	CHECK_STR(cgfs_event_name(CGFS_EVENT_PRESSURE), "pressure");
+	CHECK_STR(cgfs_event_name(CGFS_EVENT_EMPTY), "empty");
+	CHECK_STR(cgfs_event_name((enum cgfs_event_type)99), "unknown");
+	CHECK_STR(cgfs_event_name((enum cgfs_event_type) - 1), "unknown");
 }
 
 static void stats_are(const struct cgfs_stats *s, const char *want)
 {
 	auto_free char *got = NULL;
 
-	assert_int_equal(cgfs_stats_json(s, &got), 0);
-	assert_string_equal(got, want);
+	CHECK_INT(cgfs_stats_json(s, &got), 0);
+	CHECK_STR(got, want);
 }
 
-static void stats_json_only_available_figures_are_there(void **state)
+TAP_TEST(stats_json_only_available_figures_are_there)
 {
-	struct cgfs_stats s = { 0 };
+	struct cgfs_stats s = CGFS_STATS_INIT;
 
-	(void)state;
 	stats_are(&s, "{}");
-	s.available[CGFS_STAT_PIDS_CURRENT] = true;
+	s.figure[CGFS_STAT_PIDS_CURRENT].available = true;
 	stats_are(&s, "{\"pids\":{\"current\":0}}");
-	s.available[CGFS_STAT_OOM_KILLS] = true;
-	s.value[CGFS_STAT_OOM_KILLS] = 3;
+	s.figure[CGFS_STAT_OOM_KILLS].available = true;
+	s.figure[CGFS_STAT_OOM_KILLS].value = 3;
 	stats_are(&s, "{\"pids\":{\"current\":0},\"oom_kills\":3}");
-	s.available[CGFS_STAT_MEMORY_EVENTS_OOM] = true;
-	s.available[CGFS_STAT_MEMORY_SWAP_MAX] = true;
-	s.value[CGFS_STAT_MEMORY_SWAP_MAX] = CGFS_MAX;
-	s.available[CGFS_STAT_MEMORY_ANON] = true;
-	s.value[CGFS_STAT_MEMORY_ANON] = CGFS_MAX - 1;
+	s.figure[CGFS_STAT_MEMORY_EVENTS_OOM].available = true;
+	s.figure[CGFS_STAT_MEMORY_SWAP_MAX].available = true;
+	s.figure[CGFS_STAT_MEMORY_SWAP_MAX].value = CGFS_MAX;
+	s.figure[CGFS_STAT_MEMORY_ANON].available = true;
+	s.figure[CGFS_STAT_MEMORY_ANON].value = CGFS_MAX - 1;
 	stats_are(&s, "{\"memory\":{\"swap\":{\"max\":\"max\"},\"anon\":18446744073709551614,"
 		      "\"events\":{\"oom\":0}},\"pids\":{\"current\":0},\"oom_kills\":3}");
 }
@@ -192,7 +242,7 @@ static json_t *at_path(json_t *json, const char *path)
 	while (json && *path) {
 		size_t len = strcspn(path, ".");
 
-		assert_in_range(len, 1, sizeof(key) - 1);
+		CHECK(len >= 1 && len < sizeof(key));
 		memcpy(key, path, len);
 		key[len] = '\0';
 		json = json_object_get(json, key);
@@ -201,58 +251,41 @@ static json_t *at_path(json_t *json, const char *path)
 	return json;
 }
 
-static void stats_json_every_figure_is_at_its_path(void **state)
+TAP_TEST(stats_json_every_figure_is_at_its_path)
 {
-	struct cgfs_stats s;
+	struct cgfs_stats s = CGFS_STATS_INIT;
 	auto_free char *text = NULL;
 	json_error_t error;
 	json_t *json;
 
-	(void)state;
 	for (size_t i = 0; i < CGFS_STAT_COUNT; i++) {
-		s.available[i] = true;
-		s.value[i] = 1000 + i;
+		s.figure[i].available = true;
+		s.figure[i].value = 1000 + i;
 	}
-	assert_int_equal(cgfs_stats_json(&s, &text), 0);
+	CHECK_INT(cgfs_stats_json(&s, &text), 0);
 	/* An object that is opened twice, or is also a figure, would be a duplicate key. */
 	json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-	if (!json)
-		fail_msg("%s: %s", error.text, text);
+	CHECK_MSG(json, "%s: %s", error.text, text);
 	for (size_t i = 0; i < CGFS_STAT_COUNT; i++) {
 		json_t *leaf = at_path(json, cgfs_stat_name((enum cgfs_stat)i));
 
-		if (!json_is_integer(leaf))
-			fail_msg("%s is no number", cgfs_stat_name((enum cgfs_stat)i));
-		assert_int_equal(json_integer_value(leaf), 1000 + i);
+		CHECK_MSG(json_is_integer(leaf), "%s is no number",
+			  cgfs_stat_name((enum cgfs_stat)i));
+		CHECK_INT(json_integer_value(leaf), 1000 + i);
 	}
 	json_decref(json);
 }
 
-static void stat_unit_is_one_of_the_six(void **state)
+TAP_TEST(stat_unit_is_one_of_the_six)
 {
-	(void)state;
 	for (size_t i = 0; i < CGFS_STAT_COUNT; i++) {
 		const char *unit = cgfs_stat_unit((enum cgfs_stat)i);
 
-		assert_true(streq(unit, "bytes") || streq(unit, "us") || streq(unit, "count") ||
-			    streq(unit, "weight") || streq(unit, "0.01%") || streq(unit, "0 or 1"));
+		CHECK(streq(unit, "bytes") || streq(unit, "us") || streq(unit, "count") ||
+		      streq(unit, "weight") || streq(unit, "0.01%") || streq(unit, "0 or 1"));
 	}
-	assert_string_equal(cgfs_stat_name(CGFS_STAT_MEMORY_CURRENT), "memory.current");
-	assert_string_equal(cgfs_stat_unit(CGFS_STAT_CPU_USAGE), "us");
-	assert_string_equal(cgfs_stat_name(CGFS_STAT_COUNT), "unknown");
-	assert_string_equal(cgfs_stat_unit(CGFS_STAT_COUNT), "unknown");
+	CHECK_STR(cgfs_stat_name(CGFS_STAT_MEMORY_CURRENT), "memory.current");
+	CHECK_STR(cgfs_stat_unit(CGFS_STAT_CPU_USAGE), "us");
+	CHECK_STR(cgfs_stat_name(CGFS_STAT_COUNT), "unknown");
+	CHECK_STR(cgfs_stat_unit(CGFS_STAT_COUNT), "unknown");
 }
-
-static const struct tap_test tests[] = {
-	TAP_TEST(event_json_denial_names_device_and_rule),
-	TAP_TEST(event_json_unknown_members_are_null),
-	TAP_TEST(event_json_other_types_have_their_members),
-	TAP_TEST(event_json_watches_carry_what_was_watched_for),
-	TAP_TEST(event_json_hostile_comm_stays_json),
-	TAP_TEST(event_name_every_type_has_its_own),
-	TAP_TEST(stats_json_only_available_figures_are_there),
-	TAP_TEST(stats_json_every_figure_is_at_its_path),
-	TAP_TEST(stat_unit_is_one_of_the_six),
-};
-
-TAP_MAIN(tests)

@@ -3,48 +3,45 @@
  * test_oci_lists.c - the lesser fields and the lists of `linux.resources`: devices, block
  * devices, huge pages, rdma, network priorities.
  */
-#include "cgfs/internal.h"
+#include "cgfs/base/util.h"
 #include "tests/tap.h"
 #include "tests/unit/oci_text.h"
 
 #include <stdio.h>
 
-static void oci_lesser_fields_are_read(void **state)
+TAP_TEST(oci_lesser_fields_are_read)
 {
 	struct cgfs_resources *res;
 
-	(void)state;
 	res = take("{\"memory\":{\"swappiness\":0,\"kernelTCP\":8192,"
 		   "\"disableOOMKiller\":true},\"cpu\":{\"quota\":50000,\"burst\":20000,"
 		   "\"idle\":1,\"realtimeRuntime\":950000,\"realtimePeriod\":1000000},"
 		   "\"blockIO\":{\"weight\":10},\"network\":{\"classID\":1048577}}");
-	assert_int_equal(res->set, CGFS_SET_MEMORY_SWAPPINESS | CGFS_SET_MEMORY_KERNEL_TCP |
-					   CGFS_SET_MEMORY_OOM_DISABLE | CGFS_SET_CPU_QUOTA |
-					   CGFS_SET_CPU_BURST | CGFS_SET_CPU_IDLE |
-					   CGFS_SET_CPU_RT_RUNTIME | CGFS_SET_CPU_RT_PERIOD |
-					   CGFS_SET_IO_WEIGHT | CGFS_SET_NET_CLASSID |
-					   CGFS_SET_DEVICES);
-	assert_int_equal(res->memory_swappiness, 0);
-	assert_int_equal(res->memory_kernel_tcp_bytes, 8192);
-	assert_true(res->memory_oom_disable);
-	assert_int_equal(res->cpu_burst_us, 20000);
-	assert_true(res->cpu_idle);
-	assert_int_equal(res->cpu_rt_runtime_us, 950000);
-	assert_int_equal(res->cpu_rt_period_us, 1000000);
-	assert_int_equal(res->io_weight, 10);
-	assert_int_equal(res->net_classid, 1048577);
+	CHECK_INT(res->set, CGFS_SET_MEMORY_SWAPPINESS | CGFS_SET_MEMORY_KERNEL_TCP |
+				    CGFS_SET_MEMORY_OOM_DISABLE | CGFS_SET_CPU_QUOTA |
+				    CGFS_SET_CPU_BURST | CGFS_SET_CPU_IDLE |
+				    CGFS_SET_CPU_RT_RUNTIME | CGFS_SET_CPU_RT_PERIOD |
+				    CGFS_SET_IO_WEIGHT | CGFS_SET_NET_CLASSID | CGFS_SET_DEVICES);
+	CHECK_INT(res->memory_swappiness, 0);
+	CHECK_INT(res->memory_kernel_tcp_bytes, 8192);
+	CHECK(res->memory_oom_disable);
+	CHECK_INT(res->cpu_burst_us, 20000);
+	CHECK(res->cpu_idle);
+	CHECK_INT(res->cpu_rt_runtime_us, 950000);
+	CHECK_INT(res->cpu_rt_period_us, 1000000);
+	CHECK_INT(res->io_weight, 10);
+	CHECK_INT(res->net_classid, 1048577);
 	cgfs_resources_free(res);
 	/* A client can leave these out, so that 0 is 0. */
 	res = take("{\"cpu\":{\"burst\":0,\"idle\":0,\"shares\":1024}}");
-	assert_int_equal(res->set, CGFS_SET_CPU_BURST | CGFS_SET_CPU_IDLE | CGFS_SET_CPU_SHARES |
-					   CGFS_SET_DEVICES);
-	assert_false(res->cpu_idle);
+	CHECK_INT(res->set,
+		  CGFS_SET_CPU_BURST | CGFS_SET_CPU_IDLE | CGFS_SET_CPU_SHARES | CGFS_SET_DEVICES);
+	CHECK(!res->cpu_idle);
 	cgfs_resources_free(res);
 }
 
-static void oci_lesser_fields_out_of_range_are_refused(void **state)
+TAP_TEST(oci_lesser_fields_out_of_range_are_refused)
 {
-	(void)state;
 	refuse("{\"memory\":{\"swappiness\":101}}", "memory.swappiness: \"101\"", "0 to 100");
 	refuse("{\"memory\":{\"swappiness\":-1}}", "memory.swappiness: \"-1\"", "negative");
 	refuse("{\"cpu\":{\"idle\":2}}", "cpu.idle: \"2\"", "0 or 1");
@@ -59,11 +56,10 @@ static void oci_lesser_fields_out_of_range_are_refused(void **state)
 	refuse("{\"network\":{\"classID\":-1}}", "network.classID: \"-1\"", "0 to");
 }
 
-static void oci_block_devices_are_read_in_order(void **state)
+TAP_TEST(oci_block_devices_are_read_in_order)
 {
 	struct cgfs_resources *res;
 
-	(void)state;
 	res = take("{\"blockIO\":{\"weightDevice\":[{\"major\":8,\"minor\":0,\"weight\":500}],"
 		   "\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":16,\"rate\":1048576}],"
 		   "\"throttleWriteBpsDevice\":[{\"major\":8,\"minor\":16,\"rate\":0}],"
@@ -71,28 +67,28 @@ static void oci_block_devices_are_read_in_order(void **state)
 		   "{\"major\":8,\"minor\":16,\"rate\":200}],"
 		   "\"throttleWriteIOPSDevice\":[{\"major\":7,\"minor\":0,"
 		   "\"rate\":4294967296}]}}");
-	assert_int_equal(res->set, CGFS_SET_IO_DEVICES | CGFS_SET_DEVICES);
-	assert_int_equal(res->n_io_devices, 6);
-	assert_int_equal(res->io_devices[0].set, CGFS_IO_WEIGHT);
-	assert_int_equal(res->io_devices[0].major, 8);
-	assert_int_equal(res->io_devices[0].minor, 0);
-	assert_int_equal(res->io_devices[0].weight, 500);
-	assert_int_equal(res->io_devices[1].set, CGFS_IO_READ_BPS);
-	assert_int_equal(res->io_devices[1].minor, 16);
-	assert_int_equal(res->io_devices[1].read_bps, 1048576);
+	CHECK_INT(res->set, CGFS_SET_IO_DEVICES | CGFS_SET_DEVICES);
+	CHECK_INT(res->n_io_devices, 6);
+	CHECK_INT(res->io_devices[0].set, CGFS_IO_WEIGHT);
+	CHECK_INT(res->io_devices[0].major, 8);
+	CHECK_INT(res->io_devices[0].minor, 0);
+	CHECK_INT(res->io_devices[0].weight, 500);
+	CHECK_INT(res->io_devices[1].set, CGFS_IO_READ_BPS);
+	CHECK_INT(res->io_devices[1].minor, 16);
+	CHECK_INT(res->io_devices[1].read_bps, 1048576);
 	/* blkio_rate_0: no limit, as v1 has it */
-	assert_int_equal(res->io_devices[2].set, CGFS_IO_WRITE_BPS);
-	assert_int_equal(res->io_devices[2].write_bps, CGFS_MAX);
+	CHECK_INT(res->io_devices[2].set, CGFS_IO_WRITE_BPS);
+	CHECK_INT(res->io_devices[2].write_bps, CGFS_MAX);
 	/* blkio_same_device_twice: both, in order */
-	assert_int_equal(res->io_devices[3].set, CGFS_IO_READ_IOPS);
-	assert_int_equal(res->io_devices[3].read_iops, 100);
-	assert_int_equal(res->io_devices[4].read_iops, 200);
-	assert_int_equal(res->io_devices[5].set, CGFS_IO_WRITE_IOPS);
-	assert_int_equal(res->io_devices[5].write_iops, UINT64_C(4294967296));
+	CHECK_INT(res->io_devices[3].set, CGFS_IO_READ_IOPS);
+	CHECK_INT(res->io_devices[3].read_iops, 100);
+	CHECK_INT(res->io_devices[4].read_iops, 200);
+	CHECK_INT(res->io_devices[5].set, CGFS_IO_WRITE_IOPS);
+	CHECK_INT(res->io_devices[5].write_iops, UINT64_C(4294967296));
 	cgfs_resources_free(res);
 }
 
-static void oci_bad_block_devices_are_refused_by_list_and_index(void **state)
+TAP_TEST(oci_bad_block_devices_are_refused_by_list_and_index)
 {
 	static const struct {
 		const char *list, *field, *why;
@@ -119,29 +115,27 @@ static void oci_bad_block_devices_are_refused_by_list_and_index(void **state)
 	};
 	char json[256];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		snprintf(json, sizeof(json), "{\"blockIO\":{%s}}", cases[i].list);
 		refuse(json, cases[i].field, cases[i].why);
 	}
 }
 
-static void oci_hugepages_are_read_or_refused_by_name(void **state)
+TAP_TEST(oci_hugepages_are_read_or_refused_by_name)
 {
 	static const char *const bad[] = { "2MB/../x", "../2MB", "",	"MB",	"2",
 					   "2mb",      "02MB",	 "2TB", "2MBx", "2 MB" };
 	struct cgfs_resources *res;
 	char json[128];
 
-	(void)state;
 	res = take("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":0},"
 		   "{\"pageSize\":\"1GB\",\"limit\":1073741824}]}");
-	assert_int_equal(res->set, CGFS_SET_HUGETLB | CGFS_SET_DEVICES);
-	assert_int_equal(res->n_hugetlb, 2);
-	assert_string_equal(res->hugetlb[0].page_size, "2MB");
-	assert_int_equal(res->hugetlb[0].max_bytes, 0);
-	assert_string_equal(res->hugetlb[1].page_size, "1GB");
-	assert_int_equal(res->hugetlb[1].max_bytes, 1073741824);
+	CHECK_INT(res->set, CGFS_SET_HUGETLB | CGFS_SET_DEVICES);
+	CHECK_INT(res->n_hugetlb, 2);
+	CHECK_STR(res->hugetlb[0].page_size, "2MB");
+	CHECK_INT(res->hugetlb[0].max_bytes, 0);
+	CHECK_STR(res->hugetlb[1].page_size, "1GB");
+	CHECK_INT(res->hugetlb[1].max_bytes, 1073741824);
 	cgfs_resources_free(res);
 	/* huge_bad_name: before a path is made of it */
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -155,23 +149,22 @@ static void oci_hugepages_are_read_or_refused_by_name(void **state)
 	       "hugepageLimits[0].limit: \"-1\"", "0 to");
 }
 
-static void oci_rdma_and_priorities_are_read_or_refused(void **state)
+TAP_TEST(oci_rdma_and_priorities_are_read_or_refused)
 {
 	struct cgfs_resources *res;
 
-	(void)state;
 	res = take("{\"rdma\":{\"mlx5_0\":{\"hcaHandles\":3},\"mlx5_1\":{\"hcaObjects\":9}},"
 		   "\"network\":{\"priorities\":[{\"name\":\"eth0\",\"priority\":500}]}}");
-	assert_int_equal(res->set, CGFS_SET_RDMA | CGFS_SET_NET_PRIO | CGFS_SET_DEVICES);
-	assert_int_equal(res->n_rdma, 2);
-	assert_string_equal(res->rdma[0].device, "mlx5_0");
-	assert_int_equal(res->rdma[0].hca_handles, 3);
-	assert_int_equal(res->rdma[0].hca_objects, CGFS_MAX);
-	assert_string_equal(res->rdma[1].device, "mlx5_1");
-	assert_int_equal(res->rdma[1].hca_objects, 9);
-	assert_int_equal(res->n_net_prio, 1);
-	assert_string_equal(res->net_prio[0].interface, "eth0");
-	assert_int_equal(res->net_prio[0].priority, 500);
+	CHECK_INT(res->set, CGFS_SET_RDMA | CGFS_SET_NET_PRIO | CGFS_SET_DEVICES);
+	CHECK_INT(res->n_rdma, 2);
+	CHECK_STR(res->rdma[0].device, "mlx5_0");
+	CHECK_INT(res->rdma[0].hca_handles, 3);
+	CHECK_INT(res->rdma[0].hca_objects, CGFS_MAX);
+	CHECK_STR(res->rdma[1].device, "mlx5_1");
+	CHECK_INT(res->rdma[1].hca_objects, 9);
+	CHECK_INT(res->n_net_prio, 1);
+	CHECK_STR(res->net_prio[0].interface, "eth0");
+	CHECK_INT(res->net_prio[0].priority, 500);
 	cgfs_resources_free(res);
 	refuse("{\"rdma\":{\"a b\":{}}}", "rdma.a b", "letters");
 	refuse("{\"rdma\":{\"\":{}}}", "rdma.", "1 to 63");
@@ -190,7 +183,7 @@ static void oci_rdma_and_priorities_are_read_or_refused(void **state)
 	       "network.priorities[0]", "1 to 15");
 }
 
-/* What the first rules of the list say; the defaults stand after them. */
+/* The first rules of the list; the defaults stand after them. */
 static void devices_are(const char *json, const char *want)
 {
 	struct cgfs_resources *res = take(json);
@@ -198,22 +191,21 @@ static void devices_are(const char *json, const char *want)
 	size_t n;
 
 	cgfs_device_defaults(&n);
-	assert_in_range(res->n_devices, n, CGFS_DEVICE_RULES_MAX);
+	CHECK(res->n_devices >= n && res->n_devices <= CGFS_DEVICE_RULES_MAX);
 	for (size_t i = 0; i < res->n_devices - n; i++) {
 		size_t at = strlen(got);
 
 		cgfs_device_format(&res->devices[i], text, sizeof(text));
 		snprintf(got + at, sizeof(got) - at, "%s%s", at ? ", " : "", text);
 	}
-	assert_memory_equal(res->devices + res->n_devices - n, cgfs_device_defaults(&n),
-			    n * sizeof(*res->devices));
+	CHECK(memcmp(res->devices + res->n_devices - n, cgfs_device_defaults(&n),
+		     n * sizeof(*res->devices)) == 0);
 	cgfs_resources_free(res);
-	assert_string_equal(got, want);
+	CHECK_STR(got, want);
 }
 
-static void oci_devices_are_read_in_order_with_wildcards(void **state)
+TAP_TEST(oci_devices_are_read_in_order_with_wildcards)
 {
-	(void)state;
 	devices_are(
 		"{\"devices\":[{\"allow\":false,\"access\":\"rwm\"},"
 		"{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"rw\"}]}",
@@ -241,7 +233,7 @@ static uint32_t granted(const char *json, int32_t major, int32_t minor)
 	return bits;
 }
 
-static void oci_devices_start_from_deny_and_end_with_the_defaults(void **state)
+TAP_TEST(oci_devices_start_from_deny_and_end_with_the_defaults)
 {
 	static const char *const no_deny =
 		"{\"devices\":[{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":229,"
@@ -253,18 +245,17 @@ static void oci_devices_start_from_deny_and_end_with_the_defaults(void **state)
 		"{\"devices\":[{\"allow\":true,\"type\":\"c\",\"access\":\"rwm\"},"
 		"{\"allow\":false,\"type\":\"c\",\"major\":10,\"minor\":229,\"access\":\"rwm\"}]}";
 
-	(void)state;
 	/* dev_no_leading_deny */
-	assert_int_equal(granted(no_deny, 10, 229), 7);
-	assert_int_equal(granted(no_deny, 10, 228), CGFS_ACCESS_MKNOD);
+	CHECK_INT(granted(no_deny, 10, 229), 7);
+	CHECK_INT(granted(no_deny, 10, 228), CGFS_ACCESS_MKNOD);
 	/* dev_deny_default */
-	assert_int_equal(granted(deny_null, 1, 3), 7);
+	CHECK_INT(granted(deny_null, 1, 3), 7);
 	/* dev_wild_allow_deny_one, as v2 has it; v1 is test_devices' */
-	assert_int_equal(granted(hole, 10, 229), CGFS_ACCESS_MKNOD);
-	assert_int_equal(granted(hole, 10, 228), 7);
+	CHECK_INT(granted(hole, 10, 229), CGFS_ACCESS_MKNOD);
+	CHECK_INT(granted(hole, 10, 228), 7);
 }
 
-static void oci_bad_devices_are_refused_by_index(void **state)
+TAP_TEST(oci_bad_devices_are_refused_by_index)
 {
 	static const struct {
 		const char *entry, *field, *why;
@@ -299,7 +290,6 @@ static void oci_bad_devices_are_refused_by_index(void **state)
 	};
 	char json[256];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		snprintf(json, sizeof(json), "{\"devices\":[{%s}]}", cases[i].entry);
 		refuse(json, cases[i].field, cases[i].why);
@@ -307,17 +297,3 @@ static void oci_bad_devices_are_refused_by_index(void **state)
 	refuse("{\"devices\":[{\"access\":\"r\"},{\"access\":\"q\"}]}", "devices[1].access", "");
 	refuse("{\"devices\":[null]}", "devices[0]", "object");
 }
-
-static const struct tap_test tests[] = {
-	TAP_TEST(oci_lesser_fields_are_read),
-	TAP_TEST(oci_lesser_fields_out_of_range_are_refused),
-	TAP_TEST(oci_block_devices_are_read_in_order),
-	TAP_TEST(oci_bad_block_devices_are_refused_by_list_and_index),
-	TAP_TEST(oci_hugepages_are_read_or_refused_by_name),
-	TAP_TEST(oci_rdma_and_priorities_are_read_or_refused),
-	TAP_TEST(oci_devices_are_read_in_order_with_wildcards),
-	TAP_TEST(oci_devices_start_from_deny_and_end_with_the_defaults),
-	TAP_TEST(oci_bad_devices_are_refused_by_index),
-};
-
-TAP_MAIN(tests)

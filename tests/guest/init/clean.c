@@ -102,8 +102,8 @@ static bool is_cgroup2(const char *dir)
 	return statfs(dir, &s) == 0 && s.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* What a program did in a cgroup2 tree that only it had mounted.  Mounted here only if somebody did
- * before, because the first mount ever shows in /proc/self/cgroup; and never beside a mount of
+/* What a program did in a cgroup2 tree that only it had mounted.  Mounted here only if a program
+ * did before, because the first mount ever shows in /proc/self/cgroup; and never beside a mount of
  * ours, because each mount of cgroup2 replaces the options of all (favordynmods would go). */
 static void sweep_cgroup2(void)
 {

@@ -40,7 +40,7 @@ void report_open(const char *nonce_word)
 	}
 	cfmakeraw(&t);
 	tcsetattr(report_fd, TCSANOW, &t);
-	unlink("/dev/ttyS1"); /* nobody else is to write there */
+	unlink("/dev/ttyS1"); /* no other program is to write there */
 }
 
 void report_close(void)

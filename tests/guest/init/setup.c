@@ -3,7 +3,7 @@
  * setup.c - what a guest has before the first program runs.
  *
  * Owns the words of the kernel command line, the mounts, the cgroup layout, the modules and the
- * settings.  A step that fails says so on the console and the rest goes on: probe.sh judges.
+ * settings.  A step that fails is reported on the console and the rest goes on: probe.sh judges.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent.c - puts the parts together, runs the loop, takes the parts apart.
+ */
+#include <cgfs/bpf.h>
+#include <cgfs/cgfs.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "agent/base/files.h"
+#include "agent/base/hash.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/bridge/bridge.h"
+#include "agent/daemon/daemon.h"
+#include "agent/daemon/options.h"
+#include "agent/daemon/serve.h"
+#include "agent/model/agent.h"
+#include "agent/model/container.h"
+#include "agent/model/pod.h"
+#include "agent/model/process.h"
+#include "agent/model/state.h"
+#include "agent/runtime/runtime.h"
+#include "agent/service/message.h"
+#include "agent/service/reading.h"
+#include "agent/wire/owner.h"
+#include "cgfs/base/clock.h"
+#include "cgfs/base/util.h"
+
+/* How long --delete-on-exit may take. */
+#define DELETE_MAX_MS 30000
+
+/* A child that a killed agent had just forked may hold what the agent held, a moment longer. */
+#define HELD_MAX_MS 3000
+#define HELD_TRY_MS 20
+
+/* What the scout has found. */
+struct discovery {
+	int r;
+	struct cgfs_err err;
+	struct cgfs_mounts mounts;
+};
+
+struct whole {
+	struct agent a;
+	struct options opt;
+	struct cgfs_bpf *bpf;
+	struct owner owner; /* of the pods root */
+	bool hung_up;	    /* stdin has ended */
+	bool stopping;
+	struct loop_fd scout;
+	struct discovery found;
+	struct loop_timer again;
+	uint64_t began_ms;
+	struct loop_timer give_up;
+	int stop_signal; /* came before all was open */
+	bool had_pins;	 /* before it began */
+	int failed;	 /* a negative errno, with err */
+	struct cgfs_err err;
+	bool incomplete;
+};
+
+static void on_scout(void *ctx, uint32_t events);
+
+static int open_log(struct log *log, const struct options *o, struct cgfs_err *err)
+{
+	log->json = streq(o->log_format, "json");
+	if (log_level_parse(o->log_level, &log->level) < 0)
+		return -EINVAL; /* checked with the options */
+	/* A copy, because the parent process can have closed the original. */
+	log->fd = o->log_file ? open(o->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)
+			      : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (log->fd < 0 && o->log_file)
+		return cgfs_err_set(err, -errno, "open log", o->log_file, NULL, NULL);
+	return 0;
+}
+
+/* After a program has rotated the log file.  Without a file of its own the agent has
+ * nothing to open, and the signal that a lost terminal sends does not end it. */
+static void reopen_log(struct whole *m)
+{
+	const char *path = m->opt.log_file;
+	struct agent *a = &m->a;
+	int fd;
+
+	if (!path) {
+		log_write(&a->log, LOG_INFO, "SIGHUP: there is no log file to open again", NULL);
+		return;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (fd < 0) {
+		log_write(&a->log, LOG_ERROR, "cannot open the log file again, the old one is kept",
+			  "file", path, "error", strerror(errno), NULL);
+		return;
+	}
+	log_write(&a->log, LOG_INFO, "SIGHUP: the log continues in a new file", "file", path, NULL);
+	close(a->log.fd);
+	a->log.fd = fd;
+	log_write(&a->log, LOG_INFO, "SIGHUP: the log file was opened again", "file", path, NULL);
+}
+
+static const char *pin_dir(const struct options *o)
+{
+	return o->pin_dir ? o->pin_dir : "/sys/fs/bpf/cgfs";
+}
+
+static int open_bpf(struct whole *m, struct cgfs_err *err)
+{
+#if CGFS_WITH_BPF
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	int r;
+
+	if (m->opt.no_bpf)
+		return 0;
+	opts.pin_dir = m->opt.pin_dir;
+	opts.events = true;
+	opts.memory = m->opt.memory_accounting;
+	r = cgfs_bpf_open(&opts, &m->bpf, err);
+	/* Where v1 keeps devices, nothing is lost but events; elsewhere no container is made. */
+	if (r == -EOPNOTSUPP || r == -EPERM) {
+		log_write(&m->a.log, LOG_WARNING, "no eBPF device policy", "error", err->text,
+			  NULL);
+		*err = (struct cgfs_err){ 0 };
+		return 0;
+	}
+	return r;
+#else
+	if (!m->opt.no_bpf)
+		log_write(&m->a.log, LOG_WARNING, "built without eBPF: no device policy on cgroup2",
+			  NULL);
+	return 0;
+#endif
+}
+
+/* Where a cgroup2 tree is mounted when the host has none; NULL: no memory. */
+static char *cgroup2_path(const struct agent *a)
+{
+	char *path;
+
+	return asprintf(&path, "%s/cgroup2", a->state_dir) < 0 ? NULL : path;
+}
+
+static int open_cgfs(struct whole *m, const struct cgfs_mounts *mounts, struct cgfs_err *err)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct agent *a = &m->a;
+#if CGFS_WITH_BPF
+	auto_free char *cgroup2 = NULL;
+#endif
+	int r = open_bpf(m, err);
+
+	if (r < 0)
+		return r;
+	opts.mounts = mounts;
+	opts.root = m->opt.root;
+#if CGFS_WITH_BPF
+	if (m->bpf) {
+		opts.policy = cgfs_bpf_policy(m->bpf);
+		/* eBPF hangs on cgroup2 directories: where no tree is mounted, one of our own. */
+		cgroup2 = cgroup2_path(a);
+		if (!cgroup2)
+			return -ENOMEM;
+		opts.cgroup2_mount = cgroup2;
+		a->device_policy = true;
+	}
+#endif
+	r = cgfs_open(&opts, &a->cgfs, err);
+	return r < 0 ? r : event_watch(a);
+}
+
+/* The lock comes before the journal, which no other agent may be reading then. */
+static int make_state_dir(struct agent *a, struct cgfs_err *err)
+{
+	static const char *const names[] = { "", "/dirs", "/pods", "/containers", "/runtime" };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++) {
+		auto_free char *path = NULL;
+
+		if (asprintf(&path, "%s%s", a->state_dir, names[i]) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		r = i == 1 ? dirs_open(&a->dirs, path) : dirs_make(&a->dirs, path);
+		if (r < 0)
+			return cgfs_err_set(err, r, "make state directory", path, NULL, NULL);
+		if (i == 0)
+			r = state_lock(a, err);
+	}
+	return r;
+}
+
+static void hangup(void *ctx)
+{
+	struct agent *a = ctx;
+	struct whole *m = container_of(a, struct whole, a);
+
+	if (m->opt.n_listen > 0 || m->opt.dial || m->stopping)
+		return;
+	log_write(&a->log, LOG_INFO, "stdin has ended", NULL);
+	m->hung_up = true;
+	if (a->ready)
+		loop_stop(a->loop);
+}
+
+static int open_bridge(struct whole *m, struct cgfs_err *err)
+{
+	static const struct bridge_ops ops = { message_dispatch, message_closed, hangup,
+					       message_outlives };
+
+	return serve_open(&m->a, &m->opt, &ops, err);
+}
+
+static void log_ignored(void *ctx, const char *name)
+{
+	struct agent *a = ctx;
+
+	log_write(&a->log, LOG_INFO, "option has no effect here", "option", name, NULL);
+}
+
+static void say_hello(struct whole *m)
+{
+	struct agent *a = &m->a;
+
+	log_write(&a->log, LOG_INFO, "cgfs-agent", "version", cgfs_version(), "layout",
+		  cgfs_layout_name(cgfs_layout(a->cgfs)), "root", cgfs_root(a->cgfs), "runtime",
+		  runtime_path(a->runtime), "bpf", m->bpf ? "yes" : "no", NULL);
+	options_ignored(&m->opt, log_ignored, a);
+	if (!a->v4)
+		log_write(&a->log, LOG_WARNING, "without -v4 every request is refused", NULL);
+	memory_begin(a);
+	adopt_all(a);
+	foreign_report(a);
+}
+
+static void give_up(void *ctx)
+{
+	struct whole *m = ctx;
+
+	log_write(&m->a.log, LOG_ERROR, "not everything could be deleted in time", NULL);
+	m->incomplete = true;
+	loop_stop(m->a.loop);
+}
+
+/* Matters to --delete-on-exit. */
+static void on_emptied(struct agent *a)
+{
+	const struct whole *m = container_of(a, struct whole, a);
+
+	if (m->stopping && a->containers.n == 0 && a->pods.n == 0)
+		loop_stop(a->loop);
+}
+
+static void on_signal(void *ctx, int sig)
+{
+	struct whole *m = ctx;
+	struct agent *a = &m->a;
+
+	if (sig == SIGHUP) {
+		reopen_log(m);
+		return;
+	}
+	if (!a->ready) {
+		m->stop_signal = sig;
+		return;
+	}
+	log_write(&a->log, LOG_INFO, "stopping", "signal", LOG_NUM(sig), "pods", LOG_NUM(a->pods.n),
+		  "then", m->opt.delete_on_exit ? "deleted" : "left running", NULL);
+	if (!m->opt.delete_on_exit || m->stopping) {
+		loop_stop(a->loop);
+		return;
+	}
+	m->stopping = true;
+	if (loop_timer_set(a->loop, &m->give_up, DELETE_MAX_MS) < 0)
+		loop_stop(a->loop);
+	pod_delete_all(a);
+	on_emptied(a);
+}
+
+static void __attribute__((noreturn)) scout(const struct whole *m, int fd)
+{
+	struct discovery d = { .mounts = CGFS_MOUNTS_INIT };
+
+	d.r = cgfs_discover(&d.mounts, &d.err);
+#if CGFS_WITH_BPF
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_bpf *bpf;
+	char socket[OWNER_PATH_MAX];
+	pid_t pid;
+
+	opts.pin_dir = m->opt.pin_dir;
+	opts.events = true;
+	/* The agent itself meets a failure again, and reports it. */
+	if (d.r == 0 && owner_find(&d.mounts, m->opt.root, &pid, socket))
+		d.r = 0; /* nothing is pinned for an agent that will be refused */
+	else if (d.r == 0 && !m->opt.no_bpf && cgfs_bpf_open(&opts, &bpf, NULL) == 0)
+		cgfs_bpf_close(bpf);
+#else
+#endif
+	_exit(write(fd, &d, sizeof(d)) != (ssize_t)sizeof(d));
+}
+
+/* Finding hierarchies and loading eBPF programs takes 20 ms and megabytes that an idle agent has
+ * no use for (libcgroup's static tables alone are 800 KiB).  A child does it and takes the
+ * memory along; the programs stay, pinned, to be taken over.  Meanwhile the bridge is served:
+ * a host has its answer to NegotiateProtocol at once. */
+static int send_scout(struct whole *m, struct cgfs_err *err)
+{
+	int pipefd[2];
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return cgfs_err_set(err, -errno, "pipe", NULL, NULL, NULL);
+	pid = fork();
+	if (pid == 0)
+		scout(m, pipefd[1]);
+	close(pipefd[1]);
+	m->scout = (struct loop_fd){ .fn = on_scout, .ctx = m, .fd = pipefd[0] };
+	if (pid < 0)
+		return cgfs_err_set(err, -errno, "fork", NULL, NULL, NULL);
+	return loop_set(m->a.loop, &m->scout, EPOLLIN);
+}
+
+static int read_scout(struct whole *m, struct cgfs_err *err)
+{
+	struct discovery *ret = &m->found;
+	size_t have = 0;
+	ssize_t n;
+
+	/* It writes all of it at once, and ends. */
+	while (have < sizeof(*ret)) {
+		n = read(m->scout.fd, (char *)ret + have, sizeof(*ret) - have);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			break;
+		have += n > 0 ? (size_t)n : 0;
+	}
+	loop_set(m->a.loop, &m->scout, 0);
+	close(take_fd(&m->scout.fd));
+	if (have < sizeof(*ret))
+		return cgfs_err_set(err, -EIO, "find cgroup hierarchies", NULL, NULL,
+				    "the child that looks for them failed");
+	*err = ret->err;
+	return ret->r;
+}
+
+/* Where podctl finds the agent, also when a host has its stdin: the socket of --listen, or one that
+ * goes with the pods root.  Without it the agent does its work all the same. */
+static int serve_local(struct whole *m, struct cgfs_err *err)
+{
+	struct agent *a = &m->a;
+	const char *path = m->opt.local_socket ? m->opt.local_socket : m->owner.socket;
+	struct cgfs_err why = { 0 };
+
+	for (size_t i = 0; i < m->opt.n_listen; i++) {
+		if (strncmp(m->opt.listen[i], "unix:", 5) == 0)
+			return owner_serves(&m->owner, m->opt.listen[i] + 5, err);
+	}
+	if (bridge_listens(a->bridge))
+		return owner_serves(&m->owner, path, err);
+	if (m->opt.no_local_socket || !*path)
+		return 0;
+	if (bridge_listen(a->bridge, path, true, &why) < 0) {
+		log_write(&a->log, LOG_WARNING, "podctl cannot reach this agent", "error", why.text,
+			  NULL);
+		return 0;
+	}
+	return owner_serves(&m->owner, path, err);
+}
+
+static int own_root(struct whole *m, struct cgfs_err *err)
+{
+	int r = owner_take(&m->owner, &m->found.mounts, m->opt.root, true, err);
+
+	if (r == 0 && m->owner.fd < 0)
+		log_write(&m->a.log, LOG_WARNING,
+			  "the pods root has no owner: a second agent on it is not refused", "root",
+			  m->opt.root, "record", m->owner.record, "why", "it cannot be written",
+			  NULL);
+	return r;
+}
+
+/* The second half of the start. */
+static int open_rest(struct whole *m, struct cgfs_err *err)
+{
+	struct agent *a = &m->a;
+	int r = m->scout.fd >= 0 ? read_scout(m, err) : 0;
+
+	if (r == 0 && m->owner.fd < 0)
+		r = own_root(m, err);
+	if (r == 0)
+		r = open_cgfs(m, &m->found.mounts, err);
+	if (r == 0)
+		r = serve_local(m, err);
+	if (r == 0)
+		r = runtime_new(a->loop, &a->log, a->cgfs, m->opt.runtime, m->opt.state_dir,
+				a->oom_score, &a->runtime, err);
+	if (r < 0)
+		return r;
+	a->ready = true;
+	say_hello(m);
+	return 0;
+}
+
+static void go_on(void *ctx)
+{
+	struct whole *m = ctx;
+
+	m->err = (struct cgfs_err){ 0 };
+	m->failed = open_rest(m, &m->err);
+	if (m->failed == -EBUSY && !m->bpf && now_ms() - m->began_ms < HELD_MAX_MS &&
+	    loop_timer_set(m->a.loop, &m->again, HELD_TRY_MS) == 0)
+		return;
+	if (m->failed < 0 || m->hung_up)
+		loop_stop(m->a.loop);
+	else if (m->stop_signal)
+		on_signal(m, m->stop_signal);
+	else
+		message_ready(&m->a);
+}
+
+static void on_scout(void *ctx, uint32_t events)
+{
+	go_on(ctx);
+}
+
+static int open_first(struct whole *m, struct cgfs_err *err)
+{
+	struct agent *a = &m->a;
+	uint64_t limit;
+	int r;
+
+	m->give_up = (struct loop_timer){ .fn = give_up, .ctx = m };
+	m->again = (struct loop_timer){ .fn = go_on, .ctx = m };
+	m->began_ms = now_ms();
+	r = open_log(&a->log, &m->opt, err);
+	if (r == 0)
+		r = loop_new(&a->loop);
+	if (r == 0)
+		r = memory_limit(a, &limit, err);
+	if (r == 0)
+		r = make_state_dir(a, err);
+	if (r == 0)
+		r = open_bridge(m, err);
+	if (r == 0)
+		m->had_pins = access(pin_dir(&m->opt), F_OK) == 0;
+	if (r == 0)
+		r = send_scout(m, err);
+	if (r == 0)
+		loop_on_signal(a->loop, on_signal, m);
+	return r;
+}
+
+/* Pods are left as they are; what --delete-on-exit wanted gone is gone. */
+static void close_all(struct whole *m)
+{
+	struct agent *a = &m->a;
+	auto_free char *cgroup2 = cgroup2_path(a);
+	/* Without the state directory nothing in it, and nothing that goes with it, is ours. */
+	bool all = m->opt.delete_on_exit && !m->incomplete && a->state_lock >= 0;
+	struct hash_node *n;
+
+	streams_end(&a->streams);
+	if (a->bridge)
+		bridge_flush(a->bridge, 200);
+	while ((n = hash_next(&a->containers, NULL)))
+		container_free(container_of(n, struct container, node));
+	while ((n = hash_next(&a->pods, NULL)))
+		pod_free(container_of(n, struct pod, node));
+	foreign_forget(a);
+	reading_free(a);
+	memory_end(a);
+	while (a->externals)
+		process_free(a->externals);
+	bridge_free(a->bridge);
+	message_ready(a); /* answers that go nowhere now */
+	if (m->scout.fd >= 0)
+		close(m->scout.fd);
+	runtime_free(a->runtime);
+	if (all && a->cgfs) {
+		struct cgfs_err err = { 0 };
+
+		if (cgfs_root_remove(a->cgfs, &err) < 0)
+			log_write(&a->log, LOG_INFO, "the pods root stays", "why", err.text, NULL);
+	} else if (a->root_limit_bytes) {
+		/* Made for its limit alone, it may be empty.  -ENOTEMPTY: then it stays. */
+		(void)!cgfs_root_remove(a->cgfs, NULL);
+	}
+	cgfs_close(a->cgfs);
+#if CGFS_WITH_BPF
+	/* -EBUSY when other groups use the pins: then they stay.  An agent that has never begun to
+	 * serve takes away what its start had pinned. */
+	if ((all || (!a->ready && !m->had_pins)) && m->bpf)
+		(void)!cgfs_bpf_unpin(m->bpf, NULL);
+	cgfs_bpf_close(m->bpf);
+#endif
+	if (m->opt.delete_on_exit && a->state_lock >= 0 && cgroup2) {
+		/* Mounted by an earlier agent that was killed, it was not ours to cgfs_close(). */
+		(void)umount2(cgroup2, MNT_DETACH | UMOUNT_NOFOLLOW);
+		(void)rmdir(cgroup2);
+	}
+	owner_release(&m->owner);
+	state_unlock(a, all);
+	dirs_close(&a->dirs, all);
+	hash_free(&a->containers);
+	hash_free(&a->pods);
+	hash_free(&a->foreign);
+	loop_free(a->loop);
+	if (a->log.fd >= 0)
+		close(a->log.fd);
+}
+
+/*
+ * What ends the agent before, or instead of, its work.  A host that asked for JSON reads stderr
+ * with a JSON decoder, which stops for good at a line that is something else; so the format is
+ * looked for even where the options could not be understood.
+ */
+static void report_fatal(int argc, char **argv, const char *text)
+{
+	struct log log = { .fd = STDERR_FILENO, .level = LOG_ERROR };
+
+	for (int i = 1; i < argc; i++) {
+		const char *word = argv[i] + strspn(argv[i], "-");
+
+		if (word != argv[i] &&
+		    (streq(word, "log-format=json") ||
+		     (streq(word, "log-format") && i + 1 < argc && streq(argv[i + 1], "json"))))
+			log.json = true;
+	}
+	if (log.json)
+		log_write(&log, LOG_ERROR, "the agent cannot go on", "error", text, NULL);
+	else
+		fprintf(stderr, "cgfs-agent: %s\n", text);
+}
+
+int agent_main(int argc, char **argv)
+{
+	struct whole m = { .a = { .log.fd = -EBADF,
+				  .words = &message_words,
+				  .state_lock = -EBADF,
+				  .dirs = DIRS_INIT,
+				  .emptied = on_emptied },
+			   .owner = OWNER_INIT,
+			   .scout.fd = -EBADF };
+	char why[OPTIONS_WHY_MAX];
+	int r;
+
+	if (options_parse(&m.opt, argc, argv, why) < 0) {
+		char text[OPTIONS_WHY_MAX + 32];
+
+		snprintf(text, sizeof(text), "%s (--help lists the options)", why);
+		report_fatal(argc, argv, text);
+		return 2;
+	}
+	if (m.opt.help) {
+		options_help(stdout);
+		return 0;
+	}
+	if (m.opt.version) {
+		printf("cgfs-agent %s\n", cgfs_version());
+		return 0;
+	}
+
+	files_oom_score(m.a.oom_score);
+	/* A container takes up to ten descriptors, and the usual limit is 1,024. */
+	files_raise_limit();
+	m.a.state_dir = m.opt.state_dir;
+	m.a.reserve_bytes = m.opt.root_mem_reserve_bytes;
+	m.a.v4 = m.opt.v4;
+	signal(SIGPIPE, SIG_IGN);
+	/* What the starter had open is not for the runtime, nor for a container: a path like
+	 * /proc/self/fd/9 in a specification would lead to it. */
+	close_on_exec_from(3);
+	r = open_first(&m, &m.err);
+	if (r == 0)
+		r = loop_run(m.a.loop);
+	if (r == 0)
+		r = m.failed;
+	if (r < 0)
+		report_fatal(argc, argv, m.err.code ? m.err.text : strerror(-r));
+	close_all(&m);
+	return r < 0 || m.incomplete ? 1 : 0;
+}

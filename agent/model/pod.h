@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pod.h - pods of this agent, and pods in the kernel that it did not make.
+ */
+#ifndef AGENT_POD_H
+#define AGENT_POD_H
+
+#include "agent/base/hash.h"
+#include "agent/base/loop.h"
+
+#include <cgfs/cgfs.h>
+
+struct agent;
+struct container;
+struct request;
+
+struct pod {
+	struct hash_node node;
+	struct agent *a;
+	struct cgfs_group *group;
+	char *id;
+	struct container *containers;
+	size_t n;
+	bool by_sandbox; /* made by a sandbox container, not by CreatePod */
+	bool sandbox_exited;
+	bool doomed;		     /* no new members; goes with its last one */
+	bool removing;		     /* cgfs_group_remove() was called */
+	struct loop_timer end_timer; /* a deletion is answered by then */
+	struct reply *replies;	     /* due when it is gone */
+};
+
+/* 0, or a negative errno with @err filled. */
+int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, bool by_sandbox,
+	       struct pod **ret, struct cgfs_err *err);
+/* One of an earlier agent.  -ENOENT: the kernel does not have it. */
+int pod_adopt(struct agent *a, const char *id, bool by_sandbox, bool made, struct pod **ret,
+	      struct cgfs_err *err);
+/* All containers that there are have been adopted: does it stay? */
+void pod_settle(struct pod *p);
+struct pod *pod_find(struct agent *a, const char *id);
+void pod_join(struct pod *p, struct container *c);
+/* @c has been removed or was never made.  When a doomed pod goes with it, the pod takes over the
+ * replies that @c still owes. */
+void pod_leave(struct pod *p, struct container *c);
+/* DeletePod: everything goes.  Also a pod that only the kernel knows.  Answers @rq. */
+void pod_delete(struct agent *a, struct request *rq, const char *id);
+/* Deletes all pods and containers; a->emptied() is called when none is left. */
+void pod_delete_all(struct agent *a);
+void pod_removed(struct pod *p, int error, const char *message);
+void pod_free(struct pod *p);
+
+/* --- foreign.c: pods in the kernel that this agent did not make ----------------------------- */
+
+void foreign_report(struct agent *a);
+/* Answers @rq when it is gone. */
+void foreign_delete(struct agent *a, struct request *rq, const char *id);
+/* The agent stops: nothing of them is kept. */
+void foreign_forget(struct agent *a);
+/* false: there is no such removal. */
+bool foreign_removed(struct agent *a, const char *id, int error, const char *message);
+
+#endif

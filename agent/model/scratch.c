@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scratch.c - removal of the directory that holds what a container wrote (ScratchDirPath).
+ *
+ * The host expects the guest to remove it with the container.  Its content is the container's, so
+ * it may be of any size and shape: a child process does the work, no symbolic link is followed and
+ * no mount is entered.  When the child takes longer than SCRATCH_MAX_MS the deletion is answered,
+ * and the child goes on.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/model/agent.h"
+#include "agent/model/container.h"
+#include "cgfs/base/util.h"
+
+#define SCRATCH_MAX_MS 5000
+
+struct scratch {
+	struct agent *a;
+	struct container *c; /* NULL: it has ended before it could be waited for */
+	struct loop_child child;
+	struct loop_timer timer;
+	char path[];
+};
+
+static bool empty_directory(int fd, dev_t dev);
+
+/* Removes one entry of @dirfd, a directory with all that is in it.  The names of a tree deeper
+ * than the descriptors that this process may open are left, and the directory with them. */
+static bool remove_entry(int dirfd, const char *name, dev_t dev)
+{
+	struct stat st;
+	int fd;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return true;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	/* A mount inside is another file system, and not the container's. */
+	if (fstat(fd, &st) < 0 || st.st_dev != dev || !empty_directory(fd, dev))
+		return false;
+	return unlinkat(dirfd, name, AT_REMOVEDIR) == 0;
+}
+
+/* Closes @fd. */
+static bool empty_directory(int fd, dev_t dev)
+{
+	DIR *d = fdopendir(fd);
+	bool ok = d != NULL;
+	struct dirent *e;
+
+	if (!d) {
+		close(fd);
+		return false;
+	}
+	while ((e = readdir(d))) {
+		if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
+			ok = remove_entry(fd, e->d_name, dev) && ok;
+	}
+	closedir(d);
+	return ok;
+}
+
+static void __attribute__((noreturn)) child_main(const char *path)
+{
+	struct stat st;
+	sigset_t none;
+	int fd;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		_exit(errno == ENOENT ? 0 : 1);
+	if (fstat(fd, &st) < 0 || !empty_directory(fd, st.st_dev) || rmdir(path) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static void over(struct scratch *s, bool removed)
+{
+	struct container *c = s->c;
+
+	if (!removed)
+		log_write(&s->a->log, LOG_WARNING, "scratch directory not removed", "path", s->path,
+			  NULL);
+	loop_timer_clear(s->a->loop, &s->timer);
+	free(s);
+	if (c) {
+		c->scratch_removal = NULL;
+		container_end_step(c);
+	}
+}
+
+static void on_child(void *ctx, int status)
+{
+	over(ctx, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void on_time(void *ctx)
+{
+	struct scratch *s = ctx;
+	struct container *c = s->c;
+
+	log_write(&s->a->log, LOG_INFO, "scratch directory is still being removed", "path", s->path,
+		  NULL);
+	scratch_forget(c);
+	container_end_step(c);
+}
+
+bool scratch_remove(struct container *c)
+{
+	struct scratch *s;
+	size_t len;
+	int status;
+	pid_t pid;
+
+	if (!c->scratch)
+		return false;
+	len = strlen(c->scratch) + 1;
+	s = calloc(1, sizeof(*s) + len);
+	if (!s)
+		return false;
+	memcpy(s->path, c->scratch, len);
+	s->a = c->a;
+	s->child = (struct loop_child){ .fn = on_child, .ctx = s };
+	s->timer = (struct loop_timer){ .fn = on_time, .ctx = s };
+	pid = fork();
+	if (pid == 0)
+		child_main(s->path);
+	if (pid < 0 || loop_timer_set(c->a->loop, &s->timer, SCRATCH_MAX_MS) < 0) {
+		log_write(&c->a->log, LOG_WARNING, "scratch directory not removed", "path", s->path,
+			  "error", "out of memory or processes", NULL);
+		free(s); /* a child that was started is reaped as an orphan */
+		return false;
+	}
+	if (loop_child_watch(c->a->loop, &s->child, pid, &status)) {
+		over(s, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		return false;
+	}
+	s->c = c;
+	c->scratch_removal = s;
+	return true;
+}
+
+/* The child goes on, and is reaped as an orphan. */
+void scratch_forget(struct container *c)
+{
+	struct scratch *s = c->scratch_removal;
+
+	if (!s)
+		return;
+	loop_child_unwatch(s->a->loop, &s->child);
+	loop_timer_clear(s->a->loop, &s->timer);
+	c->scratch_removal = NULL;
+	free(s);
+}

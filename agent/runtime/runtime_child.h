@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime_child.h - what a child process needs to become the runtime.
+ */
+#ifndef AGENT_RUNTIME_CHILD_H
+#define AGENT_RUNTIME_CHILD_H
+
+#include "agent/runtime/runtime.h"
+
+/* How this host's runtime is called. */
+struct runtime_how {
+	struct cgfs *cgfs;
+	char *path;
+	char *root; /* the runtime's own state */
+	bool crun;
+	bool hide_cgroup2;
+	bool no_pivot;
+	int null; /* /dev/null */
+	const char *oom_score;
+};
+
+/* In a child of the agent: becomes the runtime. */
+void runtime_child(const struct runtime_how *how, const struct runtime_job *job)
+	__attribute__((noreturn));
+/* The same inside the cgroups of job->join, from a child of the child. */
+void runtime_child_join(const struct runtime_how *how, const struct runtime_job *job)
+	__attribute__((noreturn));
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * event.c - events of libcgfs: completed removals go to the requests that wait for them,
+ * everything goes into the log and to the connections that asked.
+ */
+#include <cgfs/cgfs.h>
+#include <stdio.h>
+
+#include "agent/base/hash.h"
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/bridge/bridge.h"
+#include "agent/model/agent.h"
+#include "agent/model/container.h"
+#include "agent/model/pod.h"
+#include "agent/service/message.h"
+#include "agent/wire/protocol.h"
+#include "cgfs/base/clock.h"
+#include "cgfs/base/util.h"
+
+#define SLICE_NS (4 * 1000000ull)
+
+static void log_event(struct agent *a, const struct cgfs_event *ev)
+{
+	char device[64] = "";
+	bool denied = ev->type == CGFS_EVENT_DEVICE_DENIED;
+
+	if (denied)
+		snprintf(device, sizeof(device), "%c %u:%u %s%s%s", (char)ev->device_type,
+			 ev->major, ev->minor, ev->access & CGFS_ACCESS_READ ? "r" : "",
+			 ev->access & CGFS_ACCESS_WRITE ? "w" : "",
+			 ev->access & CGFS_ACCESS_MKNOD ? "m" : "");
+	log_write(&a->log, LOG_WARNING, "event", "type", cgfs_event_name(ev->type), "pod",
+		  *ev->pod ? ev->pod : NULL, "container", *ev->container ? ev->container : NULL,
+		  "pid", ev->pid ? LOG_NUM(ev->pid) : NULL, "comm", *ev->comm ? ev->comm : NULL,
+		  "device", denied ? device : NULL, "rule", denied ? LOG_NUM(ev->rule) : NULL,
+		  "count", ev->count ? LOG_NUM(ev->count) : NULL, NULL);
+}
+
+/* NULL: no memory. */
+static char *event_body(const struct cgfs_event *ev)
+{
+	auto_free char *text = NULL;
+	char *body;
+
+	if (cgfs_event_json(ev, &text) < 0 || asprintf(&body, "{\"Event\":%s}", text) < 0)
+		return NULL;
+	return body;
+}
+
+/* First what could not be reported before. */
+static void send_event(struct conn *c, const char *body)
+{
+	struct conn_state *s = conn_state(c);
+
+	if (s->lost > 0) {
+		struct cgfs_event lost = { .sz = sizeof(struct cgfs_event),
+					   .type = CGFS_EVENT_LOST,
+					   .count = s->lost };
+		auto_free char *text = event_body(&lost);
+
+		if (!text || conn_notify(c, MSG_EXT_EVENT_NOTIFICATION, text, true) < 0) {
+			s->lost++;
+			return;
+		}
+		s->lost = 0;
+	}
+	if (conn_notify(c, MSG_EXT_EVENT_NOTIFICATION, body, true) < 0)
+		s->lost++;
+}
+
+static void broadcast(struct agent *a, const struct cgfs_event *ev)
+{
+	auto_free char *body = NULL;
+
+	for (struct conn *c = bridge_next_conn(a->bridge, NULL); c;
+	     c = bridge_next_conn(a->bridge, c)) {
+		if (!conn_state(c)->events)
+			continue;
+		if (!body)
+			body = event_body(ev);
+		if (body)
+			send_event(c, body);
+		else
+			conn_state(c)->lost++;
+	}
+}
+
+static void on_removed(struct agent *a, const struct cgfs_event *ev)
+{
+	struct hash_node *node;
+	struct container *c;
+	struct pod *p;
+
+	if (!*ev->container) {
+		p = pod_find(a, ev->pod);
+		if (p && p->removing)
+			pod_removed(p, ev->error, ev->message);
+		else
+			(void)foreign_removed(a, ev->pod, ev->error, ev->message);
+		return;
+	}
+	node = hash_find(&a->containers, ev->container);
+	c = node ? container_of(node, struct container, node) : NULL;
+	if (c && c->removing && streq(ev->pod, c->pod ? c->pod->id : ""))
+		container_removed(c, ev->error, ev->message);
+}
+
+/* What is left after a while keeps the descriptor readable, and others have their turn. */
+static void on_event(void *ctx, uint32_t events)
+{
+	uint64_t until = now_ns(CLOCK_MONOTONIC) + SLICE_NS;
+	struct agent *a = ctx;
+	struct cgfs_err err = { 0 };
+	struct cgfs_event ev = CGFS_EVENT_INIT;
+	int r;
+
+	do {
+		r = cgfs_event_read(a->cgfs, &ev, &err);
+		if (r != 1)
+			break;
+		if (ev.type != CGFS_EVENT_REMOVED)
+			log_event(a, &ev);
+		broadcast(a, &ev);
+		if (ev.type == CGFS_EVENT_REMOVED)
+			on_removed(a, &ev);
+	} while (now_ns(CLOCK_MONOTONIC) < until);
+	if (r < 0)
+		log_write(&a->log, LOG_ERROR, "cannot read events", "error", err.text, NULL);
+}
+
+int event_watch(struct agent *a)
+{
+	a->events = (struct loop_fd){ .fn = on_event, .ctx = a, .fd = cgfs_event_fd(a->cgfs) };
+	return loop_set(a->loop, &a->events, EPOLLIN);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * kernel.h - the few kernel types that the programs read, with only the members that they read.
+ * CO-RE finds where they are in the running kernel, so order and size mean nothing here.
+ */
+#ifndef CGFS_BPF_KERNEL_H
+#define CGFS_BPF_KERNEL_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup_subsys_state *subsys[1]; /* as many as the running kernel has */
+	struct cgroup *ancestors[];
+};
+
+struct seq_file {
+};
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 seq_num;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+	struct cgroup_subsys_state *subsys[];
+};
+
+enum cgroup_subsys_id {
+	memory_cgrp_id, /* its value is the running kernel's */
+};
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+struct page_counter {
+	atomic64_t usage; /* pages */
+	unsigned long max;
+	unsigned long watermark;
+	struct page_counter *parent;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
+};
+
+struct signal_struct {
+	int group_exit_code;
+	unsigned int flags;
+};
+
+struct task_struct {
+	int tgid;
+	__u64 start_boottime;
+	char comm[16];
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+	struct css_set *cgroups;
+};
+
+#pragma clang attribute pop
+
+#define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * cgfs_rpt.bpf.c - `cat mem`: a table of the pods and containers and their memory, printed by the
+ * kernel itself, with no process of ours.
+ *
+ * Runs for each cgroup of the hierarchy that carries memory, a pod before its containers.  Usage,
+ * limit and peak are those of the control files; what is counted at the charge comes from cgfs_mem,
+ * where it is loaded.  Optional: needs the kernel's BTF.
+ */
+#include "bpf/base/kernel.h"
+#include "bpf/group/charged.bpf.h"
+#include "bpf/group/maps.bpf.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <cgfs/abi/report.h>
+
+#define CPUS_MAX 8192
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_report_key);
+	__type(value, struct cgfs_report);
+} cgfs_report SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_group_key);
+	__type(value, struct cgfs_report_key);
+} cgfs_report_ids SEC(".maps");
+
+struct sum {
+	struct cgfs_group_key key;
+	__u64 counted, failed, failed_here, reclaims, reclaim_ns;
+};
+
+static long add_processor(__u32 cpu, struct sum *s)
+{
+	struct cgfs_memory *n = bpf_map_lookup_percpu_elem(&cgfs_memory, &s->key, cpu);
+
+	if (!n)
+		return 1;
+	s->counted = 1;
+	s->failed += n->failed;
+	s->failed_here += n->failed_here;
+	s->reclaims += n->reclaims;
+	s->reclaim_ns += n->reclaim_ns;
+	return 0;
+}
+
+static __always_inline void line(struct seq_file *seq, struct page_counter *memory,
+				 struct cgfs_report *r, struct cgfs_group *g)
+{
+	struct sum s = { .key = { .cgroup_id = r->cgroup_id } };
+	__u64 usage = BPF_CORE_READ(memory, usage.counter) * r->page_bytes;
+	__u64 peak = BPF_CORE_READ(memory, watermark) * r->page_bytes;
+	/* The limit of a group without one is the highest number of pages that fits, signed. */
+	__u64 max = BPF_CORE_READ(memory, max);
+
+	bpf_loop(CPUS_MAX, add_processor, &s, 0);
+	BPF_SEQ_PRINTF(seq, "%-20s %-20s %14llu ", g->pod[0] ? g->pod : "-",
+		       g->container[0] ? g->container : "-", usage);
+	if (max >= (~0ull >> 1) / r->page_bytes)
+		BPF_SEQ_PRINTF(seq, "%14s ", "max");
+	else
+		BPF_SEQ_PRINTF(seq, "%14llu ", max * r->page_bytes);
+	BPF_SEQ_PRINTF(seq, "%14llu ", peak);
+	if (s.counted)
+		BPF_SEQ_PRINTF(seq, "%8llu %8llu %8llu %12llu ", s.failed, s.failed_here,
+			       s.reclaims, s.reclaim_ns / 1000);
+	else
+		BPF_SEQ_PRINTF(seq, "%8s %8s %8s %12s ", "-", "-", "-", "-");
+	BPF_SEQ_PRINTF(seq, "%6llu\n", g->oom_kills);
+}
+
+/* struct bpf_iter__cgroup: what it is about, and the cgroup, NULL at the end. */
+SEC("iter/cgroup")
+int cgfs_mem_table(__u64 *ctx)
+{
+	__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	struct bpf_iter_meta *meta = (struct bpf_iter_meta *)ctx[0];
+	struct cgroup *cgrp = (struct cgroup *)ctx[1];
+	struct cgroup_subsys_state *css = 0;
+	struct cgfs_report_key key = {};
+	struct mem_cgroup *memcg;
+	struct cgfs_report *r;
+	struct cgfs_group *g;
+
+	if (meta->seq_num == 0)
+		BPF_SEQ_PRINTF(meta->seq, "%-20s %-20s %14s %14s %14s %8s %8s %8s %12s %6s\n",
+			       "pod", "container", "usage", "limit", "peak", "failed", "here",
+			       "reclaims", "reclaim_us", "kills");
+	if (!cgrp)
+		return 0;
+	key.memory_id = cgrp->kn->id;
+	r = bpf_map_lookup_elem(&cgfs_report, &key);
+	g = r ? group_find(r->cgroup_id) : 0;
+	if (!g)
+		return 0;
+	bpf_core_read(&css, sizeof(css), &cgrp->subsys[index]);
+	if (!css)
+		return 0;
+	memcg = (void *)css - bpf_core_field_offset(struct mem_cgroup, css);
+	line(meta->seq, &memcg->memory, r, g);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object.c - the object cgfs_rpt, as bpf/policy sees it: an iterator over the hierarchy that
+ * carries memory, pinned as a file to read.
+ */
+#include "bpf/report/report.h"
+
+#include "bpf/report/cgfs_rpt.skel.h"
+#include <bpf/bpf.h>
+#include <cgfs/abi/report.h>
+#include <cgfs/bpf.h>
+#include <mntent.h>
+#include <stdio.h>
+
+enum { REPORT_GROUPS, REPORT_IDS, REPORT_PROGRAM, REPORT_LINK };
+
+/* v1's memory hierarchy where it is mounted, else the cgroup2 tree. */
+static int open_tree(void)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	char path[512] = "";
+	struct mntent *m;
+	int fd;
+
+	while (f && (m = getmntent(f))) {
+		bool v1 = streq(m->mnt_type, "cgroup") && hasmntopt(m, "memory");
+
+		if (v1 || (streq(m->mnt_type, "cgroup2") && !path[0]))
+			snprintf(path, sizeof(path), "%s", m->mnt_dir);
+		if (v1)
+			break;
+	}
+	if (f)
+		endmntent(f);
+	fd = path[0] ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	return fd >= 0 ? fd : path[0] ? -errno : -ENODEV;
+}
+
+static int attach(struct object *o, struct cgfs_err *reterr)
+{
+	union bpf_iter_link_info info = { .cgroup.order = BPF_CGROUP_ITER_DESCENDANTS_PRE };
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
+	auto_fd int tree = open_tree();
+
+	if (tree < 0)
+		return cgfs_err_set(reterr, tree, "attach", o->ops->name, NULL,
+				    "no hierarchy that carries memory is mounted");
+	info.cgroup.cgroup_fd = (uint32_t)tree;
+	o->fd[REPORT_LINK] = bpf_link_create(o->fd[REPORT_PROGRAM], 0, BPF_TRACE_ITER, &opts);
+	if (o->fd[REPORT_LINK] < 0)
+		return cgfs_err_set(reterr, -errno, "attach", o->ops->name, NULL, NULL);
+	snprintf(o->why, sizeof(o->why), "%.140s/mem", o->pins->dir);
+	return 0;
+}
+
+static int drop(struct object *o, uint64_t cgroup_id)
+{
+	struct cgfs_group_key group = { .cgroup_id = cgroup_id };
+	struct cgfs_report_key key = { .memory_id = cgroup_id };
+	struct cgfs_report value;
+
+	(void)bpf_map_lookup_elem(o->fd[REPORT_IDS], &group, &key);
+	if (bpf_map_lookup_elem(o->fd[REPORT_GROUPS], &key, &value) == 0 &&
+	    value.cgroup_id == cgroup_id && bpf_map_delete_elem(o->fd[REPORT_GROUPS], &key) < 0 &&
+	    errno != ENOENT)
+		return -errno;
+	return key.memory_id != cgroup_id && bpf_map_delete_elem(o->fd[REPORT_IDS], &group) < 0 &&
+			       errno != ENOENT
+		       ? -errno
+		       : 0;
+}
+
+static int group_added(struct object *o, struct object_group *g, struct cgfs_err *reterr)
+{
+	struct cgfs_group_key group = { .cgroup_id = g->group->cgroup_id };
+	struct cgfs_report_key key = { .memory_id = g->group->memory_id };
+	struct cgfs_report value = {
+		.cgroup_id = group.cgroup_id,
+		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+	};
+	int r = 0;
+
+	if (!key.memory_id)
+		return 0;
+	if (key.memory_id != group.cgroup_id &&
+	    bpf_map_update_elem(o->fd[REPORT_IDS], &group, &key, BPF_ANY) < 0)
+		r = -errno;
+	if (r == 0 && bpf_map_update_elem(o->fd[REPORT_GROUPS], &key, &value, BPF_ANY) < 0)
+		r = -errno;
+	if (r < 0) {
+		ignore(drop(o, group.cgroup_id));
+		cgfs_err_set(reterr, r, "report memory by", o->ops->name, NULL,
+			     r == -E2BIG ? "all its elements are in use" : NULL);
+	}
+	return r;
+}
+
+static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
+			 struct cgfs_err *reterr)
+{
+	int r = drop(o, cgroup_id);
+
+	return r < 0 ? cgfs_err_set(reterr, r, "remove a group from", o->ops->name, NULL, NULL) : 0;
+}
+
+static void probe(struct object *o, int scratch, struct cgfs_capabilities *caps)
+{
+	if (!o->on && !o->asked)
+		return;
+	cgfs_capability_add(caps, "bpf.report", o->on, o->why,
+			    o->on ? "" : "use Linux 6.1 or newer with BTF (see bpf.iter_cgroup)");
+}
+
+static bool wanted(const struct cgfs_bpf_opts *opts)
+{
+	return opts->memory;
+}
+
+const struct object_ops cgfs_bpf_report_object = {
+	.name = "cgfs_rpt",
+	.needs = "BTF and iter/cgroup",
+	.abi = CGFS_REPORT_ABI,
+	.wanted = wanted,
+	.reads = "cgfs_mem",
+	.size = sizeof(struct object),
+	.elf = cgfs_rpt__elf_bytes,
+	.pins = {
+		[REPORT_GROUPS] = { "report", "cgfs_report", BPF_MAP_TYPE_HASH,
+				    sizeof(struct cgfs_report_key), sizeof(struct cgfs_report) },
+		[REPORT_IDS] = { "report_ids", "cgfs_report_ids", BPF_MAP_TYPE_HASH,
+				 sizeof(struct cgfs_group_key), sizeof(struct cgfs_report_key) },
+		[REPORT_PROGRAM] = { .symbol = "cgfs_mem_table" },
+		[REPORT_LINK] = { .pin = "mem" },
+	},
+	.attach = attach,
+	.group_added = group_added,
+	.group_removed = group_removed,
+	.probe = probe,
+};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * group_json.c - a whole group as JSON: figures, lists, limits, the kernel's own counters; must
+ * not know files.
+ */
+#include "cgfs/base/json_out.h"
+#include "cgfs/base/util.h"
+#include "cgfs/figure/json.h"
+#include "cgfs/tree/context.h"
+
+struct native {
+	struct json_out *o;
+	char file[64];
+};
+
+static int put_native(void *arg, const char *file, const char *key, uint64_t value)
+{
+	struct native *n = arg;
+
+	if (!streq(n->file, file)) {
+		if (*n->file)
+			json_out_end(n->o);
+		json_out_object(n->o, file);
+		snprintf(n->file, sizeof(n->file), "%s", file);
+	}
+	json_out_limit(n->o, key, value);
+	return 0;
+}
+
+static int put_group(struct json_out *o, struct cgfs_group *g, unsigned int what,
+		     struct cgfs_err *reterr)
+{
+	static const struct {
+		unsigned int bit;
+		enum cgfs_controller ctl;
+		const char *key;
+		int (*put)(struct json_out *o, struct cgfs_group *g, struct cgfs_err *reterr);
+	} lists[] = {
+		{ CGFS_READ_IO, CGFS_IO, "io_devices", figure_put_io },
+		{ CGFS_READ_HUGETLB, CGFS_HUGETLB, "hugetlb", figure_put_hugetlb },
+		{ CGFS_READ_RDMA, CGFS_RDMA, "rdma", figure_put_rdma },
+		{ CGFS_READ_MISC, CGFS_MISC, "misc", figure_put_misc },
+	};
+	struct cgfs_stats s = CGFS_STATS_INIT;
+	struct native native = { .o = o };
+	int r = cgfs_group_stats(g, what, &s, reterr);
+
+	if (r == 0)
+		figure_put_stats(o, &s);
+	for (size_t i = 0; i < ARRAY_SIZE(lists) && r == 0; i++) {
+		if (!(what & lists[i].bit) || g->c->place[lists[i].ctl].hierarchy < 0)
+			continue;
+		json_out_array(o, lists[i].key);
+		r = lists[i].put(o, g, reterr);
+		json_out_end(o);
+	}
+	if (r == 0 && (what & CGFS_READ_CPUSET) && g->c->place[CGFS_CPUSET].hierarchy >= 0)
+		r = figure_put_cpuset(o, g, reterr);
+	if (r == 0 && (what & CGFS_READ_LIMITS))
+		r = figure_put_limits(o, g, reterr);
+	if (r < 0 || !(what & CGFS_READ_NATIVE))
+		return r;
+	json_out_object(o, "native");
+	r = cgfs_group_native(g, what, put_native, &native, reterr);
+	if (*native.file)
+		json_out_end(o);
+	json_out_end(o);
+	return r;
+}
+
+int cgfs_group_json(struct cgfs_group *g, unsigned int what, char **ret_json,
+		    struct cgfs_err *reterr)
+{
+	struct json_out o;
+	int r = json_out_open(&o);
+
+	if (r == 0) {
+		json_out_object(&o, NULL);
+		r = put_group(&o, g, what, reterr);
+		json_out_end(&o);
+		if (r < 0) {
+			ignore(json_out_close(&o, NULL));
+			return r;
+		}
+		r = json_out_close(&o, ret_json);
+	}
+	return r < 0 ? err_value(reterr, r, "write figures of", g->rel, NULL) : 0;
+}

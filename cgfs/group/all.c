@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * all.c - what is done for every handle of a context: figures of all, and the round in which each
+ * removal and each watch has its turn.
+ */
+#include "cgfs/base/util.h"
+#include "cgfs/group/group.h"
+#include "cgfs/tree/context.h"
+
+int cgfs_stats_all(struct cgfs *c, unsigned int what,
+		   int (*fn)(void *arg, struct cgfs_group *g, const struct cgfs_stats *stats),
+		   void *arg, struct cgfs_err *reterr)
+{
+	struct cgfs_stats s = CGFS_STATS_INIT;
+	int r = 0;
+
+	for (struct cgfs_group *g = group_walk(c, NULL); g; g = group_walk(c, g)) {
+		if (r != 0 || g->state != GROUP_LIVE)
+			continue;
+		r = cgfs_group_stats(g, what, &s, reterr);
+		if (r == -ENOENT || r == -ENODEV)
+			r = 0;
+		else if (r == 0)
+			r = fn(arg, g, &s);
+	}
+	return r;
+}
+
+/* Rounds for all that wait for time to pass, or with @missed for a file: its changes were more
+ * than the kernel could keep. */
+void group_round(struct cgfs *c, bool missed)
+{
+	for (struct cgfs_group *g = group_walk(c, NULL); g; g = group_walk(c, g)) {
+		if (g->killing)
+			kill_round(g);
+		if (g->removal)
+			removal_step(g, missed);
+		if (g->oom)
+			oom_step(g, missed);
+		if (g->watch)
+			watch_step(g, missed);
+	}
+}

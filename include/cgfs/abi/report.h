@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cgfs/abi/report.h - types of the object cgfs_rpt: whose memory cgroup is a line of the report.
+ */
+#ifndef CGFS_ABI_REPORT_H
+#define CGFS_ABI_REPORT_H
+
+#include <cgfs/abi/group.h>
+
+#define CGFS_REPORT_ABI 1
+
+/* cgfs_report, hash: the groups of the report. */
+struct cgfs_report_key {
+	__u64 memory_id; /* inode of the directory in the hierarchy that carries memory */
+};
+
+struct cgfs_report {
+	__u64 cgroup_id; /* of the group */
+	__u64 page_bytes;
+};
+
+/* cgfs_report_ids, hash keyed by struct cgfs_group_key: the key in cgfs_report of groups whose
+ * memory is in another hierarchy; that of the others is their own number. */
+
+CGFS_ABI_SIZE(struct cgfs_report_key, 8);
+CGFS_ABI_SIZE(struct cgfs_report, 16);
+
+#endif
