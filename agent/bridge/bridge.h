@@ -67,8 +67,6 @@ int bridge_add(struct bridge *b, int in, int out, bool last, struct cgfs_err *re
 /* stale.c: makes the path free for a new socket, if it is free or has one that a killed agent left;
  * -EADDRINUSE: it has something else. */
 int socket_remove_stale(struct dirs *dirs, const char *path, struct cgfs_err *reterr);
-/* Is there a unix socket on which it listens? */
-bool bridge_listens(const struct bridge *b);
 /* Listens on a unix socket, 0600; replaces a dead socket of that name, never a live one.
  * @observers: clients that connect are not the host. */
 int bridge_listen(struct bridge *b, const char *path, bool observers, struct cgfs_err *reterr);

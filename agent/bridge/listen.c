@@ -93,15 +93,6 @@ static void on_accept(void *ctx, uint32_t events)
 	b->conns->state.observer = l->observers;
 }
 
-bool bridge_listens(const struct bridge *b)
-{
-	const struct listener *l = b->listeners;
-
-	while (l && !l->path)
-		l = l->next;
-	return l != NULL;
-}
-
 /* Takes over @fd and @path on success. */
 static int add(struct bridge *b, int fd, char *path, struct listener **ret)
 {

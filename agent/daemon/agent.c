@@ -346,8 +346,9 @@ static int read_scout(struct whole *m, struct cgfs_err *err)
 	return ret->r;
 }
 
-/* Where podctl finds the agent, also when a host has its stdin: the socket of --listen, or one that
- * goes with the pods root.  Without it the agent does its work all the same. */
+/* Where podctl finds the agent, also when a host has its stdin: --local-socket, the socket of
+ * --listen, or one that goes with the pods root.  Without it the agent does its work all the
+ * same. */
 static int serve_local(struct whole *m, struct cgfs_err *err)
 {
 	struct agent *a = &m->a;
@@ -355,11 +356,12 @@ static int serve_local(struct whole *m, struct cgfs_err *err)
 	struct cgfs_err why = { 0 };
 
 	for (size_t i = 0; i < m->opt.n_listen; i++) {
-		if (strncmp(m->opt.listen[i], "unix:", 5) == 0)
-			return owner_serves(&m->owner, m->opt.listen[i] + 5, err);
+		const char *own = m->opt.listen[i];
+
+		if (strncmp(own, "unix:", 5) == 0 &&
+		    (!m->opt.local_socket || streq(own + 5, m->opt.local_socket)))
+			return owner_serves(&m->owner, own + 5, err);
 	}
-	if (bridge_listens(a->bridge))
-		return owner_serves(&m->owner, path, err);
 	if (m->opt.no_local_socket || !*path)
 		return 0;
 	if (bridge_listen(a->bridge, path, true, &why) < 0) {

@@ -60,8 +60,9 @@ static const struct row rows[] = {
 	  "serve the bridge at unix:PATH (mode 0600) or vsock:[CID:]PORT (only peers with\n"
 	  "                                this CID, default 2); may be repeated" },
 	{ "local-socket", TEXT, AT(local_socket), false,
-	  "without --listen: serve podctl at this path (default: /run/cgfs/agent.sock; with\n"
-	  "                                another root /run/cgfs/roots/NAME.sock)" },
+	  "serve podctl at this path (default: the socket of --listen, else\n"
+	  "                                /run/cgfs/agent.sock; with another root\n"
+	  "                                /run/cgfs/roots/NAME.sock)" },
 	{ "no-local-socket", FLAG, AT(no_local_socket), false,
 	  "without --listen: do not serve podctl" },
 	{ "root", TEXT, AT(root), false,
@@ -152,6 +153,13 @@ static int check(const struct options *o, char why[OPTIONS_WHY_MAX])
 	if (o->dial && address_parse(o->dial, &at) < 0)
 		snprintf(why, OPTIONS_WHY_MAX,
 			 "--dial \"%.70s\" is neither unix:PATH nor vsock:CID:PORT", o->dial);
+	else if (o->local_socket && o->no_local_socket)
+		snprintf(why, OPTIONS_WHY_MAX,
+			 "-local-socket \"%.80s\" and -no-local-socket exclude each other",
+			 o->local_socket);
+	else if (o->local_socket && o->local_socket[0] != '/')
+		snprintf(why, OPTIONS_WHY_MAX, "-local-socket \"%.80s\" is not an absolute path",
+			 o->local_socket);
 	else if (o->root[0] != '/')
 		snprintf(why, OPTIONS_WHY_MAX,
 			 "-root \"%.80s\" is not an absolute path such as /pods", o->root);

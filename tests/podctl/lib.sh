@@ -68,9 +68,9 @@ json() {
 }
 
 # Every process that a test starts ends with it, whatever happens.
-with_agent() {	# with_agent [v3]: one that was not told to speak version 4
+with_agent() {	# with_agent [v3] [OPTIONS]: one that was not told to speak version 4
 	local version=-v4
-	[ "${1:-}" != v3 ] || version=
+	[ "${1:-}" != v3 ] || { version=; shift; }
 	as_root
 	[ -x "$O/cgfs-agent" ] || { echo "cgfs-agent is not built"; exit 77; }
 	[ -x /bin/busybox ] || { echo "busybox-static is missing"; exit 77; }
@@ -84,7 +84,7 @@ with_agent() {	# with_agent [v3]: one that was not told to speak version 4
 		done
 	}
 	"$O/cgfs-agent" $version -listen "unix:$tmp/sock" -root "$root" -pin-dir "$pins" \
-		-state-dir "$tmp/state" -delete-on-exit 2> "$tmp/log" &
+		-state-dir "$tmp/state" -delete-on-exit "$@" 2> "$tmp/log" &
 	agent=$!
 	trap 'kill $agent 2> /dev/null; wait' EXIT
 	local tries=2400

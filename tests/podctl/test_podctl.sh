@@ -75,9 +75,9 @@ t_wrong_usage_is_2_and_names_the_word() {
 	expect 2 p stat; says "is missing"; one_line
 	expect 2 p rm; says "is missing"
 	expect 2 p rm --all web; says "cannot be combined"
-	expect 2 p run -- true; says "--pod is missing"
-	expect 2 d run --pod web; says "COMMAND is missing"
-	expect 2 d run --pod web --rootfs / -- true; says "needs an agent"
+	expect 125 p run -- true; says "--pod is missing"
+	expect 125 d run --pod web; says "COMMAND is missing"
+	expect 125 d run --pod web --rootfs / -- true; says "needs an agent"
 	expect 2 d create web --rootfs /; says "needs an agent"
 	expect 2 p ls --agent tcp:1; says "must be unix:PATH"
 	expect 2 p ls --agent unix:/x --root /y; says "cannot be combined"
@@ -90,7 +90,7 @@ t_wrong_values_are_2_and_name_option_and_value() {
 	while read -r option value; do
 		expect 2 d create web "$option" "$value"
 		says "$option"; says "\"$value\""; one_line
-		expect 2 d run --pod web "$option" "$value" -- true
+		expect 125 d run --pod web "$option" "$value" -- true
 		says "$option"; says "\"$value\""; one_line
 	done <<- 'end'
 		--memory 64Q
@@ -121,15 +121,15 @@ t_wrong_ids_change_nothing() {
 	long=$(printf 'a%.0s' {1..300})
 	for bad in a/b .. . ../x /abs 'a b' $'a\nb' -x cgroup.procs "$long"; do
 		[ "$bad" = -x ] || { expect 2 d create "$bad"; says 'create pod'; one_line; }
-		expect 2 d run --pod="$bad" -- true; says 'run --pod'; one_line
+		expect 125 d run --pod="$bad" -- true; says 'run --pod'; one_line
 		expect 2 d events --pod="$bad" --timeout 0; says 'events --pod'; one_line
-		expect 2 d run --pod=web --name="$bad" -- true; one_line
+		expect 125 d run --pod=web --name="$bad" -- true; one_line
 	done
 	for bad in .. a/b/c a/.. web/ /web "$long" "web/$long"; do
 		expect 2 d stat "$bad"; says 'stat "'; one_line
 	done
 	expect 2 d create ''; says 'create pod'; one_line
-	expect 2 d run --pod '' -- true; says '--pod'; one_line
+	expect 125 d run --pod '' -- true; says '--pod'; one_line
 	expect 2 d stat ''; one_line
 	clean
 }
@@ -137,7 +137,7 @@ t_wrong_ids_change_nothing() {
 t_an_agent_that_is_not_there_is_1() {
 	expect 1 p ls --agent "unix:$tmp/none"; says "$tmp/none"; one_line
 	CGFS_AGENT=unix:$tmp/none expect 1 p ls; says "$tmp/none"
-	expect 2 p run --agent "unix:$tmp/none" --pod web -- true; says "--rootfs"
+	expect 125 p run --agent "unix:$tmp/none" --pod web -- true; says "--rootfs"
 	expect 125 p run --agent "unix:$tmp/none" --pod web --rootfs / -- true; says "$tmp/none"
 	expect 2 p create --agent "unix:$tmp/none" --no-default-devices --rootfs / web; says "OCI"
 }
@@ -158,7 +158,7 @@ t_run_exits_as_its_command() {
 	expect 137 d run --pod t -- sh -c 'kill -9 $$'
 	expect 127 d run --pod t -- "$tmp/none"; says "No such file"
 	expect 126 d run --pod t -- "$tmp"; says "Permission denied"
-	expect 2 d run --pod t --pids 99999999999 -- true; says pids; says 99999999999
+	expect 125 d run --pod t --pids 99999999999 -- true; says pids; says 99999999999
 	expect 5 d run --pod t sh -c 'exit $1' sh 5
 	clean
 }

@@ -19,7 +19,7 @@ t_agent_run_exits_as_its_command() {
 	: > "$tmp/rootfs/bin/file"
 	expect 126 r --pod t -- /bin/file
 	expect 126 r --pod t -- /bin
-	expect 2 p run --pod t -- true; says "--rootfs"
+	expect 125 p run --pod t -- true; says "--rootfs"
 	expect 125 p run --pod t --rootfs "$tmp/none" -- true; says "$tmp/none"
 	end_agent
 }

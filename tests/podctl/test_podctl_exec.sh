@@ -20,18 +20,18 @@ end_container() {
 await_file() { until [ -e "$1" ]; do sleep 0.05; done; }
 
 t_exec_wrong_usage_is_2() {
-	expect 2 d exec t; says "COMMAND"; one_line
-	expect 2 d exec t --; says "COMMAND is missing"; one_line
-	expect 2 d exec a/b/c true; says "a/b/c"; one_line
-	expect 2 d exec -x t true; says '"-x": unknown option'
-	expect 2 d exec -ix t true; says '"-ix": unknown option'
-	expect 2 d exec -iu t true; says 'needs a value'
-	expect 2 d exec --env =x t true; says '"=x"'
-	expect 2 d exec --env CGFS_NOT_SET t true; says 'no such variable'
-	expect 2 d exec --user bin t true; says 'is not UID[:GID]'
-	expect 2 d exec --user 1: t true; says '--user'
-	expect 2 d exec --workdir x t true; says 'not an absolute path'
-	expect 2 d exec -di t true; says 'does not go with --detach'
+	expect 125 d exec t; says "COMMAND"; one_line
+	expect 125 d exec t --; says "COMMAND is missing"; one_line
+	expect 125 d exec a/b/c true; says "a/b/c"; one_line
+	expect 125 d exec -x t true; says '"-x": unknown option'
+	expect 125 d exec -ix t true; says '"-ix": unknown option'
+	expect 125 d exec -iu t true; says 'needs a value'
+	expect 125 d exec --env =x t true; says '"=x"'
+	expect 125 d exec --env CGFS_NOT_SET t true; says 'no such variable'
+	expect 125 d exec --user bin t true; says 'is not UID[:GID]'
+	expect 125 d exec --user 1: t true; says '--user'
+	expect 125 d exec --workdir x t true; says 'not an absolute path'
+	expect 125 d exec -di t true; says 'does not go with --detach'
 	clean
 }
 
@@ -158,7 +158,7 @@ t_run_terminal() {
 	expect 5 d run -t --pod t -e A=b -w / -- sh -c 'tty; echo "$A $PWD"; exit 5'
 	[[ $out == /dev/pts/*"b /"* ]] || wrong "$out"
 	expect 0 d run --rm -it --pod t -- true < /dev/null
-	expect 2 d run --rm --keep --pod t -- true; says "--rm"
+	expect 125 d run --rm --keep --pod t -- true; says "--rm"
 	clean
 }
 
@@ -277,10 +277,10 @@ t_agent_run_has_mounts() {
 		sh -c 'cat /data/file /file && echo > /data/new'
 	[ "$out" = $'inside\ninside' ] || wrong "$out"
 	says "Read-only"
-	expect 2 r --pod t -v data:/data -- true; says 'is not SOURCE:TARGET'; one_line
-	expect 2 r --pod t -v /data -- true; says 'is not SOURCE:TARGET'; one_line
-	expect 2 r --pod t -v /data:/x:rx -- true; says 'is not SOURCE:TARGET'; one_line
-	expect 2 d run --no-agent --pod t -v /data:/x -- true; says 'needs an agent'; one_line
+	expect 125 r --pod t -v data:/data -- true; says 'is not SOURCE:TARGET'; one_line
+	expect 125 r --pod t -v /data -- true; says 'is not SOURCE:TARGET'; one_line
+	expect 125 r --pod t -v /data:/x:rx -- true; says 'is not SOURCE:TARGET'; one_line
+	expect 125 d run --no-agent --pod t -v /data:/x -- true; says 'needs an agent'; one_line
 	end_agent
 }
 
@@ -310,9 +310,9 @@ t_agent_run_takes_a_bundle() {
 	json 0 '.stats.pids.max' 7 p stat --json t/c1
 	json 0 '.stats.memory.max' 16777216 p stat --json t/c1
 	expect 125 p run --pod t --bundle "$tmp" -- true; says "$tmp/config.json"; one_line
-	expect 2 p run --pod t --bundle "$tmp/bundle" --rootfs / -- true; says "cannot be combined with"; one_line
-	expect 2 d run --no-agent --pod t --bundle "$tmp/bundle"; says "needs an agent"; one_line
-	expect 2 p run --pod t; says "COMMAND is missing"
+	expect 125 p run --pod t --bundle "$tmp/bundle" --rootfs / -- true; says "cannot be combined with"; one_line
+	expect 125 d run --no-agent --pod t --bundle "$tmp/bundle"; says "needs an agent"; one_line
+	expect 125 p run --pod t; says "COMMAND is missing"
 	expect 0 p rm --all
 	end_agent
 }

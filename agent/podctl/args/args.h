@@ -14,7 +14,7 @@
 
 #include "cgfs/base/util.h"
 
-/* Exit statuses; `run` adds the command's own. */
+/* Exit statuses; `run` adds the command's own, as podman does. */
 enum {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,
@@ -92,6 +92,9 @@ struct args {
 	/* run, exec */
 	bool interactive, tty;
 	const char *detach_keys;
+	/* attach, resize */
+	bool no_stdin;
+	unsigned int window[2]; /* columns, rows */
 	struct process_args process;
 	struct limits limits;
 	/* events */
@@ -139,6 +142,7 @@ struct verb {
 	const struct opt *const *tables; /* beside opt_global; NULL: none */
 	int min, max;			 /* number of operands; max -1: any */
 	bool command;			 /* the operands are a command: stop parsing at the first */
+	bool own_125; /* the exit status is a command's: 125 is podctl's own, wrong usage as well */
 	/* What no table row can say, before anything is done; may be NULL. */
 	int (*check)(struct args *a, struct cgfs_err *reterr);
 	/* One of the two.  run() prints its errors and returns an exit status. */

@@ -95,7 +95,7 @@ const struct opt limits_options[] = {
 	  "(default: 100)" },
 	{ "pids", 'p', "N", set_pids, offsetof(struct args, limits),
 	  "limit the number of processes and threads; or max" },
-	{ "device", 'd', "RULE", add_device, offsetof(struct args, limits),
+	{ "device", 0, "RULE", add_device, offsetof(struct args, limits),
 	  "allow a device, or deny it: 'c 1:11 r', 'deny b *:* rwm'.  May be\n"
 	  "repeated; the last rule that matches decides.  The devices that\n"
 	  "every container may use (null, zero, full, random, urandom, tty,\n"

@@ -8,9 +8,10 @@
 #include <stdio.h>
 
 static const struct verb *const verbs[] = {
-	&verb_run,  &verb_exec, &verb_create,  &verb_set,    &verb_ls,	   &verb_ps,   &verb_logs,
-	&verb_top,  &verb_stat, &verb_inspect, &verb_events, &verb_wait,   &verb_kill, &verb_freeze,
-	&verb_thaw, &verb_rm,	&verb_add,     &verb_apply,  &verb_doctor,
+	&verb_run,    &verb_exec,  &verb_attach, &verb_create, &verb_set,     &verb_ls,
+	&verb_ps,     &verb_logs,  &verb_top,	 &verb_stat,   &verb_inspect, &verb_events,
+	&verb_wait,   &verb_kill,  &verb_freeze, &verb_thaw,   &verb_rm,      &verb_add,
+	&verb_resize, &verb_apply, &verb_doctor,
 };
 
 #define EXITS "0 success; 1 failure; 2 wrong usage, nothing was done"
@@ -65,15 +66,17 @@ static int with_source(const struct verb *v, struct args *a)
 	int r = source_begin(a, v->use, &s);
 
 	if (r != EXIT_OK)
-		return r;
+		return v->own_125 ? EXIT_RUN_FAILED : r;
 	r = v->with(a, s, &err);
-	if (r < 0 && err.code)
+	if (r < 0 && err.code) {
+		source_explain(&err);
 		out_error(&err);
+	}
 	if (source_close(s, &err) < 0 && r == 0) {
 		out_error(&err);
 		r = -EIO;
 	}
-	return r < 0 ? EXIT_FAILED : r;
+	return r >= 0 ? r : v->own_125 ? EXIT_RUN_FAILED : EXIT_FAILED;
 }
 
 static int dispatch(struct args *a, int argc, char **argv)
@@ -122,7 +125,7 @@ static int dispatch(struct args *a, int argc, char **argv)
 		r = limits_finish(&a->limits, &err);
 	if (r < 0) {
 		out_usage(a, &err);
-		return EXIT_USAGE;
+		return v && v->own_125 ? EXIT_RUN_FAILED : EXIT_USAGE;
 	}
 	return v->with ? with_source(v, a) : v->run(a);
 }

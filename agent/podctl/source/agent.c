@@ -340,6 +340,8 @@ const struct source_ops source_agent = {
 	.next_event = agent_next_event,
 	.start = agent_start,
 	.exec = agent_exec,
+	.attach = agent_attach,
+	.resize = agent_resize,
 	.await = agent_await,
 	.unmake = agent_unmake,
 };

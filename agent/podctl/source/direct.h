@@ -80,6 +80,7 @@ static inline struct direct_source *direct_of(struct source *s)
 int direct_start(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_exec(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_await(struct source *s, struct command *cmd, struct cgfs_err *reterr);
+int direct_attach(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_unmake(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_info(struct cgfs_group *g, unsigned int what, struct group_info *ret,
 		struct cgfs_err *reterr);

@@ -3,6 +3,7 @@
  * direct_source.c - the source without an agent: pods and containers as libcgfs sees them.
  */
 #include "agent/podctl/source/direct.h"
+#include "agent/podctl/source/keeper.h"
 #include "agent/wire/protocol.h"
 
 #include <poll.h>
@@ -339,6 +340,18 @@ static int direct_next_event(struct source *source, int timeout_ms, json_t **ret
 	return r;
 }
 
+static int direct_resize(struct source *s, const struct target *t, struct cgfs_err *reterr)
+{
+	struct group_info info;
+	int r = direct_stat(s, t, 0, &info, reterr);
+
+	if (r < 0)
+		return r;
+	r = keeper_resize(info.cgroup_id, s->a->window[0], s->a->window[1], reterr);
+	info_free(&info);
+	return r;
+}
+
 const struct source_ops source_direct = {
 	.check = direct_check,
 	.open = direct_begin,
@@ -354,6 +367,8 @@ const struct source_ops source_direct = {
 	.next_event = direct_next_event,
 	.start = direct_start,
 	.exec = direct_exec,
+	.attach = direct_attach,
+	.resize = direct_resize,
 	.await = direct_await,
 	.unmake = direct_unmake,
 };

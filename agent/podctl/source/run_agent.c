@@ -4,6 +4,7 @@
  * one that passes signals on and receives events meanwhile.
  */
 #include "agent/podctl/source/agent.h"
+#include "agent/podctl/source/log.h"
 #include "agent/podctl/source/spec.h"
 #include "cgfs/base/json.h"
 
@@ -13,8 +14,8 @@
 #define EVENT_LAG_MS 500
 #define WAIT_ID	     0x7fffffff
 
-/* The runtime could not execute the command: the status that a shell would show.  Its sentence is
- * on the command's standard error already, so that @err keeps what comes before it. */
+/* The runtime could not execute the command: the status that a shell would show.  Where podctl's
+ * standard error is the command's, its sentence is there, and @err keeps what comes before it. */
 static int runtime_status(const struct args *a, struct cgfs_err *err)
 {
 	static const char *const about[] = { "executable file", "open executable",
@@ -30,7 +31,7 @@ static int runtime_status(const struct args *a, struct cgfs_err *err)
 	if (strstr(text, "not found") || strstr(text, "o such file"))
 		status = EXIT_NOT_FOUND;
 	detail = strstr(err->text, ": exit status ");
-	if (!a->detach && detail && detail < text)
+	if (!a->detach && !a->tty && detail && detail < text)
 		*detail = '\0';
 	return status;
 }
@@ -69,6 +70,20 @@ static int streams_connect(const struct args *a, struct terminal_socket *console
 			      reterr);
 }
 
+/* Whose terminal it is, for those who attach to it when podctl has left it. */
+static int name_terminal(struct agent_source *s, struct command *cmd, struct cgfs_err *reterr)
+{
+	struct group_info info;
+	int r = remote_describe(s->c, cmd->target.pod, cmd->target.ctr, false, &info, reterr);
+
+	if (r < 0)
+		return r;
+	cmd->terminal.cgroup_id = info.cgroup_id;
+	cmd->terminal.pid = cmd->pid;
+	info_free(&info);
+	return 0;
+}
+
 static int make(struct agent_source *s, struct command *cmd, struct cgfs_err *reterr)
 {
 	struct terminal_socket console = { .fd = -EBADF };
@@ -92,6 +107,8 @@ static int make(struct agent_source *s, struct command *cmd, struct cgfs_err *re
 	s->made_ctr = r == 0;
 	if (r == 0)
 		r = streams_connect(a, &console, true, cmd, reterr);
+	if (r == 0 && a->tty)
+		r = name_terminal(s, cmd, reterr);
 	terminal_unlisten(&console);
 	return r < 0 ? cgfs_err_context(reterr, r, "run in %s/%s", cmd->target.pod, cmd->target.ctr)
 		     : 0;
@@ -281,17 +298,18 @@ int agent_await(struct source *source, struct command *cmd, struct cgfs_err *ret
 	int r = send_wait(s, cmd, reterr);
 
 	while (r == 0) {
-		struct pollfd fds[3 + TERMINAL_FDS] = {
+		struct pollfd fds[4 + TERMINAL_FDS] = {
 			{ .fd = cmd->sigfd, .events = POLLIN },
 			{ .fd = client_fd(s->waiter), .events = POLLIN },
 			{ .fd = client_fd(s->c), .events = POLLIN },
+			{ .fd = cmd->log ? log_fd(cmd->log) : -1, .events = POLLIN },
 		};
 
-		terminal_poll(&cmd->terminal, fds + 3);
+		terminal_poll(&cmd->terminal, fds + 4);
 		if (poll(fds, ARRAY_SIZE(fds), client_pending(s->waiter) ? 0 : -1) < 0 &&
 		    errno != EINTR)
 			return cgfs_err_set(reterr, -errno, "poll", NULL, NULL, NULL);
-		terminal_handle(&cmd->terminal, fds + 3);
+		terminal_handle(&cmd->terminal, fds + 4);
 		if (cmd->terminal.left) {
 			cmd->status = EXIT_OK;
 			return 0;
@@ -300,8 +318,18 @@ int agent_await(struct source *source, struct command *cmd, struct cgfs_err *ret
 			pass_signals(s, cmd);
 		if (fds[2].revents)
 			r = take_events(s, cmd, 0, reterr);
+		if (r == 0 && fds[3].revents)
+			r = attach_print(cmd, reterr);
 		if (r == 0 && (fds[1].revents || client_pending(s->waiter)))
 			r = receive_status(s, &cmd->status, reterr);
+	}
+	if (r > 0 && cmd->log) {
+		struct group_info info = { 0 };
+
+		/* An answer that comes later: the agent has taken the last of it by then. */
+		ignore(source->ops->stat(source, &cmd->target, 0, &info, NULL));
+		info_free(&info);
+		r = attach_print(cmd, reterr) < 0 ? -EIO : 1;
 	}
 	if (r > 0) {
 		terminal_drain(&cmd->terminal);

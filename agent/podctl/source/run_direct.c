@@ -4,11 +4,14 @@
  * command, so that nothing of the command runs outside.
  */
 #include "agent/podctl/source/direct.h"
+#include "agent/podctl/source/keeper.h"
+#include "agent/podctl/source/process.h"
 
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -170,6 +173,8 @@ static int spawn(struct direct_source *s, struct command *cmd, struct cgfs_err *
 		return r;
 	if (cmd->pid == 0)
 		child(a, cmd, told_w, null, slave);
+	cmd->terminal.pid = cmd->pid;
+	cmd->terminal.cgroup_id = cmd->added ? 0 : cgfs_group_cgroup_id(s->group[CTR]);
 
 	/* End of file is a successful exec: that closed the other end. */
 	close(take_fd(&told_w));
@@ -247,17 +252,30 @@ static void take_stats(struct direct_source *s, struct command *cmd)
 	info_free(&pod);
 }
 
+/* Of one that is not podctl's child the status is not known. */
+static bool is_running(struct command *cmd, int *ret_status)
+{
+	struct pollfd p = { .fd = cmd->pidfd, .events = POLLIN };
+
+	if (!cmd->attached)
+		return waitpid(cmd->pid, ret_status, WNOHANG) == 0;
+	*ret_status = EXIT_OK << 8;
+	return poll(&p, 1, 0) == 0;
+}
+
 int direct_await(struct source *source, struct command *cmd, struct cgfs_err *reterr)
 {
 	struct direct_source *s = direct_of(source);
-	struct pollfd fds[2 + TERMINAL_FDS] = {
+	struct pollfd fds[2 + TERMINAL_FDS + 1] = {
 		{ .fd = cmd->sigfd, .events = POLLIN },
 		{ .fd = cgfs_event_fd(s->d.c), .events = POLLIN },
 	};
 	int wstatus = EXIT_RUN_FAILED << 8, sig;
 	bool typed;
 
-	while (waitpid(cmd->pid, &wstatus, WNOHANG) == 0) {
+	if (cmd->attached)
+		fds[2 + TERMINAL_FDS] = (struct pollfd){ .fd = cmd->pidfd, .events = POLLIN };
+	while (is_running(cmd, &wstatus)) {
 		terminal_poll(&cmd->terminal, fds + 2);
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
 			return cgfs_err_set(reterr, -errno, "poll", NULL, NULL, NULL);
@@ -268,7 +286,9 @@ int direct_await(struct source *source, struct command *cmd, struct cgfs_err *re
 		}
 		/* What the terminal sends, it has sent to the child as well. */
 		while ((sig = command_signal(cmd, &typed))) {
-			if (!typed || s->source.a->tty)
+			if (cmd->attached)
+				(void)syscall(SYS_pidfd_send_signal, cmd->pidfd, sig, NULL, 0);
+			else if (!typed || s->source.a->tty)
 				kill(cmd->pid, sig);
 		}
 		take_events(s, cmd);
@@ -281,6 +301,24 @@ int direct_await(struct source *source, struct command *cmd, struct cgfs_err *re
 	take_events(s, cmd);
 	take_stats(s, cmd);
 	return 0;
+}
+
+int direct_attach(struct source *source, struct command *cmd, struct cgfs_err *reterr)
+{
+	struct group_info info;
+	int master, r = source->ops->stat(source, &cmd->target, 0, &info, reterr);
+
+	if (r < 0)
+		return r;
+	r = keeper_borrow(info.cgroup_id, &master, &cmd->terminal.loan, &cmd->pid, reterr);
+	if (r == 0) {
+		cmd->pidfd = process_open(cmd->pid, info.path);
+		r = terminal_begin(&cmd->terminal, master, !source->a->no_stdin, reterr);
+	}
+	if (r == 0 && cmd->pidfd < 0)
+		r = cgfs_err_set(reterr, -ESRCH, NULL, NULL, NULL, "its command has ended");
+	info_free(&info);
+	return r;
 }
 
 static int count_one(void *arg, const char *id)

@@ -3,6 +3,7 @@
  * source.c - chooses the source; what both of them use.
  */
 #include "agent/podctl/source/source.h"
+#include "agent/podctl/source/log.h"
 
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -23,6 +24,19 @@ int source_open(const struct args *a, unsigned int use, struct source **ret,
 	return choose(a)->open(a, use, ret, reterr);
 }
 
+void source_explain(struct cgfs_err *err)
+{
+	char said[sizeof(err->text)];
+
+	if (geteuid() == 0 || (err->code != -EACCES && err->code != -EPERM))
+		return;
+	snprintf(said, sizeof(said), "%s", err->text);
+	cgfs_err_set(err, err->code, NULL, NULL, NULL,
+		     "%s; run podctl as root, or with --no-agent --root PATH in a cgroup that was "
+		     "delegated to you",
+		     said);
+}
+
 int source_begin(const struct args *a, unsigned int use, struct source **ret)
 {
 	struct cgfs_err err = { 0 };
@@ -32,6 +46,7 @@ int source_begin(const struct args *a, unsigned int use, struct source **ret)
 		return EXIT_USAGE;
 	}
 	if (source_open(a, use, ret, &err) < 0) {
+		source_explain(&err);
 		out_error(&err);
 		return EXIT_FAILED;
 	}
@@ -66,6 +81,10 @@ int command_begin(struct command *cmd, const struct args *a, struct cgfs_err *re
 void command_end(struct command *cmd)
 {
 	terminal_end(&cmd->terminal);
+	log_close(cmd->log);
+	cmd->log = NULL;
+	if (cmd->attached && cmd->pidfd >= 0)
+		close(take_fd(&cmd->pidfd));
 	if (cmd->sigfd >= 0)
 		close(take_fd(&cmd->sigfd));
 	json_decref(cmd->report.events);

@@ -39,7 +39,10 @@ struct command {
 	sigset_t old_mask;
 	pid_t pid; /* 0: not started, or over */
 	bool made_pod;
-	bool added; /* to a container that is there: nothing is reported of it */
+	bool added;	      /* to a container that is there: nothing is reported of it */
+	bool attached;	      /* it was there before: no child of this process */
+	int pidfd;	      /* of an attached one, without an agent */
+	struct log_file *log; /* what it prints, where it has no terminal; NULL: not attached */
 	struct terminal terminal;
 	int status; /* podctl's exit status */
 	struct report report;
@@ -87,6 +90,11 @@ struct source_ops {
 	int (*start)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 	/* Starts the command in a container that is there. */
 	int (*exec)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
+	/* Podctl takes the place of whoever started the command: its terminal is borrowed, or what
+	 * it prints is read. */
+	int (*attach)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
+	/* The window of a terminal that no podctl holds. */
+	int (*resize)(struct source *s, const struct target *t, struct cgfs_err *reterr);
 	/* Waits for the end of the command, and fills in cmd->status and cmd->report. */
 	int (*await)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 	/* Removes what start() made, as far as it came, then takes the last events. */
@@ -99,6 +107,8 @@ extern const struct source_ops source_agent, source_direct;
 int source_check(const struct args *a, struct cgfs_err *reterr);
 int source_open(const struct args *a, unsigned int use, struct source **ret,
 		struct cgfs_err *reterr);
+/* An ordinary user who was refused learns what to do. */
+void source_explain(struct cgfs_err *err);
 /* Both.  Prints what is wrong; an exit status. */
 int source_begin(const struct args *a, unsigned int use, struct source **ret);
 /* Names the container in @t, where it is a pod with one container; with @thawed -EBUSY when that is

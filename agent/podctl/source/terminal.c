@@ -4,6 +4,7 @@
  * leave it alone.  Knows neither agents nor containers.
  */
 #include "agent/podctl/source/terminal.h"
+#include "agent/podctl/source/keeper.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -153,14 +154,18 @@ int terminal_receive(struct terminal_socket *s, int timeout_ms, int *ret_master,
 /* --- while the command runs --------------------------------------------------------------------
  */
 
-static int make_raw(struct terminal *t)
+/* @keys: keys come one by one; what sends a signal does so still. */
+static int make_raw(struct terminal *t, bool keys)
 {
 	struct termios raw;
 
 	if (tcgetattr(0, &t->saved) < 0)
 		return -errno;
 	raw = t->saved;
-	cfmakeraw(&raw);
+	if (keys)
+		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	else
+		cfmakeraw(&raw);
 	if (tcsetattr(0, TCSANOW, &raw) < 0)
 		return -errno;
 	t->raw = true;
@@ -177,7 +182,18 @@ int terminal_begin(struct terminal *t, int master, bool input, struct cgfs_err *
 		return cgfs_err_set(reterr, -errno, "set terminal", NULL, NULL, NULL);
 	terminal_resize(t);
 	if (input && isatty(0))
-		r = make_raw(t);
+		r = make_raw(t, false);
+	return r < 0 ? cgfs_err_set(reterr, r, "set terminal", NULL, NULL, NULL) : 0;
+}
+
+int terminal_watch(struct terminal *t, struct cgfs_err *reterr)
+{
+	int r;
+
+	if (!isatty(0) || !t->n_keys)
+		return 0;
+	r = make_raw(t, true);
+	t->input = t->keys_only = r == 0;
 	return r < 0 ? cgfs_err_set(reterr, r, "set terminal", NULL, NULL, NULL) : 0;
 }
 
@@ -201,7 +217,8 @@ void terminal_poll(const struct terminal *t, struct pollfd fds[TERMINAL_FDS])
 
 	fds[0] = (struct pollfd){ .fd = t->master,
 				  .events = (short)(POLLIN | (full ? POLLOUT : 0)) };
-	fds[1] = (struct pollfd){ .fd = t->master >= 0 && t->input && !full ? 0 : -1,
+	fds[1] = (struct pollfd){ .fd = (t->master >= 0 || t->keys_only) && t->input && !full ? 0
+											      : -1,
 				  .events = POLLIN };
 }
 
@@ -276,10 +293,14 @@ void terminal_handle(struct terminal *t, const struct pollfd fds[TERMINAL_FDS])
 {
 	ssize_t n;
 
-	if (t->master < 0)
+	if (t->master < 0 && !t->keys_only)
 		return;
 	if (fds[1].revents)
 		read_keys(t);
+	if (t->keys_only) {
+		t->off = t->have;
+		return;
+	}
 	if (t->off < t->have) {
 		n = write(t->master, t->typed + t->off, t->have - t->off);
 		t->off += n > 0 ? (size_t)n : 0;
@@ -302,25 +323,13 @@ void terminal_drain(struct terminal *t)
 	}
 }
 
-/* Reads until the command has closed its terminal. */
-__attribute__((noreturn)) static void keep(const struct terminal *t)
+/* Others can come to it as soon as podctl has ended. */
+static void leave(const struct terminal *t)
 {
-	struct pollfd p = { .fd = t->master, .events = POLLIN };
-	sigset_t all;
-	char text[4096];
-	ssize_t n;
+	auto_fd int listener = keeper_listen(t->cgroup_id);
 
-	setsid();
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	dup2(t->master, 0);
-	p.fd = 0;
-	(void)syscall(SYS_close_range, 1u, ~0u, 0u);
-	do {
-		(void)poll(&p, 1, -1);
-		n = read(0, text, sizeof(text));
-	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-	_exit(0);
+	if (fork() == 0)
+		keeper_run(t->cgroup_id, listener, t->master, t->pid);
 }
 
 void terminal_end(struct terminal *t)
@@ -330,8 +339,10 @@ void terminal_end(struct terminal *t)
 	if (t->raw && t->left)
 		ignore(write_all(1, "\n", 1));
 	t->raw = false;
-	if (t->left && t->master >= 0 && fork() == 0)
-		keep(t);
+	if (t->left && t->master >= 0 && t->loan < 0)
+		leave(t);
 	if (t->master >= 0)
 		close(take_fd(&t->master));
+	if (t->loan >= 0)
+		close(take_fd(&t->loan));
 }

@@ -12,10 +12,15 @@
 #include "agent/podctl/args/args.h"
 
 struct terminal {
-	int master;   /* -EBADF: there is none */
-	bool input;   /* what is typed is passed on */
-	bool raw;     /* podctl's own terminal was changed */
-	bool left;    /* the detach keys were typed */
+	int master;	/* -EBADF: there is none */
+	bool input;	/* what is typed is passed on */
+	bool raw;	/* podctl's own terminal was changed */
+	bool left;	/* the detach keys were typed */
+	bool keys_only; /* there is no master: only the detach keys matter */
+	int loan; /* the master is borrowed until this is closed; -EBADF: it is podctl's own */
+	/* Of the command, for those who borrow it; cgroup_id 0: nobody can. */
+	uint64_t cgroup_id;
+	pid_t pid;
 	bool in_line; /* what was typed last does not end a line */
 	struct termios saved;
 	unsigned char keys[16];
@@ -27,7 +32,7 @@ struct terminal {
 
 #define TERMINAL_INIT                                                                              \
 	{                                                                                          \
-		.master = -EBADF                                                                   \
+		.master = -EBADF, .loan = -EBADF                                                   \
 	}
 
 /* "ctrl-p,ctrl-q", "ctrl-a,d"; "none": there are none. */
@@ -50,6 +55,8 @@ void terminal_unlisten(struct terminal_socket *s);
 
 /* Takes @master over; what is typed goes there from now on, if @input. */
 int terminal_begin(struct terminal *t, int master, bool input, struct cgfs_err *reterr);
+/* For a command without a terminal: the detach keys are taken from podctl's own, if it has one. */
+int terminal_watch(struct terminal *t, struct cgfs_err *reterr);
 /* The window of the command gets the size of podctl's own. */
 void terminal_resize(const struct terminal *t);
 #define TERMINAL_FDS 2
@@ -58,8 +65,8 @@ void terminal_poll(const struct terminal *t, struct pollfd fds[TERMINAL_FDS]);
 void terminal_handle(struct terminal *t, const struct pollfd fds[TERMINAL_FDS]);
 /* What the command has printed before its end. */
 void terminal_drain(struct terminal *t);
-/* Podctl's own terminal becomes what it was.  With t->left a process stays behind that reads what
- * the command prints, since without a reader it would be hung up. */
+/* Podctl's own terminal becomes what it was.  With t->left the master goes back to its keeper; to a
+ * new one, where it was podctl's own. */
 void terminal_end(struct terminal *t);
 
 #endif

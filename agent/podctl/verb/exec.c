@@ -73,15 +73,17 @@ static int exec_verb(struct args *a)
 	r = source_check(a, &err);
 	if (r < 0) {
 		out_usage(a, &err);
-		return EXIT_USAGE;
+		return EXIT_RUN_FAILED;
 	}
 	r = command_begin(&cmd, a, &err);
 	if (r == 0)
 		r = source_open(a, SOURCE_WRITE, &s, &err);
 	if (r == 0)
 		status = execute(a, s, &cmd);
-	else
+	else {
+		source_explain(&err);
 		out_error(&err);
+	}
 	command_end(&cmd);
 	if (source_close(s, &err) < 0) {
 		out_error(&err);
@@ -98,9 +100,10 @@ const struct verb verb_exec = {
 		"agent it also has the container's namespaces, root file system, variables and\n"
 		"user.  A pod that has one container needs no name of it.  Without -i standard\n"
 		"input is empty.  When podctl is killed, the command goes on.",
-	.exits = "that of COMMAND, or 128+N when signal N ended it; 125 when podctl failed;\n"
-		 "126 when COMMAND could not be executed; 127 when it was not found; 2 wrong\n"
-		 "usage, nothing was done",
+	.exits = "that of COMMAND, or 128+N when signal N ended it; 125 when podctl failed\n"
+		 "or was used wrongly; 126 when COMMAND could not be executed; 127 when it was\n"
+		 "not found",
+	.own_125 = true,
 	.tables = tables,
 	.min = 1,
 	.max = -1,

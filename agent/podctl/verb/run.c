@@ -16,7 +16,7 @@ static const struct opt options[] = {
 	  "run on this root file system (required with an agent, and\nrefused without)" },
 	{ "bundle-dir", 0, "DIR", opt_string, offsetof(struct args, bundle),
 	  "let the agent keep the pod's bundles in DIR\n(default: /run/cgfs/bundles)" },
-	{ "detach", 0, NULL, opt_flag, offsetof(struct args, detach),
+	{ "detach", 'd', NULL, opt_flag, offsetof(struct args, detach),
 	  "print the process id and do not wait" },
 	{ "rm", 0, NULL, opt_flag, offsetof(struct args, rm),
 	  "remove the container when the command has ended (the default)" },
@@ -82,6 +82,10 @@ static int check(struct args *a, struct cgfs_err *reterr)
 	if (a->rm && (a->keep || a->detach))
 		return cgfs_err_set(reterr, -EINVAL, "--rm", NULL, NULL,
 				    "cannot be combined with --keep or --detach");
+	if (a->detach && a->interactive && !a->tty)
+		return cgfs_err_set(reterr, -EINVAL, "--interactive", NULL, NULL,
+				    "does not go with --detach, but for --tty: nobody would be "
+				    "there to read from");
 	if (!a->pod)
 		return cgfs_err_set(reterr, -EINVAL, NULL, NULL, NULL, "--pod is missing");
 	if (!a->argc && !a->oci_bundle)
@@ -118,8 +122,10 @@ static int run(struct args *a)
 		r = source_open(a, SOURCE_WRITE | SOURCE_POLICY | SOURCE_EVENTS, &s, &err);
 	if (r == 0)
 		status = execute(a, s, &cmd, &ran);
-	else
+	else {
+		source_explain(&err);
 		out_error(&err);
+	}
 	if (source_close(s, &err) < 0) {
 		out_error(&err);
 		status = EXIT_RUN_FAILED;
@@ -145,9 +151,10 @@ const struct verb verb_run = {
 	.min = 0,
 	.max = -1,
 	.command = true,
-	.exits = "that of COMMAND, or 128+N when signal N ended it; 125 when podctl failed;\n"
-		 "126 when COMMAND could not be executed; 127 when it was not found; 2 wrong\n"
-		 "usage, nothing was done",
+	.exits = "that of COMMAND, or 128+N when signal N ended it; 125 when podctl failed\n"
+		 "or was used wrongly; 126 when COMMAND could not be executed; 127 when it was\n"
+		 "not found",
+	.own_125 = true,
 	.check = check,
 	.run = run,
 };
