@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dirs.c - the journal of what the agent made outside of cgroupfs: directories and sockets.  After
- * a kill the next agent removes what stands in it, if it is the same inode still, and nothing else.
+ * dirs.c - the journal of what the agent made outside of cgroupfs: directories, files and sockets.
+ * After a kill the next agent removes what stands in it, if it is the same inode still, and nothing
+ * else.
  *
  * The journal is a directory of symbolic links that lead nowhere: each is made, renamed and removed
  * in one step, and a killed agent leaves no half of one.  A link's target is the path; its name is
- * a random number, and the identity of what was made as soon as there is one.  A directory is made
- * under a name with that number and then renamed, so that it is known at every moment of a
- * kill; a socket is bound at its final place, since its address would show another name for ever.
+ * a random number, and the identity of what was made as soon as there is one.  Directories and
+ * files are made under a name with that number and then renamed, so that it is known at every
+ * moment of a kill; a socket is bound at its final place, since its address would show another name
+ * for ever.
  */
 #include "agent/base/dirs.h"
 
@@ -48,7 +50,13 @@ struct made {
 	char path[];
 };
 
-typedef int make_fn(const char *path, int fd);
+/* What there is to make a socket or a file of. */
+struct stuff {
+	int fd;
+	const char *text;
+};
+
+typedef int make_fn(const char *path, const struct stuff *stuff);
 
 /* Includes the inode's generation, unlike statx(2); 0: the file system has none. */
 static unsigned long long handle_of(int dirfd, const char *path)
@@ -176,10 +184,10 @@ static struct made *made_new(const char *path)
 
 static int remove_at(const char *path, mode_t mode)
 {
-	return S_ISDIR(mode) ? rmdir(path) : S_ISSOCK(mode) ? unlink(path) : -1;
+	return S_ISDIR(mode) ? rmdir(path) : S_ISSOCK(mode) || S_ISREG(mode) ? unlink(path) : -1;
 }
 
-/* The name under which the directory of @m is made; false: it is too long. */
+/* The name under which the directory or file of @m is made; false: it is too long. */
 static bool first_name(const struct made *m, char buf[PATH_MAX])
 {
 	const char *slash = strrchr(m->path, '/');
@@ -188,41 +196,71 @@ static bool first_name(const struct made *m, char buf[PATH_MAX])
 			m->path, m->tag) < PATH_MAX;
 }
 
-static int make_dir(const char *path, int fd)
+static int make_dir(const char *path, const struct stuff *stuff)
 {
 	return mkdir(path, 0700) < 0 ? -errno : 0;
 }
 
-static int make_elsewhere(struct dirs *d, struct made *m)
+/* For all to read; it is part of containers. */
+static int make_file(const char *path, const struct stuff *stuff)
+{
+	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	size_t len = strlen(stuff->text);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, stuff->text, len);
+	if (n == (ssize_t)len && fchmod(fd, 0644) == 0)
+		return 0;
+	n = n < 0 || n == (ssize_t)len ? -errno : -ENOSPC;
+	(void)unlink(path);
+	return (int)n;
+}
+
+static int make_elsewhere(struct dirs *d, struct made *m, make_fn *make, const struct stuff *stuff)
 {
 	char first[PATH_MAX];
 	int r;
 
 	if (!first_name(m, first))
 		return -EINVAL;
-	r = make_dir(first, -EBADF);
+	r = make(first, stuff);
 	if (r == 0)
 		r = note_identity(d, m, first);
 	if (r == 0 &&
 	    syscall(SYS_renameat2, AT_FDCWD, first, AT_FDCWD, m->path, RENAME_NOREPLACE) < 0)
 		r = -errno;
 	if (r < 0)
-		(void)rmdir(first);
+		(void)(make == make_dir ? rmdir(first) : unlink(first));
 	return r;
 }
 
-static int make_one(struct dirs *d, const char *path, make_fn *make, int fd)
+static int make_socket(const char *path, const struct stuff *stuff)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(sa.sun_path, path);
+	if (bind(stuff->fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return -errno;
+	(void)lsetxattr(path, MARK, "1", 1, 0);
+	return 0;
+}
+
+static int make_one(struct dirs *d, const char *path, make_fn *make, const struct stuff *stuff)
 {
 	struct made *m = made_new(path), *before = find(d, path);
 	int r = m ? note(d, m) : -ENOMEM;
 
 	/* -EINVAL: a file system that cannot rename so. */
-	if (r == 0 && m->noted && make == make_dir)
-		r = make_elsewhere(d, m);
+	if (r == 0 && m->noted && make != make_socket)
+		r = make_elsewhere(d, m, make, stuff);
 	else if (r == 0)
 		r = -EINVAL;
 	if (r == -EINVAL) {
-		r = make(path, fd);
+		r = make(path, stuff);
 		if (r == 0)
 			r = note_identity(d, m, path);
 	}
@@ -254,7 +292,7 @@ int dirs_make(struct dirs *d, const char *path)
 			continue;
 		*p = '\0';
 		if (access(copy, F_OK) < 0)
-			r = make_one(d, copy, make_dir, -EBADF);
+			r = make_one(d, copy, make_dir, NULL);
 		if (r < 0 && r != -EEXIST)
 			return r;
 		*p = c;
@@ -265,22 +303,14 @@ int dirs_make(struct dirs *d, const char *path)
 	return 0;
 }
 
-static int make_socket(const char *path, int fd)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(sa.sun_path, path);
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-		return -errno;
-	(void)lsetxattr(path, MARK, "1", 1, 0);
-	return 0;
-}
-
 int dirs_bind(struct dirs *d, int fd, const char *path)
 {
-	return make_one(d, path, make_socket, fd);
+	return make_one(d, path, make_socket, &(struct stuff){ .fd = fd });
+}
+
+int dirs_write(struct dirs *d, const char *path, const char *text)
+{
+	return make_one(d, path, make_file, &(struct stuff){ .text = text });
 }
 
 /* --- after a restart ------------------------------------------------------------------------ */
@@ -315,8 +345,8 @@ static void load_one(struct dirs *d, const char *name)
 	m->id = what.id;
 	m->tag = what.tag;
 	m->noted = m->old = true;
-	if (first_name(m, first))
-		(void)rmdir(first);
+	if (first_name(m, first) && rmdir(first) < 0 && errno == ENOTDIR)
+		(void)unlink(first);
 	if (words == 1)
 		take_socket(d, m, name);
 	if (m->id.ino && still_there(m) && hash_add(&d->made, &m->node, m->path) == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dirs.h - the journal of the directories and sockets that this agent, or one before it with the
- * same state directory, made: nothing else is removed.
+ * dirs.h - the journal of the directories, files and sockets that this agent, or one before it with
+ * the same state directory, made: nothing else is removed.
  */
 #ifndef AGENT_DIRS_H
 #define AGENT_DIRS_H
@@ -28,6 +28,8 @@ int dirs_open(struct dirs *d, const char *path);
 int dirs_make(struct dirs *d, const char *path);
 /* Binds the socket @fd to @path. */
 int dirs_bind(struct dirs *d, int fd, const char *path);
+/* Makes the file @path, which all may read.  -EEXIST: there is one. */
+int dirs_write(struct dirs *d, const char *path, const char *text);
 /* Is what is at @path now what we made there? */
 bool dirs_ours(const struct dirs *d, const char *path);
 /* @path and what is above it is used on; dirs_make() says so, too. */

@@ -95,8 +95,10 @@ void files_remove_flat(const char *dir)
 		return;
 	take_fd(&fd);
 	while ((e = readdir(d))) {
-		if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
-			(void)unlinkat(dirfd(d), e->d_name, 0);
+		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+			continue;
+		if (unlinkat(dirfd(d), e->d_name, 0) < 0 && errno == EISDIR)
+			ignore(unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR));
 	}
 	closedir(d);
 	(void)rmdir(dir);

@@ -15,6 +15,7 @@
 #include "agent/base/log.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
+#include "agent/model/home.h"
 #include "agent/model/pod.h"
 #include "agent/model/process.h"
 #include "agent/model/state.h"
@@ -91,10 +92,32 @@ static void each(struct agent *a, const char *what, void (*fn)(struct agent *a, 
 
 /* --- pods ----------------------------------------------------------------------------------- */
 
+/* Pods that the kernel has lost, with what is left of them elsewhere. */
+static json_t *rests;
+
+static void adopt_rests(struct agent *a)
+{
+	const char *id;
+	json_t *j;
+
+	json_object_foreach(rests, id, j)
+	{
+		struct pod_known known = { .dir = text_of(j, "Directory"),
+					   .shared = (unsigned int)number_of(j, "Shared") };
+
+		if (!pod_adopt_rest(a, id, &known))
+			log_write(&a->log, LOG_ERROR, "cannot adopt pod", "pod", id, "error",
+				  "out of memory", NULL);
+	}
+	json_decref(rests);
+	rests = NULL;
+}
+
 static void adopt_pod(struct agent *a, const char *id)
 {
 	auto_free char *path = NULL;
 	struct cgfs_err err = { 0 };
+	struct pod_known known;
 	struct pod *p;
 	json_t *j;
 	int r;
@@ -106,11 +129,24 @@ static void adopt_pod(struct agent *a, const char *id)
 	j = load(a, path);
 	if (!j)
 		return;
-	r = pod_adopt(a, id, is_true(j, "Sandbox"), is_true(j, "Made"), &p, &err);
+	known = (struct pod_known){ .by_sandbox = is_true(j, "Sandbox"),
+				    .made = is_true(j, "Made"),
+				    .dir = text_of(j, "Directory"),
+				    .shared = (unsigned int)number_of(j, "Shared") };
+	if (*known.dir && !spec_path_ok(known.dir, 2)) {
+		json_decref(j);
+		unreadable(a, path, "it is not a valid state file");
+		return;
+	}
+	r = pod_adopt(a, id, &known, &p, &err);
+	if (r == -ENOENT && *known.dir && known.shared)
+		json_object_set(rests, id, j);
+	else if (r == -ENOENT)
+		(void)unlink(path);
 	json_decref(j);
 	if (r == -ENOENT)
-		(void)unlink(path);
-	else if (r < 0)
+		return;
+	if (r < 0)
 		log_write(&a->log, LOG_ERROR, "cannot adopt pod", "pod", id, "error", err.text,
 			  NULL);
 	else
@@ -227,7 +263,8 @@ static bool is_sound(const json_t *j)
 /* A pod that is there and could not be adopted stays as it is, with what runs in it. */
 static bool pod_is_left_alone(const struct agent *a, const char *pod)
 {
-	return *pod && !hash_find(&a->pods, pod) && state_knows_pod(a, pod);
+	return *pod && !hash_find(&a->pods, pod) && state_knows_pod(a, pod) &&
+	       !json_object_get(rests, pod);
 }
 
 /* Everything but the kernel's part. */
@@ -250,6 +287,8 @@ static struct container *make_container(struct agent *a, const char *id, const j
 	c->scratch = *text_of(j, "Scratch") ? strdup(text_of(j, "Scratch")) : NULL;
 	if (pod)
 		pod_join(pod, c);
+	else if (!*text_of(j, "Pod"))
+		home_keep(a, c->bundle);
 	dirs_keep(&a->dirs, c->bundle);
 	dirs_keep(&a->dirs, c->dir);
 	c->dir_ours = true;
@@ -339,6 +378,7 @@ void adopt_all(struct agent *a)
 {
 	struct hash_node *n, *next;
 
+	rests = json_object();
 	each(a, "pods", adopt_pod);
 	each(a, "containers", adopt_container);
 	/* Without its sandbox a pod only waits for its last container. */
@@ -350,6 +390,7 @@ void adopt_all(struct agent *a)
 		if (a->pods.n != before)
 			next = hash_next(&a->pods, NULL);
 	}
+	adopt_rests(a);
 	/* An empty bundle may be that of a container that could not be adopted. */
 	if (!a->left_alone)
 		dirs_sweep(&a->dirs);

@@ -17,6 +17,7 @@
 #include "agent/base/log.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"
+#include "agent/model/home.h"
 #include "agent/model/job.h"
 #include "agent/model/pod.h"
 #include "agent/model/process.h"
@@ -183,7 +184,10 @@ static uint32_t join_pod(struct container *c, const struct spec_place *place,
 		r = cgfs_err_set(err, -EEXIST, NULL, NULL, NULL, "pod %s already exists",
 				 place->pod);
 	} else if (place->kind == SPEC_SANDBOX) {
-		r = pod_create(c->a, place->pod, res, true, &pod, err);
+		auto_free char *dir = home_path(c->bundle, place);
+
+		r = dir ? pod_create(c->a, place->pod, res, dir, &pod, err)
+			: cgfs_err_set(err, -ENOMEM, "create pod", place->pod, NULL, NULL);
 		hr = protocol_hresult_from_errno(r);
 	} else if (!pod) {
 		r = cgfs_err_set(err, -ENOENT, NULL, NULL, NULL,
@@ -382,6 +386,11 @@ void container_create(struct agent *a, struct request *rq, const char *id,
 		hr = HR_FAIL;
 	} else {
 		hr = make_cgroups(c, &spec, &place, &err);
+	}
+	if (hr == HR_OK) {
+		hr = home_apply(c, &spec, &place, why);
+		if (hr != HR_OK)
+			cgfs_err_set(&err, -EIO, NULL, NULL, NULL, "%s", why);
 	}
 	if (hr == HR_OK) {
 		r = write_config(c, &spec, &err);

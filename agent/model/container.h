@@ -20,6 +20,7 @@ struct conn;
 struct pod;
 struct process;
 struct request;
+struct runtime_bind;
 struct spec;
 
 enum container_state {
@@ -62,9 +63,11 @@ struct container {
 	unsigned int serial; /* numbers its files */
 	struct process *init;
 	struct process *execs;
-	json_t *rlimits;   /* of init, which added processes get, too; NULL: none */
-	json_t *user;	   /* of init, when it was given by name; NULL: it was not */
-	char *rootfs;	   /* where names are looked up */
+	json_t *rlimits;	    /* of init, which added processes get, too; NULL: none */
+	json_t *user;		    /* of init, when it was given by name; NULL: it was not */
+	char *rootfs;		    /* where names are looked up */
+	struct runtime_bind *binds; /* see home.c */
+	size_t n_binds;
 	bool config_known; /* these three: from the Create request, or from config.json */
 	struct scratch *scratch_removal; /* see scratch.c */
 	struct output *output;		 /* what it prints, see output.c; NULL: that is not kept */

@@ -15,6 +15,7 @@
 #include "agent/bridge/reply.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
+#include "agent/model/home.h"
 #include "agent/model/pod.h"
 #include "agent/model/process.h"
 #include "agent/model/state.h"
@@ -221,6 +222,8 @@ void container_removed(struct container *c, int error, const char *message)
 	if (c->dir_ours)
 		files_remove_flat(c->dir);
 	(void)dirs_remove(&a->dirs, c->dir);
+	if (!pod)
+		home_remove_files(a, c->bundle);
 	dirs_remove_up(&a->dirs, c->bundle);
 	hash_remove(&a->containers, &c->node);
 	c->node.key = NULL;
@@ -246,6 +249,11 @@ void container_free(struct container *c)
 	json_decref(c->rlimits);
 	json_decref(c->user);
 	free(c->rootfs);
+	for (size_t i = 0; i < c->n_binds; i++) {
+		free(c->binds[i].base);
+		free(c->binds[i].path);
+	}
+	free(c->binds);
 	while (c->execs)
 		process_free(c->execs);
 	if (c->init)

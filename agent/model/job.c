@@ -92,6 +92,8 @@ int job_run(struct job *j, enum runtime_verb verb,
 				   .console = joins ? j->console : NULL,
 				   .log = j->log,
 				   .join = joins ? j->c->group : NULL,
+				   .binds = j->c->binds,
+				   .n_binds = verb == RUNTIME_CREATE ? j->c->n_binds : 0,
 				   .fds = { j->fds[0], j->fds[1], j->fds[2] },
 				   .done = done,
 				   .ctx = j };

@@ -14,6 +14,7 @@
 #include "agent/bridge/reply.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
+#include "agent/model/home.h"
 #include "agent/model/state.h"
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
@@ -26,16 +27,18 @@ struct pod *pod_find(struct agent *a, const char *id)
 }
 
 /* In the table, without a cgroup. */
-static struct pod *pod_new(struct agent *a, const char *id, bool by_sandbox)
+static struct pod *pod_new(struct agent *a, const char *id, const struct pod_known *known)
 {
 	struct pod *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
 	p->a = a;
-	p->by_sandbox = by_sandbox;
+	p->by_sandbox = known->by_sandbox;
+	p->shared = known->shared;
+	p->dir = *known->dir ? strdup(known->dir) : NULL;
 	p->id = strdup(id);
-	if (!p->id || hash_add(&a->pods, &p->node, p->id) < 0) {
+	if (!p->id || (*known->dir && !p->dir) || hash_add(&a->pods, &p->node, p->id) < 0) {
 		p->node.key = NULL;
 		pod_free(p);
 		return NULL;
@@ -43,14 +46,15 @@ static struct pod *pod_new(struct agent *a, const char *id, bool by_sandbox)
 	return p;
 }
 
-int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, bool by_sandbox,
+int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, const char *dir,
 	       struct pod **ret, struct cgfs_err *err)
 {
+	struct pod_known known = { .by_sandbox = dir != NULL, .dir = dir ? dir : "" };
 	struct pod *p;
 	int r;
 
 	memory_first_pod(a);
-	p = pod_new(a, id, by_sandbox);
+	p = pod_new(a, id, &known);
 	if (!p)
 		return err_file(err, -ENOMEM, "create pod", id);
 	/* The state file is written first, so that the next agent knows what a killed one has half
@@ -75,10 +79,10 @@ int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res
 	return 0;
 }
 
-int pod_adopt(struct agent *a, const char *id, bool by_sandbox, bool made, struct pod **ret,
+int pod_adopt(struct agent *a, const char *id, const struct pod_known *known, struct pod **ret,
 	      struct cgfs_err *err)
 {
-	struct pod *p = pod_new(a, id, by_sandbox);
+	struct pod *p = pod_new(a, id, known);
 	int r;
 
 	if (!p)
@@ -89,9 +93,24 @@ int pod_adopt(struct agent *a, const char *id, bool by_sandbox, bool made, struc
 		return r;
 	}
 	/* Half made: no answer reported it as created, so it is removed if it is empty. */
-	p->doomed = !made;
+	p->doomed = !known->made;
+	if (p->dir)
+		home_keep(a, p->dir);
 	*ret = p;
 	return 0;
+}
+
+bool pod_adopt_rest(struct agent *a, const char *id, const struct pod_known *known)
+{
+	struct pod *p = pod_new(a, id, known);
+
+	if (!p)
+		return false;
+	p->doomed = p->removing = true;
+	if (p->dir)
+		home_keep(a, p->dir);
+	pod_removed(p, 0, NULL);
+	return true;
 }
 
 void pod_free(struct pod *p)
@@ -100,7 +119,10 @@ void pod_free(struct pod *p)
 		hash_remove(&p->a->pods, &p->node);
 	loop_timer_clear(p->a->loop, &p->end_timer);
 	reply_all(&p->replies, -ECANCELED, "the agent is stopping");
+	aside_drop(&p->emptying);
 	cgfs_group_close(p->group);
+	free(p->message);
+	free(p->dir);
 	free(p->id);
 	free(p);
 }
@@ -150,18 +172,40 @@ void pod_settle(struct pod *p)
 		p->doomed = false;
 }
 
-void pod_removed(struct pod *p, int error, const char *message)
+static void on_end_time(void *ctx);
+
+static void set_end_time(struct pod *p)
+{
+	if (p->end_timer.index != 0)
+		return;
+	p->end_timer = (struct loop_timer){ .fn = on_end_time, .ctx = p };
+	ignore(loop_timer_set(p->a->loop, &p->end_timer, END_ANSWER_MS));
+}
+
+void pod_gone(struct pod *p)
 {
 	struct agent *a = p->a;
 
-	log_write(&a->log, error ? LOG_ERROR : LOG_INFO, "pod deleted", "pod", p->id, "error",
-		  error ? message : NULL, NULL);
+	if (p->dir)
+		home_remove_files(a, p->dir);
+	log_write(&a->log, p->error ? LOG_ERROR : LOG_INFO, "pod deleted", "pod", p->id, "error",
+		  p->error ? p->message : NULL, NULL);
 	state_forget_pod(a, p->id);
 	hash_remove(&a->pods, &p->node);
 	p->node.key = NULL;
-	reply_all(&p->replies, error, message);
+	reply_all(&p->replies, p->error, p->message);
 	pod_free(p);
 	a->emptied(a);
+}
+
+void pod_removed(struct pod *p, int error, const char *message)
+{
+	p->error = error;
+	p->message = message ? strdup(message) : NULL;
+	if (home_empty(p))
+		set_end_time(p);
+	else
+		pod_gone(p);
 }
 
 static void move_replies(struct reply **to, struct reply **from)
@@ -203,12 +247,9 @@ static void delete_pod(struct pod *p)
 	struct container *next;
 
 	p->doomed = true;
-	if (p->end_timer.index == 0) {
-		p->end_timer = (struct loop_timer){ .fn = on_end_time, .ctx = p };
-		ignore(loop_timer_set(p->a->loop, &p->end_timer, END_ANSWER_MS));
-	}
+	set_end_time(p);
 	/* A frozen pod stays frozen, even if a container in it is thawed. */
-	if (cgfs_group_thaw(p->group, &err) < 0)
+	if (p->group && cgfs_group_thaw(p->group, &err) < 0)
 		log_write(&p->a->log, LOG_DEBUG, "while a pod is deleted", "pod", p->id, "error",
 			  err.text, NULL);
 	if (p->n == 0) {

@@ -5,6 +5,7 @@
 #ifndef AGENT_POD_H
 #define AGENT_POD_H
 
+#include "agent/base/aside.h"
 #include "agent/base/hash.h"
 #include "agent/base/loop.h"
 
@@ -17,7 +18,7 @@ struct request;
 struct pod {
 	struct hash_node node;
 	struct agent *a;
-	struct cgfs_group *group;
+	struct cgfs_group *group; /* NULL: the kernel has lost it, and the rest is being removed */
 	char *id;
 	struct container *containers;
 	size_t n;
@@ -27,14 +28,27 @@ struct pod {
 	bool removing;		     /* cgfs_group_remove() was called */
 	struct loop_timer end_timer; /* a deletion is answered by then */
 	struct reply *replies;	     /* due when it is gone */
+	char *dir;		     /* see home.h; NULL: it has no sandbox */
+	unsigned int shared;	     /* what of it may be there: SHARED_... */
+	struct aside emptying;	     /* of the same */
+	int error;		     /* of the removal */
+	char *message;
 };
 
-/* 0, or a negative errno with @err filled. */
-int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, bool by_sandbox,
+/* @dir NULL: a pod without a sandbox.  0, or a negative errno with @err filled. */
+int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, const char *dir,
 	       struct pod **ret, struct cgfs_err *err);
-/* One of an earlier agent.  -ENOENT: the kernel does not have it. */
-int pod_adopt(struct agent *a, const char *id, bool by_sandbox, bool made, struct pod **ret,
+/* What an earlier agent knew of a pod. */
+struct pod_known {
+	bool by_sandbox, made;
+	const char *dir; /* "" for none */
+	unsigned int shared;
+};
+/* -ENOENT: the kernel does not have it. */
+int pod_adopt(struct agent *a, const char *id, const struct pod_known *known, struct pod **ret,
 	      struct cgfs_err *err);
+/* The kernel does not have it any more, but there is something left of it.  false: no memory. */
+bool pod_adopt_rest(struct agent *a, const char *id, const struct pod_known *known);
 /* All containers that there are have been adopted: does it stay? */
 void pod_settle(struct pod *p);
 struct pod *pod_find(struct agent *a, const char *id);
@@ -47,6 +61,8 @@ void pod_delete(struct agent *a, struct request *rq, const char *id);
 /* Deletes all pods and containers; a->emptied() is called when none is left. */
 void pod_delete_all(struct agent *a);
 void pod_removed(struct pod *p, int error, const char *message);
+/* What it had outside of the kernel is removed, too. */
+void pod_gone(struct pod *p);
 void pod_free(struct pod *p);
 
 /* --- foreign.c: pods in the kernel that this agent did not make ----------------------------- */

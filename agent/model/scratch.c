@@ -7,15 +7,12 @@
  * no mount is entered.  When the child takes longer than SCRATCH_MAX_MS the deletion is answered,
  * and the child goes on.
  */
-#include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
+#include "agent/base/tree.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
 #include "cgfs/base/util.h"
@@ -30,59 +27,15 @@ struct scratch {
 	char path[];
 };
 
-static bool empty_directory(int fd, dev_t dev);
-
-/* Removes one entry of @dirfd, a directory with all that is in it.  The names of a tree deeper
- * than the descriptors that this process may open are left, and the directory with them. */
-static bool remove_entry(int dirfd, const char *name, dev_t dev)
-{
-	struct stat st;
-	int fd;
-
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return true;
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	/* A mount inside is another file system, and not the container's. */
-	if (fstat(fd, &st) < 0 || st.st_dev != dev || !empty_directory(fd, dev))
-		return false;
-	return unlinkat(dirfd, name, AT_REMOVEDIR) == 0;
-}
-
-/* Closes @fd. */
-static bool empty_directory(int fd, dev_t dev)
-{
-	DIR *d = fdopendir(fd);
-	bool ok = d != NULL;
-	struct dirent *e;
-
-	if (!d) {
-		close(fd);
-		return false;
-	}
-	while ((e = readdir(d))) {
-		if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
-			ok = remove_entry(fd, e->d_name, dev) && ok;
-	}
-	closedir(d);
-	return ok;
-}
-
 static void __attribute__((noreturn)) child_main(const char *path)
 {
-	struct stat st;
 	sigset_t none;
-	int fd;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		_exit(errno == ENOENT ? 0 : 1);
-	if (fstat(fd, &st) < 0 || !empty_directory(fd, st.st_dev) || rmdir(path) < 0)
+	if (!tree_empty(path))
 		_exit(1);
-	_exit(0);
+	_exit(rmdir(path) < 0 && errno != ENOENT);
 }
 
 static void over(struct scratch *s, bool removed)

@@ -19,7 +19,14 @@ enum runtime_verb {
 	RUNTIME_DELETE,
 };
 
-#define RUNTIME_WHY_MAX 640
+#define RUNTIME_WHY_MAX	  640
+#define RUNTIME_BINDS_MAX 128
+
+/* A directory that containers share: @path below @base, made when it is absent.  The runtime finds
+ * it at "BUNDLE/stage/I", its number in the list; BUNDLE/stage is an empty directory. */
+struct runtime_bind {
+	char *base, *path;
+};
 
 struct runtime_job {
 	enum runtime_verb verb;
@@ -33,7 +40,9 @@ struct runtime_job {
 	const char *console;	 /* CREATE, EXEC of a process with a terminal: the socket that gets
 				  * its master; NULL: none */
 	struct cgfs_group *join; /* CREATE, EXEC: the cgroups to begin in */
-	int fds[3];		 /* CREATE, EXEC: streams; -EBADF: /dev/null.  Closed by the job */
+	const struct runtime_bind *binds; /* CREATE; borrowed until `done` */
+	size_t n_binds;
+	int fds[3]; /* CREATE, EXEC: streams; -EBADF: /dev/null.  Closed by the job */
 	/* @code 0: success; above: the exit status, 128 + signal; below: a negative errno, it could
 	 * not be run.  @why is one line. */
 	void (*done)(void *ctx, int code, const char *why);

@@ -54,20 +54,39 @@ static void child_streams(const struct runtime_job *job, int null)
 	}
 }
 
-static void child_mounts(const struct runtime_how *how, const char *log)
+static void hide_cgroup2(const struct runtime_how *how, const char *log)
 {
 	const struct cgfs_mounts *m = cgfs_mounts(how->cgfs);
 
-	if (unshare(CLONE_NEWNS) < 0)
-		child_fail(log, "mount namespace");
-	/* What is mounted outside later still comes in; nothing goes out. */
-	if (mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		child_fail(log, "mount propagation");
 	for (size_t i = 0; i < m->n; i++) {
 		if (m->mount[i].version != CGFS_V2)
 			continue;
 		if (umount2(m->mount[i].path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
 			child_fail(log, "hide %s", m->mount[i].path);
+	}
+}
+
+static void child_mounts(const struct runtime_how *how, const struct runtime_job *job)
+{
+	int trees[RUNTIME_BINDS_MAX], r;
+	char why[RUNTIME_WHY_MAX];
+	const char *log = job->log;
+
+	if (unshare(CLONE_NEWNS) < 0)
+		child_fail(log, "mount namespace");
+	r = stage_open(job, trees, why);
+	if (r < 0) {
+		errno = -r;
+		child_fail(log, "%s", why);
+	}
+	/* What is mounted outside later still comes in; nothing goes out. */
+	if (mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		child_fail(log, "mount propagation");
+	if (how->hide_cgroup2)
+		hide_cgroup2(how, log);
+	if (job->n_binds > 0 && (r = stage_place(job, trees, why)) < 0) {
+		errno = -r;
+		child_fail(log, "%s", why);
 	}
 }
 
@@ -117,8 +136,8 @@ void runtime_child(const struct runtime_how *how, const struct runtime_job *job)
 	files_set_oom_score(how->oom_score);
 	files_restore_limit();
 	child_streams(job, how->null);
-	if (how->hide_cgroup2)
-		child_mounts(how, job->log);
+	if (how->hide_cgroup2 || job->n_binds > 0)
+		child_mounts(how, job);
 	child_arguments(how, job, argv);
 
 	sigemptyset(&none);

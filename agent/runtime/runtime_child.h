@@ -19,6 +19,13 @@ struct runtime_how {
 	const char *oom_score;
 };
 
+/* stage.c: what child_mounts() does for job->binds, in a mount namespace that is still like the
+ * agent's, and when nothing goes out of it any more.  0, or a negative errno and @why. */
+int stage_open(const struct runtime_job *job, int trees[RUNTIME_BINDS_MAX],
+	       char why[RUNTIME_WHY_MAX]);
+int stage_place(const struct runtime_job *job, const int trees[RUNTIME_BINDS_MAX],
+		char why[RUNTIME_WHY_MAX]);
+
 /* In a child of the agent: becomes the runtime. */
 void runtime_child(const struct runtime_how *how, const struct runtime_job *job)
 	__attribute__((noreturn));

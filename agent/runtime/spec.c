@@ -151,8 +151,6 @@ bool spec_has_terminal(const json_t *process)
 
 static uint32_t check_mounts(const json_t *mounts, char why[SPEC_WHY_MAX])
 {
-	static const char *const schemes[] = { "sandbox://", "sandbox-tmp://", "hugepages://",
-					       "blockdev://", "uvm://" };
 	json_t *m;
 	size_t i;
 
@@ -162,7 +160,6 @@ static uint32_t check_mounts(const json_t *mounts, char why[SPEC_WHY_MAX])
 	{
 		json_t *source = json_member(m, "source");
 		json_t *options = json_member(m, "options");
-		const char *s;
 
 		if (!json_is_object(m) || !json_is_string(json_member(m, "destination")))
 			return spec_refuse(HR_INVALID_ARG, why, "mounts[%zu] has no destination",
@@ -171,13 +168,6 @@ static uint32_t check_mounts(const json_t *mounts, char why[SPEC_WHY_MAX])
 		    (options && (!json_is_array(options) || !all_strings(options))))
 			return spec_refuse(HR_INVALID_ARG, why,
 					   "mounts[%zu]: source or options of a wrong type", i);
-		s = source ? json_string_value(source) : "";
-		for (size_t k = 0; k < ARRAY_SIZE(schemes); k++) {
-			if (strncmp(s, schemes[k], strlen(schemes[k])) == 0)
-				return spec_refuse(
-					HR_FAIL, why,
-					"mounts[%zu]: source \"%.100s\" is not supported", i, s);
-		}
 	}
 	return HR_OK;
 }
@@ -247,20 +237,27 @@ bool spec_path_ok(const char *path, size_t least)
 
 /* --- what is ours, and what is the runtime's ------------------------------------------------ */
 
-bool spec_own_pidns(const struct spec *s)
+json_t *spec_namespace(const struct spec *s, const char *type)
 {
 	json_t *v;
 	size_t i;
 
 	json_array_foreach(s->namespaces, i, v)
 	{
-		const char *type = json_string_value(json_member(v, "type"));
-		const char *path = json_string_value(json_member(v, "path"));
+		const char *have = json_string_value(json_member(v, "type"));
 
-		if (type && streq(type, "pid") && (!path || !*path))
-			return true;
+		if (have && streq(have, type))
+			return v;
 	}
-	return false;
+	return NULL;
+}
+
+bool spec_own_pidns(const struct spec *s)
+{
+	const json_t *ns = spec_namespace(s, "pid");
+	const char *path = json_string_value(json_member(ns, "path"));
+
+	return ns && (!path || !*path);
 }
 
 void spec_drop(json_t *object, const char *name)

@@ -55,6 +55,8 @@ bool spec_has_terminal(const json_t *process);
 int spec_inherit(json_t *process, const json_t *from);
 /* An annotation; NULL: absent. */
 const char *spec_annotation(const struct spec *s, const char *key);
+/* The entry of linux.namespaces of this type; NULL: the guest's own is used. */
+json_t *spec_namespace(const struct spec *s, const char *type);
 /* No path:"" pid namespace: killing init does not kill the rest. */
 bool spec_own_pidns(const struct spec *s);
 /* A copy of the limits that init has; NULL: it has none. */

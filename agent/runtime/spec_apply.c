@@ -252,6 +252,8 @@ uint32_t spec_apply(struct spec *s, const struct spec_place *place, char why[SPE
 	if (hr == HR_OK)
 		hr = apply_core(s, why);
 	if (hr == HR_OK)
+		hr = spec_apply_uvm_mounts(s, why);
+	if (hr == HR_OK)
 		hr = spec_apply_block_mounts(s, why);
 	if (hr == HR_OK)
 		hr = privileged && streq(privileged, "true") ? spec_apply_privileged(s, why)

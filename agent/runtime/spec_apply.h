@@ -22,6 +22,29 @@ uint32_t spec_apply_privileged(struct spec *s, char why[SPEC_WHY_MAX]);
  * leads to, and a rule allows it. */
 uint32_t spec_apply_block_mounts(struct spec *s, char why[SPEC_WHY_MAX]);
 
+/* Sources of mounts that are no paths (spec_mounts.c). */
+
+enum spec_shared {
+	SPEC_NOT_SHARED,
+	SPEC_SHARED_DISK,      /* sandbox:// */
+	SPEC_SHARED_MEMORY,    /* sandbox-tmp:// */
+	SPEC_SHARED_HUGEPAGES, /* hugepages://; its path begins with the size of a page */
+};
+
+/* "uvm://PATH" becomes PATH, which must be there. */
+uint32_t spec_apply_uvm_mounts(struct spec *s, char why[SPEC_WHY_MAX]);
+/* Is the source of mounts[@i] one that the containers of a pod share?  Then with its plain path
+ * below the pod's directory, for the caller to free. */
+uint32_t spec_shared_source(const struct spec *s, size_t i, enum spec_shared *ret, char **ret_path,
+			    char why[SPEC_WHY_MAX]);
+/* That of mounts[@i]; NULL: it has none. */
+const char *spec_source(const struct spec *s, size_t i);
+/* -ENOMEM. */
+int spec_set_source(struct spec *s, size_t i, const char *source);
+bool spec_mounts_at(const struct spec *s, const char *destination);
+/* Read-only where the root file system is.  -ENOMEM. */
+int spec_add_bind(struct spec *s, const char *source, const char *destination);
+
 /* spec_user.c: process.user.username becomes uid and gid, as the files of the root file system
  * @root have them. */
 uint32_t spec_resolve_user(json_t *process, const char *root, char why[SPEC_WHY_MAX]);

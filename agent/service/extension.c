@@ -49,7 +49,7 @@ static bool find_subject(struct agent *a, struct request *rq, struct subject *re
 	node = hash_find(&a->containers, *ctr ? ctr : pod);
 	c = node ? container_of(node, struct container, node) : NULL;
 	p = *pod ? pod_find(a, pod) : NULL;
-	if (!*ctr && p) {
+	if (!*ctr && p && p->group) {
 		*ret = (struct subject){ .group = p->group, .id = p->id };
 		return true;
 	}
@@ -181,7 +181,7 @@ void extension_create_pod(struct agent *a, struct request *rq)
 	if (r == 0)
 		r = cgfs_resources_from_oci(resources ? NULL : "{}", 2, &opts, &res, &err);
 	if (r == 0)
-		r = pod_create(a, id, res, false, &pod, &err);
+		r = pod_create(a, id, res, NULL, &pod, &err);
 	cgfs_resources_free(res);
 	if (r < 0) {
 		request_fail_err(rq, r, &err);
