@@ -226,23 +226,19 @@ $(shared): $(O)/flags
 		-Wl,-z,defs -o $@ $(filter %.o,$^) $(so_libs)
 	@ln -sf $(@F) $(@:.0=)
 
-# Static programs.  A sanitizer cannot be linked statically.  The linker's remark that
-# libcgroup's look-ups of user names need the shared glibc is expected: we make none.
+# Static programs.  A sanitizer cannot be linked statically.
 static = $(if $(filter 1,$(SAN)),,-static-pie $(relr))
 # Relative relocations of a position-independent program in a tenth of the room, where the linker and
 # the C library know that form.
 relr  := $(shell echo 'int main(void) { return 0; }' | $(CC) -x c - -static-pie -o /dev/null \
 	-Wl,-z,pack-relative-relocs -Wl,--fatal-warnings 2>/dev/null && \
 	echo '-Wl,-z,pack-relative-relocs')
-quiet_getpw = 2> $@.ld || { cat $@.ld >&2; rm -f $@.ld; exit 1; }; \
-	sed -e '/libcgroup\.a(.*in function/d' -e '/Using .get[pg][wr].* in statically linked/d' \
-		$@.ld >&2; rm -f $@.ld
 
 $(agent_bin): $(call obj,$(agent_src) $(wire_src)) $(libbpf) $(libcgfs)
 $(podctl_bin): $(call obj,$(podctl_src) $(wire_src)) $(libbpf) $(libcgfs)
 $(agent_bin) $(podctl_bin): $(O)/flags
 	$(call say,LD,$@)
-	$(Q)$(link) $(static) -o $@ $(filter %.o %.a,$^) $(bpf_libs) $(lib_libs) $(quiet_getpw)
+	$(Q)$(link) $(static) -o $@ $(filter %.o %.a,$^) $(bpf_libs) $(lib_libs)
 
 # --- packages ---------------------------------------------------------------------------------
 
