@@ -50,8 +50,9 @@ struct made {
 	char path[];
 };
 
-/* What there is to make a socket or a file of. */
+/* What there is to make a directory, socket or file of. */
 struct stuff {
+	mode_t mode;
 	int fd;
 	const char *text;
 };
@@ -198,7 +199,15 @@ static bool first_name(const struct made *m, char buf[PATH_MAX])
 
 static int make_dir(const char *path, const struct stuff *stuff)
 {
-	return mkdir(path, 0700) < 0 ? -errno : 0;
+	return mkdir(path, stuff->mode) < 0 ? -errno : 0;
+}
+
+static bool marked(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       (st.st_mode & (S_ISVTX | S_IWGRP | S_IWOTH)) == S_ISVTX;
 }
 
 /* For all to read; it is part of containers. */
@@ -281,6 +290,9 @@ static int make_one(struct dirs *d, const char *path, make_fn *make, const struc
 int dirs_make(struct dirs *d, const char *path)
 {
 	auto_free char *copy = strdup(path);
+	/* Before there is a journal the directory itself says that it is ours: the sticky bit means
+	 * nothing where only the owner may write. */
+	const struct stuff stuff = { .mode = d->fd < 0 ? S_ISVTX | 0700 : 0700 };
 
 	if (!copy)
 		return -ENOMEM;
@@ -292,7 +304,7 @@ int dirs_make(struct dirs *d, const char *path)
 			continue;
 		*p = '\0';
 		if (access(copy, F_OK) < 0)
-			r = make_one(d, copy, make_dir, NULL);
+			r = make_one(d, copy, make_dir, &stuff);
 		if (r < 0 && r != -EEXIST)
 			return r;
 		*p = c;
@@ -374,6 +386,26 @@ static int load(struct dirs *d)
 	return 0;
 }
 
+/* The journal's own directory and those above it, of an agent that was killed before it could note
+ * them. */
+static int take_marked(struct dirs *d, const char *path)
+{
+	auto_free char *copy = strdup(path);
+	int r = copy ? 0 : -ENOMEM;
+
+	while (r == 0 && *copy) {
+		char *slash = strrchr(copy, '/');
+		struct made *m;
+
+		if (!find(d, copy) && marked(copy)) {
+			m = made_new(copy);
+			r = m ? hash_add(&d->made, &m->node, m->path) : -ENOMEM;
+		}
+		*(slash ? slash : copy) = '\0';
+	}
+	return r;
+}
+
 int dirs_open(struct dirs *d, const char *path)
 {
 	struct hash_node *n;
@@ -385,6 +417,8 @@ int dirs_open(struct dirs *d, const char *path)
 	if (d->fd < 0)
 		return -errno;
 	r = load(d);
+	if (r == 0)
+		r = take_marked(d, path);
 	for (n = hash_next(&d->made, NULL); n && r == 0; n = hash_next(&d->made, n)) {
 		struct made *m = container_of(n, struct made, node);
 

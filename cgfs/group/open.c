@@ -164,8 +164,8 @@ static int take_tables(struct cgfs *c, const struct cgfs_open_opts *opts, struct
 				     "fs->ops", reterr);
 		if (r == 0)
 			r = check_table(&c->own_fs_ops,
-					offsetof(struct cgfs_fs_ops, noted) +
-						sizeof(c->own_fs_ops.noted),
+					offsetof(struct cgfs_fs_ops, mode) +
+						sizeof(c->own_fs_ops.mode),
 					"fs->ops", reterr);
 		c->own_fs.ops = &c->own_fs_ops;
 		c->fs = &c->own_fs;

@@ -82,7 +82,7 @@ static int make_root(struct cgfs *c, int i, struct cgfs_err *reterr)
 
 		memcpy(part, p, n);
 		part[n] = '\0';
-		made = c->fs->ops->mkdir(c->fs->ctx, parent.fd, part, 0755);
+		made = dir_make_marked(c, parent.fd, part);
 		if (made < 0 && made != -EEXIST) {
 			root_error(c, i, depth, made, "mkdir", reterr);
 			snprintf(path, sizeof(path), "%.*s", (int)path_len(c, depth), c->root);
@@ -92,9 +92,6 @@ static int make_root(struct cgfs *c, int i, struct cgfs_err *reterr)
 		dir.fd = fs_open(c, parent.fd, part, O_RDONLY | O_DIRECTORY);
 		if (dir.fd < 0)
 			return root_error(c, i, depth, dir.fd, "open", reterr);
-		r = made == 0 ? dir_mark(c, dir.fd) : 0;
-		if (r < 0)
-			return root_error(c, i, depth, r, "mark", reterr);
 		root_path(c, i, depth, path, sizeof(path));
 		r = subtree_prepare(c, i, depth, parent.fd, dir.fd, made == 0, path, reterr);
 		fs_close(c, &parent.fd);

@@ -82,9 +82,8 @@ int group_dir(struct cgfs_group *g, int hierarchy, int *ret_fd, struct cgfs_err 
 void group_file_path(const struct cgfs_group *g, int hierarchy, const char *file, char *buf,
 		     size_t len);
 
-/* mark.c: notes that this library made the directory, where the kernel keeps such notes; 1: it did,
- * as far as is noted. */
-int dir_mark(struct cgfs *c, int dirfd);
+/* mark.c: makes a directory which says that this library made it; 1: it does. */
+int dir_make_marked(struct cgfs *c, int dirfd, const char *name);
 int dir_marked(struct cgfs *c, int dirfd);
 
 #endif

@@ -161,6 +161,16 @@ static ssize_t kernel_noted(void *ctx, int dirfd, const char *name, char *buf, s
 	return n < 0 ? -errno : n;
 }
 
+static int kernel_mode(void *ctx, int fd, mode_t *ret_mode)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret_mode = st.st_mode;
+	return 0;
+}
+
 const struct cgfs_fs *cgfs_fs_kernel(void)
 {
 	static const struct cgfs_fs_ops ops = {
@@ -182,6 +192,7 @@ const struct cgfs_fs *cgfs_fs_kernel(void)
 		.may_write = kernel_may_write,
 		.note = kernel_note,
 		.noted = kernel_noted,
+		.mode = kernel_mode,
 	};
 	static const struct cgfs_fs fs = { .sz = sizeof(fs), .ops = &ops };
 

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 struct cgfs_fs_ops {
-	size_t sz; /* sizeof(struct cgfs_fs_ops); all functions up to `noted` must be there */
+	size_t sz; /* sizeof(struct cgfs_fs_ops); all functions up to `mode` must be there */
 	/* openat(2).  @dirfd may be AT_FDCWD for an absolute @name.  @flags: O_RDONLY,
 	 * O_WRONLY or O_RDWR, with O_DIRECTORY for directories (O_CLOEXEC and O_NOFOLLOW are
 	 * added by the door).  Never creates anything. */
@@ -56,6 +56,8 @@ struct cgfs_fs_ops {
 	 * length. */
 	int (*note)(void *ctx, int dirfd, const char *name, const char *value);
 	ssize_t (*noted)(void *ctx, int dirfd, const char *name, char *buf, size_t len);
+	/* Of the open directory, with the bits that mkdir() was given: fstat(2). */
+	int (*mode)(void *ctx, int fd, mode_t *ret_mode);
 };
 
 struct cgfs_fs {

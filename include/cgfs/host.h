@@ -243,10 +243,8 @@ CGFS_API CGFS_CHECK int cgfs_root_set(struct cgfs *c, const struct cgfs_resource
  * @c:      borrowed
  * @reterr: may be NULL
  *
- * Only directories of the root's path that this library created are removed: they carry an
- * extended attribute, trusted.cgfs.made, or user.cgfs.made where the caller has no privilege.
- * Where the kernel keeps neither (cgroup v1 for an ordinary user on older kernels), only the
- * context that created a directory removes it.
+ * Only directories of the root's path that this library created are removed: they have the
+ * sticky bit, and nobody but their owner may write to them.
  *
  * Controllers that were enabled on the way to it by this context are disabled again where
  * no other cgroup uses them.  A later create creates the root again.  The policy forgets groups

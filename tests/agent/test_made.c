@@ -148,7 +148,8 @@ static void check_swept(const struct paths *p, const char *dir)
 	dirs_close(&d, true);
 }
 
-ALONE_TEST(kill_at_each_step_leaves_nothing)
+/* @there: the journal's parent is there before the agent, so it stays. */
+static void kill_at_each_step(struct world *w, bool there)
 {
 	struct paths p = paths_in(w->dir);
 	unsigned int n = 0;
@@ -158,8 +159,8 @@ ALONE_TEST(kill_at_each_step_leaves_nothing)
 		pid_t pid;
 		int status;
 
-		/* It is there before the agent, so it stays. */
-		CHECK_INT(mkdir(p.state, 0700), 0);
+		if (there)
+			CHECK_INT(mkdir(p.state, 0700), 0);
 		fflush(stdout);
 		pid = fork();
 		if (pid == 0)
@@ -169,13 +170,18 @@ ALONE_TEST(kill_at_each_step_leaves_nothing)
 		kill(pid, SIGCONT);
 		killed = kill_after(pid, ++n, -1);
 		check_swept(&p, w->dir);
-		/* That the journal's own directory is being made stands nowhere. */
-		(void)!rmdir(p.journal);
-		CHECK_INT(rmdir(p.state), 0);
+		if (there)
+			CHECK_INT(rmdir(p.state), 0);
 		CHECK_INT(rmdir(w->dir), 0);
 		CHECK_INT(mkdir(w->dir, 0700), 0);
 	}
 	CHECK(n > 20);
+}
+
+ALONE_TEST(kill_at_each_step_leaves_nothing)
+{
+	kill_at_each_step(w, false);
+	kill_at_each_step(w, true);
 }
 
 /* The same path is not the same directory. */
@@ -217,6 +223,84 @@ ALONE_TEST(what_came_instead_is_kept)
 }
 
 /* --- the agent ------------------------------------------------------------------------------ */
+
+/* A process that asks the agent for something until that has been answered; *ret_fd can be read
+ * then: the agent's start is over. */
+static pid_t visit(struct world *w, int *ret_fd)
+{
+	int fd[2];
+	pid_t pid;
+
+	CHECK_INT(pipe2(fd, O_CLOEXEC), 0);
+	fflush(stdout);
+	pid = fork();
+	while (pid == 0) {
+		struct client *c = NULL;
+
+		if (client_open(w->socket, &c, NULL) == 0 &&
+		    client_negotiate(c, WORLD_MS, NULL) == 0 &&
+		    client_call(c, MSG_EXT_LIST_PODS, NULL, NULL, 0, WORLD_MS, NULL, NULL) == 0)
+			_exit(write(fd[1], "", 1) != 1);
+		client_close(c);
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	CHECK(pid > 0);
+	close(fd[1]);
+	*ret_fd = fd[0];
+	return pid;
+}
+
+static void stop_here(void)
+{
+	raise(SIGSTOP);
+}
+
+/* Starts an agent and kills it when it has changed names @n times; false: it serves before that. */
+static bool kill_at_start(struct world *w, unsigned int n)
+{
+	pid_t visitor;
+	int fd, status;
+	bool killed;
+
+	world_child_hook = stop_here;
+	world_start_agent(w, NULL);
+	world_child_hook = NULL;
+	CHECK_INT(waitpid(w->agent, &status, WUNTRACED), w->agent);
+	seize(w->agent);
+	kill(w->agent, SIGCONT);
+	visitor = visit(w, &fd);
+	killed = kill_after(w->agent, n, fd);
+	kill(visitor, SIGKILL);
+	CHECK_INT(waitpid(visitor, &status, 0), visitor);
+	close(fd);
+	return killed;
+}
+
+/* The next agent removes what it makes, and what was left to it. */
+static void check_next_leaves_nothing(struct world *w)
+{
+	int status;
+
+	world_start_agent(w, NULL);
+	w->c = world_connect(w, true);
+	world_do(w, MSG_EXT_LIST_PODS, NULL);
+	client_close(w->c);
+	w->c = NULL;
+	kill(w->agent, SIGTERM);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+	w->agent = -1;
+	CHECK_INT(status, 0);
+	CHECK_INT(world_leftovers(w), 0);
+}
+
+WORLD_TEST(kill_at_each_step_of_a_start_leaves_nothing, world_files)
+{
+	unsigned int n = 1;
+
+	for (; kill_at_start(w, n); n++)
+		check_next_leaves_nothing(w);
+	CHECK(n >= 10);
+}
 
 static void create_a_container(struct world *w)
 {

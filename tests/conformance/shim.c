@@ -223,6 +223,13 @@ static ssize_t shim_noted(void *ctx, int dirfd, const char *name, char *buf, siz
 	return real->ops->noted(real->ctx, dirfd, name, buf, len);
 }
 
+static int shim_mode(void *ctx, int fd, mode_t *ret_mode)
+{
+	const struct cgfs_fs *real = enter(ctx);
+
+	return real->ops->mode(real->ctx, fd, ret_mode);
+}
+
 static const struct cgfs_fs_ops shim_ops = {
 	.sz = sizeof(shim_ops),
 	.open = shim_open,
@@ -242,6 +249,7 @@ static const struct cgfs_fs_ops shim_ops = {
 	.may_write = shim_may_write,
 	.note = shim_note,
 	.noted = shim_noted,
+	.mode = shim_mode,
 };
 
 struct shim *shim_new(struct world *w)

@@ -245,7 +245,10 @@ static int door_mkdir(void *ctx, int dirfd, const char *name, mode_t mode)
 		return r;
 	if (!*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
 		return -EEXIST;
-	return fake_node_mkdir(n, last);
+	r = fake_node_mkdir(n, last);
+	if (r == 0)
+		fake_node_child(n, last)->mode = mode;
+	return r;
 }
 
 static int door_rmdir(void *ctx, int dirfd, const char *name)
@@ -402,6 +405,20 @@ static int door_inode(void *ctx, int fd, uint64_t *ret_inode)
 	/* Files are numbered far above directories. */
 	for (const char *c = o->type ? o->type->name : ""; *c; c++)
 		*ret_inode = *ret_inode * 31 + (unsigned char)*c + (1ull << 40);
+	return 0;
+}
+
+static int door_mode(void *ctx, int fd, mode_t *ret_mode)
+{
+	struct fake *f = ctx;
+	int r = enter(f, FAKE_INODE, fd, NULL);
+	const struct open_file *o = slot(f, fd);
+
+	if (r < 0)
+		return r;
+	if (!o)
+		return -EBADF;
+	*ret_mode = o->node->mode;
 	return 0;
 }
 
@@ -564,4 +581,5 @@ const struct cgfs_fs_ops fake_fs_ops = {
 	.may_write = door_may_write,
 	.note = door_note,
 	.noted = door_noted,
+	.mode = door_mode,
 };

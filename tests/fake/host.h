@@ -106,6 +106,7 @@ struct node {
 	size_t procs, procs_below;		/* own; own and those of descendants */
 	size_t dying;				/* removed children that page cache keeps */
 	bool was_frozen;			/* the last state in cgroup.events */
+	mode_t mode;				/* its permissions */
 	char note[96];				/* an extended attribute */
 	char *trusted;				/* another one, of any hierarchy */
 	struct owned *owned;			/* all else is the maker's */
