@@ -132,14 +132,15 @@ static void adopt_pod(struct agent *a, const char *id)
 	known = (struct pod_known){ .by_sandbox = is_true(j, "Sandbox"),
 				    .made = is_true(j, "Made"),
 				    .dir = text_of(j, "Directory"),
-				    .shared = (unsigned int)number_of(j, "Shared") };
+				    .shared = (unsigned int)number_of(j, "Shared"),
+				    .host_network = is_true(j, "HostNetwork") };
 	if (*known.dir && !spec_path_ok(known.dir, 2)) {
 		json_decref(j);
 		unreadable(a, path, "it is not a valid state file");
 		return;
 	}
 	r = pod_adopt(a, id, &known, &p, &err);
-	if (r == -ENOENT && *known.dir && known.shared)
+	if (r == -ENOENT && known.shared)
 		json_object_set(rests, id, j);
 	else if (r == -ENOENT)
 		(void)unlink(path);
@@ -238,6 +239,7 @@ static void adopt_init(struct container *c, const json_t *j)
 		if (c->sandbox && c->pod)
 			c->pod->sandbox_exited = true;
 	} else if (process_adopt(c->init)) {
+		namespaces_adopt(c);
 		adopt_streams(c, j);
 	} else {
 		c->init->exited = c->init->reported = true;

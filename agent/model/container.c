@@ -128,6 +128,12 @@ static void created(void *ctx, int code, const char *why)
 		return;
 	}
 
+	if (!namespaces_created(c)) {
+		process_watch(c->init);
+		container_end(c, rq, HR_INVALID_STATE, "the sandbox of its pod has ended");
+		return;
+	}
+
 	c->state = CONTAINER_CREATED;
 	state_update(c);
 	log_write(&c->a->log, LOG_INFO, "container created", "container", c->id, "pod",
@@ -388,7 +394,9 @@ void container_create(struct agent *a, struct request *rq, const char *id,
 		hr = make_cgroups(c, &spec, &place, &err);
 	}
 	if (hr == HR_OK) {
-		hr = home_apply(c, &spec, &place, why);
+		hr = namespaces_apply(c, &spec, &place, why);
+		if (hr == HR_OK)
+			hr = home_apply(c, &spec, &place, why);
 		if (hr != HR_OK)
 			cgfs_err_set(&err, -EIO, NULL, NULL, NULL, "%s", why);
 	}

@@ -68,6 +68,9 @@ struct container {
 	char *rootfs;		    /* where names are looked up */
 	struct runtime_bind *binds; /* see home.c */
 	size_t n_binds;
+	unsigned int namespace_types; /* of the pod's, that its create makes; see namespaces.c */
+	unsigned int joins;	      /* of the sandbox's */
+	uint64_t namespaces[3];	      /* those that init is in; 0: not known */
 	bool config_known; /* these three: from the Create request, or from config.json */
 	struct scratch *scratch_removal; /* see scratch.c */
 	struct output *output;		 /* what it prints, see output.c; NULL: that is not kept */
@@ -154,6 +157,19 @@ void output_drain(struct container *c);
 /* The file; NULL: none is kept. */
 const char *output_path(const struct container *c);
 void output_free(struct container *c);
+
+/* --- namespaces.c -------------------------------------------------------------------------------
+ */
+
+/* Those of its pod become those of @s.  HR_OK, or an HR_... and @why. */
+uint32_t namespaces_apply(struct container *c, struct spec *s, const struct spec_place *place,
+			  char why[SPEC_WHY_MAX]);
+/* Init is there: is it where it should be? */
+bool namespaces_created(struct container *c);
+/* The same after a restart. */
+void namespaces_adopt(struct container *c);
+/* Does it share the namespace of this type (namespaces.h) with its pod? */
+bool namespaces_shared(const struct container *c, int type);
 
 /* --- limits.c --------------------------------------------------------------------------------- */
 

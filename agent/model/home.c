@@ -26,6 +26,7 @@
 #include "agent/model/container.h"
 #include "agent/model/pod.h"
 #include "agent/model/state.h"
+#include "agent/runtime/namespaces.h"
 #include "agent/runtime/runtime.h"
 #include "agent/runtime/spec_apply.h"
 #include "agent/wire/protocol.h"
@@ -170,6 +171,24 @@ void home_keep(struct agent *a, const char *dir)
 				dirs_keep(&a->dirs, path);
 		}
 	}
+}
+
+char *home_namespaces(const struct pod *p)
+{
+	char *path;
+
+	return asprintf(&path, "%s/namespaces/%s", p->a->state_dir, p->id) < 0 ? NULL : path;
+}
+
+void home_keep_namespaces(struct pod *p)
+{
+	if (!(p->shared & SHARED_NAMESPACES))
+		return;
+	p->namespaces = home_namespaces(p);
+	if (p->namespaces)
+		dirs_keep(&p->a->dirs, p->namespaces);
+	for (int i = 0; p->namespaces && i < NAMESPACE_TYPES; i++)
+		p->namespace[i] = namespace_at(p->namespaces, i);
 }
 
 void home_remove_files(struct agent *a, const char *dir)
@@ -360,7 +379,9 @@ static int empty(void *ctx, struct cgfs_err *err)
 	const struct pod *p = ctx;
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(dir_names); i++) {
+	if (p->namespaces)
+		namespaces_remove(p->namespaces);
+	for (size_t i = 0; p->dir && i < ARRAY_SIZE(dir_names); i++) {
 		auto_free char *path = below(p->dir, dir_names[i]);
 
 		if (!path || !empty_directory(p, path))
@@ -376,20 +397,22 @@ static void emptied(void *ctx, int r, const struct cgfs_err *err)
 	if (r < 0)
 		log_write(&p->a->log, LOG_WARNING, "what a pod's containers shared is not removed",
 			  "pod", p->id, "error", *err->text ? err->text : strerror(-r), NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(dir_names); i++) {
+	for (size_t i = 0; p->dir && i < ARRAY_SIZE(dir_names); i++) {
 		auto_free char *path = below(p->dir, dir_names[i]);
 
 		if (path)
 			(void)dirs_remove(&p->a->dirs, path);
 	}
-	pod_gone(p);
+	if (p->namespaces)
+		dirs_remove_up(&p->a->dirs, p->namespaces);
+	pod_emptied(p);
 }
 
 bool home_empty(struct pod *p)
 {
 	int r;
 
-	if (!p->dir || !p->shared)
+	if (!p->shared)
 		return false;
 	r = aside_start(&p->emptying, p->a->loop, empty, emptied, p);
 	if (r < 0)

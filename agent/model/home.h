@@ -20,20 +20,24 @@ char *home_path(const char *bundle, const struct spec_place *place);
  * HR_OK, or an HR_... and @why. */
 uint32_t home_apply(struct container *c, struct spec *s, const struct spec_place *place,
 		    char why[SPEC_WHY_MAX]);
+/* Where the pod's namespaces are kept.  NULL: no memory. */
+char *home_namespaces(const struct pod *p);
 /* An earlier agent has made it, and it is used on. */
 void home_keep(struct agent *a, const char *dir);
+void home_keep_namespaces(struct pod *p);
 /* The files go. */
 void home_remove_files(struct agent *a, const char *dir);
 
 /* --- directories that are shared; kept in the state of a pod -------------------------------------
  */
 
-#define SHARED_DISK	 1u
-#define SHARED_MEMORY	 2u
-#define SHARED_HUGEPAGES 4u
+#define SHARED_DISK	  1u
+#define SHARED_MEMORY	  2u
+#define SHARED_HUGEPAGES  4u
+#define SHARED_NAMESPACES 8u
 
-/* Unmounts and empties them in a child process, then calls pod_gone().  false: there is nothing to
- * be waited for. */
+/* Unmounts and empties them in a child process, then calls pod_emptied().  false: there is nothing
+ * to be waited for. */
 bool home_empty(struct pod *p);
 
 #endif

@@ -16,6 +16,7 @@
 #include "agent/model/container.h"
 #include "agent/model/pod.h"
 #include "agent/model/process.h"
+#include "agent/runtime/spec_apply.h"
 #include "agent/stream/stream.h"
 #include "cgfs/base/util.h"
 
@@ -83,20 +84,27 @@ int job_run(struct job *j, enum runtime_verb verb,
 	    void (*done)(void *ctx, int code, const char *why))
 {
 	bool joins = verb != RUNTIME_START;
-	struct runtime_job job = { .verb = verb,
-				   .id = j->c->id,
-				   .pod = j->c->pod ? j->c->pod->id : NULL,
-				   .bundle = j->c->dir,
-				   .process = j->process,
-				   .pid_file = joins ? j->pid_file : NULL,
-				   .console = joins ? j->console : NULL,
-				   .log = j->log,
-				   .join = joins ? j->c->group : NULL,
-				   .binds = j->c->binds,
-				   .n_binds = verb == RUNTIME_CREATE ? j->c->n_binds : 0,
-				   .fds = { j->fds[0], j->fds[1], j->fds[2] },
-				   .done = done,
-				   .ctx = j };
+	const struct container *c = j->c;
+	bool namespaces = verb == RUNTIME_CREATE && c->namespace_types;
+	struct runtime_job job = {
+		.verb = verb,
+		.id = j->c->id,
+		.pod = j->c->pod ? j->c->pod->id : NULL,
+		.bundle = j->c->dir,
+		.process = j->process,
+		.pid_file = joins ? j->pid_file : NULL,
+		.console = joins ? j->console : NULL,
+		.log = j->log,
+		.join = joins ? j->c->group : NULL,
+		.binds = j->c->binds,
+		.n_binds = verb == RUNTIME_CREATE ? j->c->n_binds : 0,
+		.namespaces = namespaces ? c->pod->namespaces : NULL,
+		.namespace_types = c->namespace_types,
+		.hostname = namespaces ? spec_hostname_ok(c->pod->id) ? c->pod->id : "" : NULL,
+		.fds = { j->fds[0], j->fds[1], j->fds[2] },
+		.done = done,
+		.ctx = j
+	};
 	int r = runtime_run(j->c->a->runtime, &job);
 
 	if (r < 0)

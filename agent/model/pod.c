@@ -36,6 +36,7 @@ static struct pod *pod_new(struct agent *a, const char *id, const struct pod_kno
 	p->a = a;
 	p->by_sandbox = known->by_sandbox;
 	p->shared = known->shared;
+	p->host_network = known->host_network;
 	p->dir = *known->dir ? strdup(known->dir) : NULL;
 	p->id = strdup(id);
 	if (!p->id || (*known->dir && !p->dir) || hash_add(&a->pods, &p->node, p->id) < 0) {
@@ -96,6 +97,7 @@ int pod_adopt(struct agent *a, const char *id, const struct pod_known *known, st
 	p->doomed = !known->made;
 	if (p->dir)
 		home_keep(a, p->dir);
+	home_keep_namespaces(p);
 	*ret = p;
 	return 0;
 }
@@ -109,6 +111,8 @@ bool pod_adopt_rest(struct agent *a, const char *id, const struct pod_known *kno
 	p->doomed = p->removing = true;
 	if (p->dir)
 		home_keep(a, p->dir);
+	home_keep_namespaces(p);
+	p->emptying_begun = home_empty(p);
 	pod_removed(p, 0, NULL);
 	return true;
 }
@@ -123,6 +127,7 @@ void pod_free(struct pod *p)
 	cgfs_group_close(p->group);
 	free(p->message);
 	free(p->dir);
+	free(p->namespaces);
 	free(p->id);
 	free(p);
 }
@@ -143,6 +148,8 @@ static void begin_removal(struct pod *p)
 	if (p->removing)
 		return;
 	p->removing = true;
+	/* Beside the cgroups: both wait for the kernel. */
+	p->emptying_begun = home_empty(p);
 	r = cgfs_group_remove(p->group, NULL, &err);
 	if (r < 0)
 		pod_removed(p, r, err.text);
@@ -182,7 +189,8 @@ static void set_end_time(struct pod *p)
 	ignore(loop_timer_set(p->a->loop, &p->end_timer, END_ANSWER_MS));
 }
 
-void pod_gone(struct pod *p)
+/* Its cgroups and what it had elsewhere are removed. */
+static void gone(struct pod *p)
 {
 	struct agent *a = p->a;
 
@@ -198,14 +206,22 @@ void pod_gone(struct pod *p)
 	a->emptied(a);
 }
 
+void pod_emptied(struct pod *p)
+{
+	p->emptying_begun = false;
+	if (p->removed)
+		gone(p);
+}
+
 void pod_removed(struct pod *p, int error, const char *message)
 {
+	p->removed = true;
 	p->error = error;
 	p->message = message ? strdup(message) : NULL;
-	if (home_empty(p))
+	if (p->emptying_begun)
 		set_end_time(p);
 	else
-		pod_gone(p);
+		gone(p);
 }
 
 static void move_replies(struct reply **to, struct reply **from)

@@ -31,6 +31,11 @@ struct pod {
 	char *dir;		     /* see home.h; NULL: it has no sandbox */
 	unsigned int shared;	     /* what of it may be there: SHARED_... */
 	struct aside emptying;	     /* of the same */
+	bool emptying_begun;	     /* and not over */
+	bool removed;		     /* from the kernel */
+	char *namespaces;	     /* where those are that no sandbox has; NULL: not needed yet */
+	uint64_t namespace[3];	     /* those of its sandbox, or of that directory; 0: none */
+	bool host_network;	     /* its sandbox is in the guest's, as its annotation says */
 	int error;		     /* of the removal */
 	char *message;
 };
@@ -43,6 +48,7 @@ struct pod_known {
 	bool by_sandbox, made;
 	const char *dir; /* "" for none */
 	unsigned int shared;
+	bool host_network;
 };
 /* -ENOENT: the kernel does not have it. */
 int pod_adopt(struct agent *a, const char *id, const struct pod_known *known, struct pod **ret,
@@ -61,8 +67,8 @@ void pod_delete(struct agent *a, struct request *rq, const char *id);
 /* Deletes all pods and containers; a->emptied() is called when none is left. */
 void pod_delete_all(struct agent *a);
 void pod_removed(struct pod *p, int error, const char *message);
-/* What it had outside of the kernel is removed, too. */
-void pod_gone(struct pod *p);
+/* What it had outside of the kernel is removed. */
+void pod_emptied(struct pod *p);
 void pod_free(struct pod *p);
 
 /* --- foreign.c: pods in the kernel that this agent did not make ----------------------------- */

@@ -96,8 +96,9 @@ int state_save_pod(const struct pod *p, bool made, struct cgfs_err *err)
 	if (!path)
 		return cgfs_err_set(err, -ENOMEM, "write state of pod", p->id, NULL, NULL);
 	return save(p->a, path,
-		    json_pack("{s:b, s:b, s:s*, s:i}", "Made", made, "Sandbox", p->by_sandbox,
-			      "Directory", p->dir, "Shared", (int)p->shared),
+		    json_pack("{s:b, s:b, s:s*, s:i, s:b}", "Made", made, "Sandbox", p->by_sandbox,
+			      "Directory", p->dir, "Shared", (int)p->shared, "HostNetwork",
+			      p->host_network),
 		    err);
 }
 

@@ -53,7 +53,7 @@ struct run {
 	struct loop_child child;
 	struct loop_timer limit;
 	struct runtime_job job; /* with its own copies of the strings */
-	char *strings[7];
+	char *strings[9];
 	pid_t pid;
 	bool cancelled; /* its container is being deleted */
 	bool overdue;
@@ -449,6 +449,8 @@ int runtime_run(struct runtime *rt, const struct runtime_job *job)
 		r->job.log = copy(r, 4, job->log, &ok);
 		r->job.pod = copy(r, 5, job->pod ? job->pod : job->id, &ok);
 		r->job.console = copy(r, 6, job->console, &ok);
+		r->job.namespaces = copy(r, 7, job->namespaces, &ok);
+		r->job.hostname = copy(r, 8, job->hostname, &ok);
 	}
 	/* From the loop, so that `done` is never called before this returns. */
 	if (ok && rt->kick.index == 0)

@@ -42,7 +42,10 @@ struct runtime_job {
 	struct cgfs_group *join; /* CREATE, EXEC: the cgroups to begin in */
 	const struct runtime_bind *binds; /* CREATE; borrowed until `done` */
 	size_t n_binds;
-	int fds[3]; /* CREATE, EXEC: streams; -EBADF: /dev/null.  Closed by the job */
+	const char *namespaces; /* CREATE: where namespaces_make() keeps those of the pod; NULL */
+	unsigned int namespace_types;
+	const char *hostname; /* of them */
+	int fds[3];	      /* CREATE, EXEC: streams; -EBADF: /dev/null.  Closed by the job */
 	/* @code 0: success; above: the exit status, 128 + signal; below: a negative errno, it could
 	 * not be run.  @why is one line. */
 	void (*done)(void *ctx, int code, const char *why);

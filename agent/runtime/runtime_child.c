@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "agent/base/files.h"
+#include "agent/runtime/namespaces.h"
 #include "agent/runtime/runtime.h"
 #include "cgfs/base/util.h"
 
@@ -63,6 +64,17 @@ static void hide_cgroup2(const struct runtime_how *how, const char *log)
 			continue;
 		if (umount2(m->mount[i].path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
 			child_fail(log, "hide %s", m->mount[i].path);
+	}
+}
+
+static void child_namespaces(const struct runtime_job *job)
+{
+	char why[RUNTIME_WHY_MAX];
+	int r = namespaces_make(job->namespaces, job->namespace_types, job->hostname, why);
+
+	if (r < 0) {
+		errno = -r;
+		child_fail(job->log, "%s", why);
 	}
 }
 
@@ -136,6 +148,8 @@ void runtime_child(const struct runtime_how *how, const struct runtime_job *job)
 	files_set_oom_score(how->oom_score);
 	files_restore_limit();
 	child_streams(job, how->null);
+	if (job->namespaces)
+		child_namespaces(job);
 	if (how->hide_cgroup2 || job->n_binds > 0)
 		child_mounts(how, job);
 	child_arguments(how, job, argv);

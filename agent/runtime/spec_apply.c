@@ -40,7 +40,7 @@ static bool ends_with(const char *s, const char *end)
 
 /* Labels of letters, digits and inner hyphens (RFC 1123), at most 63 bytes each, which is also
  * what sethostname(2) takes at most. */
-static bool hostname_ok(const char *s)
+bool spec_hostname_ok(const char *s)
 {
 	if (strlen(s) > 63)
 		return false;
@@ -70,7 +70,7 @@ static uint32_t check_hostname(const struct spec *s, enum spec_kind kind, char w
 	if (kind == SPEC_WORKLOAD)
 		return spec_refuse(HR_FAIL, why,
 				   "workload container must not change hostname: %.100s", name);
-	if (!hostname_ok(name))
+	if (!spec_hostname_ok(name))
 		return spec_refuse(HR_FAIL, why, "hostname \"%.100s\" is not valid", name);
 	return HR_OK;
 }
@@ -95,16 +95,38 @@ static uint32_t check_network(const struct spec *s, const struct spec_place *pla
 			   HR_NOT_FOUND, id ? id : "", SKIP_NETWORKING);
 }
 
-/* The container shares the utility VM's own network: no namespace of its own. */
-static void use_host_network(struct spec *s)
+void spec_drop_namespace(struct spec *s, const char *type)
 {
 	for (size_t i = json_array_size(s->namespaces); i-- > 0;) {
-		const char *type =
+		const char *have =
 			json_string_value(json_member(json_array_get(s->namespaces, i), "type"));
 
-		if (type && streq(type, "network"))
+		if (have && streq(have, type))
 			json_array_remove(s->namespaces, i);
 	}
+}
+
+bool spec_joins_namespace(const struct spec *s, const char *type)
+{
+	const char *path = json_string_value(json_member(spec_namespace(s, type), "path"));
+
+	return path && *path;
+}
+
+bool spec_makes_namespace(const struct spec *s, const char *type)
+{
+	return spec_namespace(s, type) && !spec_joins_namespace(s, type);
+}
+
+int spec_join_namespace(struct spec *s, const char *type, const char *path)
+{
+	spec_drop_namespace(s, type);
+	s->namespaces = spec_part(s->lin, "namespaces", JSON_ARRAY);
+	return !s->namespaces || json_array_append_new(
+					 s->namespaces,
+					 json_pack("{s:s, s:s}", "type", type, "path", path)) < 0
+		       ? -ENOMEM
+		       : 0;
 }
 
 /* --- annotations ------------------------------------------------------------------------------ */
@@ -230,6 +252,22 @@ static uint32_t check_assigned(const struct spec *s, char why[SPEC_WHY_MAX])
 			   id ? id : "");
 }
 
+bool spec_host_network(const struct spec *s)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(s->annotations, key, v)
+	{
+		const char *value = json_string_value(v);
+
+		if (strncmp(key, "io.microsoft.", 13) == 0 && ends_with(key, HOST_NETWORK_SUFFIX) &&
+		    value && streq(value, "true"))
+			return true;
+	}
+	return false;
+}
+
 uint32_t spec_apply(struct spec *s, const struct spec_place *place, char why[SPEC_WHY_MAX])
 {
 	const char *privileged = spec_annotation(s, PRIVILEGED);
@@ -259,6 +297,6 @@ uint32_t spec_apply(struct spec *s, const struct spec_place *place, char why[SPE
 		hr = privileged && streq(privileged, "true") ? spec_apply_privileged(s, why)
 							     : spec_apply_devices(s, why);
 	if (hr == HR_OK && host_network)
-		use_host_network(s);
+		spec_drop_namespace(s, "network");
 	return hr;
 }

@@ -11,6 +11,17 @@
 /* Applies all of it, or refuses by name; changes @s.  0, or an HR_... and @why. */
 uint32_t spec_apply(struct spec *s, const struct spec_place *place, char why[SPEC_WHY_MAX]);
 
+/* Does its annotation say that it uses the guest's own network? */
+bool spec_host_network(const struct spec *s);
+/* The entry of linux.namespaces of this type, one that there is or a new one, gets @path.  -ENOMEM.
+ */
+int spec_join_namespace(struct spec *s, const char *type, const char *path);
+void spec_drop_namespace(struct spec *s, const char *type);
+/* Is there an entry without a path?  Then the runtime would make one. */
+bool spec_makes_namespace(const struct spec *s, const char *type);
+bool spec_joins_namespace(const struct spec *s, const char *type);
+bool spec_hostname_ok(const char *name);
+
 /* The parts that look at device nodes (spec_devices.c). */
 
 /* Every entry of linux.devices without a type gets the numbers of the guest's node at its path,

@@ -9,6 +9,7 @@
 
 #include "agent/model/container.h"
 #include "agent/model/process.h"
+#include "agent/runtime/namespaces.h"
 #include "cgfs/base/util.h"
 
 static int compare_pids(const void *a, const void *b)
@@ -58,4 +59,10 @@ void describe_state(struct json_out *o, const struct container *c)
 		json_out_number(o, "Pid", (uint64_t)init->pid);
 	if (init && init->exited)
 		json_out_number(o, "ExitCode", init->code);
+	json_out_array(o, "SharedNamespaces");
+	for (int i = 0; i < NAMESPACE_TYPES; i++) {
+		if (namespaces_shared(c, i))
+			json_out_string(o, NULL, namespace_types[i]);
+	}
+	json_out_end(o);
 }

@@ -111,7 +111,7 @@ t_agent_json_is_as_documented() {
 	seen stat $figures
 	expect 0 p inspect t; agrees inspect
 	# shellcheck disable=SC2046,SC2086 # words
-	seen inspect $(for f in $figures; do echo "pods[].$f" "pods[].containers[].$f"; done)
+	seen inspect 'pods[].shared_namespaces[]' $(for f in $figures; do echo "pods[].$f" "pods[].containers[].$f"; done)
 	expect 0 p rm --json --all; agrees rm removed
 	end_agent
 }

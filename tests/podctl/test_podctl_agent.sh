@@ -139,6 +139,22 @@ t_agent_errors_are_one_line() {
 	end_agent
 }
 
+t_agent_containers_of_a_pod_share_namespaces() {
+	with_agent
+	expect 0 p create t
+	expect 0 r --pod t --name c1 --detach -- sleep 1000
+	expect 0 r --pod t --name c2 -- sh -c 'for n in net ipc uts; do readlink /proc/self/ns/$n; done; cat /proc/sys/kernel/hostname'
+	local pid want
+	pid=$(p inspect t/c1 | jq '.pods[0].pid')
+	want=$(for n in net ipc uts; do readlink "/proc/$pid/ns/$n"; done; echo t)
+	[ "$out" = "$want" ] || wrong "$out, not $want"
+	json 0 '.pods[0].containers[0].shared_namespaces' '["network","ipc","uts"]' p inspect t
+	json 0 '.shared_namespaces' '[]' p stat --json t
+	expect 0 p stat t/c1
+	head -1 <<< "$out" | grep -q "shares network, ipc, uts" || wrong "$out"
+	expect 0 p rm --all
+	end_agent
+}
 t_agent_that_dies_is_noticed() {
 	with_agent
 	local status=0
@@ -273,9 +289,10 @@ t_agent_on_stdin_is_found() {
 }
 
 # Every path of a document with its type; entries of a list are all the same.  Which process is a
-# container's first, and its exit code, is what an agent alone knows: a number or null.
+# container's first, and its exit code, is what an agent alone knows: a number or null; so are the
+# namespaces that it shares.
 shape() {
-	jq -r '[paths as $p | [($p | map(if type == "number" then 0 else . end) | join(".")),
+	jq -r '[paths as $p | select($p | index("shared_namespaces") | not) | [($p | map(if type == "number" then 0 else . end) | join(".")),
 		(if $p[-1] == "pid" or $p[-1] == "exit_code" then "" else getpath($p) | type end)] |
 			join(" ")] |
 		unique[]' "$1"

@@ -22,6 +22,7 @@ void info_free(struct group_info *g)
 	free(g->path);
 	free(g->log);
 	json_decref(g->processes);
+	json_decref(g->shared);
 	json_decref(g->doc);
 	*g = (struct group_info){ 0 };
 }
@@ -58,12 +59,13 @@ json_t *info_doc(const struct group_info *g)
 		stats = cgfs_stats_json(&g->stats, &text) < 0
 				? NULL
 				: cgfs_json_load(text, strlen(text), 0, NULL);
-	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:O, s:o}", "id",
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:O, s:o, s:o}", "id",
 			 *g->ctr ? g->ctr : g->pod, "path", g->path, "cgroup_id",
 			 (json_int_t)g->cgroup_id, "state", info_state(g), "pid",
 			 g->pid ? json_integer(g->pid) : json_null(), "exit_code",
 			 g->exit_code < 0 ? json_null() : json_integer(g->exit_code), "processes",
-			 g->processes, "stats", stats);
+			 g->processes, "shared_namespaces",
+			 g->shared ? json_incref(g->shared) : json_array(), "stats", stats);
 }
 
 int list_name(struct group_list *l, const char *root, const char *layout, struct cgfs_err *reterr)

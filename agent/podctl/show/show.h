@@ -62,6 +62,7 @@ struct group_info {
 	pid_t pid;	   /* of the first process; 0: not known */
 	int64_t exit_code; /* -1: not known */
 	json_t *processes; /* process ids, sorted */
+	json_t *shared; /* types of the namespaces that it shares with its pod; NULL: not known */
 	/* Figures are in @stats, and @doc then has the lists alone, or all in @doc, as
 	 * cgfs_group_json() writes it. */
 	bool in_stats;
@@ -84,7 +85,7 @@ bool info_figure(const struct group_info *g, enum cgfs_stat stat, uint64_t *ret)
 bool info_oom_kills(const struct group_info *g, uint64_t *ret);
 /* "running", "frozen" or "empty" */
 const char *info_state(const struct group_info *g);
-/* id, path, cgroup_id, state, pid, exit_code, processes, stats */
+/* id, path, cgroup_id, state, pid, exit_code, processes, shared_namespaces, stats */
 json_t *info_doc(const struct group_info *g);
 
 /* Where there are no names yet. */

@@ -43,6 +43,7 @@ static int take_answer(const json_t *answer, const char *pod, const char *ctr,
 
 	info.doc = json_incref(json_object_get(answer, "Stats"));
 	info.processes = json_incref(json_object_get(answer, "Processes"));
+	info.shared = json_incref(json_object_get(answer, "SharedNamespaces"));
 	info.cgroup_id = doc_number(answer, "CgroupId");
 	info.pid = (pid_t)doc_number(answer, "Pid");
 	r = info_name(&info, pod, ctr, doc_string(answer, "CgroupPath"), reterr);

@@ -153,6 +153,16 @@ static void print_lists(struct table *t, const json_t *stats)
 	print_strings(t, json_object_get(limits, "devices"), "limits.devices");
 }
 
+/* With the other containers of its pod. */
+static void print_shared(const struct group_info *g)
+{
+	json_t *type;
+	size_t i;
+
+	json_array_foreach(g->shared, i, type)
+		printf("%s%s", i ? ", " : "  shares ", json_string_value(type));
+}
+
 static int print(const struct group_info *g)
 {
 	enum cgfs_stat missing[CGFS_STAT_COUNT];
@@ -168,6 +178,7 @@ static int print(const struct group_info *g)
 	printf("  %s", info_state(g));
 	if (g->exit_code >= 0)
 		printf("  exit code %lld", (long long)g->exit_code);
+	print_shared(g);
 	fputs("\n\n", stdout);
 
 	for (enum cgfs_stat s = 0; s < CGFS_STAT_COUNT; s++) {
