@@ -68,6 +68,7 @@ struct object_pin {
 	const char *symbol; /* name in the compiled file; NULL for a link, which attach() makes */
 	enum bpf_map_type map; /* 0: not a map */
 	uint32_t key_size, value_size;
+	bool optional; /* there is none where the kernel does not allow it */
 };
 
 struct object {
@@ -157,9 +158,11 @@ void cgfs_bpf_found(struct cgfs_capabilities *caps, const char *name, int r, con
 
 /* -- load.c: libbpf --------------------------------------------------------------------------- */
 
-/* Fills o->fd from ops->elf, on the maps of o->shared; @without is a program that is left out, or
- * NULL. */
-int cgfs_bpf_load(struct object *o, const char *without, struct cgfs_err *reterr);
+/* Fills o->fd from ops->elf, on the maps of o->shared; @without: programs that are left out, ended
+ * by NULL, or NULL. */
+int cgfs_bpf_load(struct object *o, const char *const *without, struct cgfs_err *reterr);
+/* Does this kernel permit fentry and fexit? */
+bool cgfs_bpf_fexit_permitted(void);
 /* libbpf would print to stderr; between these two it does not. */
 void *cgfs_bpf_quiet(void);
 void cgfs_bpf_loud(void *print);

@@ -59,6 +59,11 @@ struct page_counter {
 struct mem_cgroup {
 	struct cgroup_subsys_state css;
 	struct page_counter memory;
+	_Bool oom_lock; /* on v1, while the OOM killer works for it */
+};
+
+struct oom_control {
+	struct mem_cgroup *memcg; /* whose limit it is; NULL: the machine has no memory left */
 };
 
 struct signal_struct {

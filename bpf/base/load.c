@@ -5,6 +5,7 @@
  */
 #include "bpf/base/base.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
 
@@ -104,7 +105,7 @@ static int keep(struct object *o, const struct bpf_object *obj)
 	return 0;
 }
 
-int cgfs_bpf_load(struct object *o, const char *without, struct cgfs_err *reterr)
+int cgfs_bpf_load(struct object *o, const char *const *without, struct cgfs_err *reterr)
 {
 	auto_free struct load *l = calloc(1, sizeof(*l));
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
@@ -125,8 +126,8 @@ int cgfs_bpf_load(struct object *o, const char *without, struct cgfs_err *reterr
 	r = obj ? share_maps(o->shared, obj) : -errno;
 	if (r == 0)
 		r = share_maps(o->read, obj);
-	if (r == 0 && without)
-		r = bpf_program__set_autoload(bpf_object__find_program_by_name(obj, without),
+	for (; r == 0 && without && *without; without++)
+		r = bpf_program__set_autoload(bpf_object__find_program_by_name(obj, *without),
 					      false);
 	if (r == 0)
 		r = bpf_object__load(obj);
@@ -135,4 +136,23 @@ int cgfs_bpf_load(struct object *o, const char *without, struct cgfs_err *reterr
 	cgfs_bpf_loud(print);
 	bpf_object__close(obj);
 	return r < 0 ? load_error(l, r, o, reterr) : 0;
+}
+
+/* Where fexit is not permitted, the kernel refuses before libbpf reads all of its BTF: there is no
+ * other reason for EPERM when the function is not even one. */
+bool cgfs_bpf_fexit_permitted(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = 1);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "cgfs_probe", "GPL", insns, ARRAY_SIZE(insns),
+			       &opts);
+
+	if (fd < 0)
+		return errno != EPERM;
+	close(fd);
+	return true;
 }

@@ -91,7 +91,8 @@ int cgfs_bpf_object_adopt(struct object *o, struct cgfs_err *reterr)
 	int r = cgfs_bpf_abi_check(o->pins, o->ops->name, o->ops->abi, reterr);
 
 	for (size_t i = 0; i < OBJECT_PINS && r == 0; i++)
-		if (o->ops->pins[i].pin)
+		if (o->ops->pins[i].pin &&
+		    !(o->ops->pins[i].optional && !cgfs_bpf_pinned(o->pins, o->ops->pins[i].pin)))
 			r = get(o, i, reterr);
 	for (size_t i = 0; i < OBJECT_PINS && r == 0; i++)
 		if (o->ops->pins[i].map)
@@ -109,7 +110,8 @@ int cgfs_bpf_object_pin(struct object *o, struct cgfs_err *reterr)
 	int r = cgfs_bpf_abi_write(o->pins, o->ops->name, o->ops->abi, reterr);
 
 	for (size_t i = 0; i < OBJECT_PINS && r == 0; i++)
-		if (o->ops->pins[i].pin && !cgfs_bpf_pinned(o->pins, o->ops->pins[i].pin))
+		if (o->ops->pins[i].pin && (o->fd[i] >= 0 || !o->ops->pins[i].optional) &&
+		    !cgfs_bpf_pinned(o->pins, o->ops->pins[i].pin))
 			r = cgfs_bpf_pin(o->pins, o->fd[i], o->ops->pins[i].pin, reterr);
 	return r;
 }

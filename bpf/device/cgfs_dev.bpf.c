@@ -7,7 +7,7 @@
  * is not there is denied.  A device that was asked for before is decided without a look-up.
  * Needs no BTF of the kernel and no CO-RE; must not know how a list is compiled.
  */
-#include "bpf/group/maps.bpf.h"
+#include "bpf/group/history.bpf.h"
 
 #include <cgfs/abi/device.h>
 
@@ -148,14 +148,34 @@ static __always_inline int may_record(struct cgfs_group *g, __u64 now)
 	return 1;
 }
 
-__noinline int cgfs_record(__u64 cgroup_id, __u32 rule, __u32 access_type, __u32 major, __u32 minor)
+/* What refused: the level of its list in the upper half, the rule in the lower. */
+#define REFUSAL(level, rule) ((__u64)(level) << 32 | (rule))
+
+__noinline int cgfs_record(__u64 cgroup_id, __u64 refusal, __u32 access_type, __u32 major,
+			   __u32 minor)
 {
 	struct cgfs_group *g = group_find(cgroup_id);
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct cgfs_denial *d = NULL;
+	__u32 access = access_type >> 16;
+	struct cgfs_history h = {
+		.cgroup_id = cgroup_id,
+		.level = refusal >> 32,
+		.device = access_type & 0xffff,
+		.major = major,
+		.minor = minor,
+		.read = !!(access & BPF_DEVCG_ACC_READ),
+		.write = !!(access & BPF_DEVCG_ACC_WRITE),
+		.mknod = !!(access & BPF_DEVCG_ACC_MKNOD),
+		.rule = (__u32)refusal,
+		.last_ns = now,
+		.pid = bpf_get_current_pid_tgid() >> 32,
+	};
 
 	if (!g)
 		return 0;
+	bpf_get_current_comm(h.comm, sizeof(h.comm));
+	history_put(g, CGFS_DENIED, &h);
 	if (may_record(g, now))
 		d = bpf_ringbuf_reserve(&cgfs_denials, sizeof(*d), 0);
 	if (!d) {
@@ -167,14 +187,13 @@ __noinline int cgfs_record(__u64 cgroup_id, __u32 rule, __u32 access_type, __u32
 	d->time_ns = now;
 	d->cgroup_id = cgroup_id;
 	d->pod_cgroup_id = g->pod_cgroup_id;
-	d->pid = bpf_get_current_pid_tgid() >> 32;
-	d->kind = access_type & 0xffff;
+	d->pid = h.pid;
+	d->kind = h.device;
 	d->major = major;
 	d->minor = minor;
-	d->access = access_type >> 16;
-	d->rule = rule;
-	__builtin_memset(d->comm, 0, sizeof(d->comm));
-	bpf_get_current_comm(d->comm, sizeof(d->comm));
+	d->access = access;
+	d->rule = h.rule;
+	__builtin_memcpy(d->comm, h.comm, sizeof(d->comm));
 	bpf_ringbuf_submit(d, 0);
 	return 0;
 }
@@ -228,7 +247,9 @@ static __always_inline void denied(struct cgfs_policy_val *policy, __u32 access_
 	}
 	if (policy->mode == CGFS_LIST)
 		rule = cgfs_check(policy->cgroup_id, policy->generation, access_type, major, minor);
-	cgfs_record(id, rule, access_type, major, minor);
+	g = group_find(policy->cgroup_id);
+	cgfs_record(id, REFUSAL(g && g->container[0] ? CGFS_OF_CONTAINER : CGFS_OF_POD, rule),
+		    access_type, major, minor);
 }
 
 SEC("cgroup/dev")

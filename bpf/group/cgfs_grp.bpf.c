@@ -4,10 +4,28 @@
  * the kernel counts in: an update from user space would replace the element, and lose what was
  * counted meanwhile.
  */
-#include "bpf/group/maps.bpf.h"
+#include "bpf/group/history.bpf.h"
 
 #define ENOENT 2
 #define EINVAL 22
+
+/* Whatever the kernel cannot delete now (from 6.16 on it may not get the lock of a bucket) is for
+ * the caller to try again. */
+static __always_inline NO_LINES int forget(__u64 pod_cgroup_id)
+{
+	struct cgfs_history_key key = { .pod_cgroup_id = pod_cgroup_id };
+	int err;
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < CGFS_REFUSED * CGFS_HISTORY_SLOTS; i++) {
+		key.kind = CGFS_DENIED + i / CGFS_HISTORY_SLOTS;
+		key.slot = i % CGFS_HISTORY_SLOTS;
+		err = bpf_map_delete_elem(&cgfs_history, &key);
+		if (err && err != -ENOENT)
+			return err;
+	}
+	return 0;
+}
 
 SEC("syscall")
 int cgfs_control(struct cgfs_control_args *args)
@@ -34,6 +52,8 @@ int cgfs_control(struct cgfs_control_args *args)
 		g->lost_reported = lost;
 		return 0;
 	}
+	if (args->op == CGFS_CONTROL_FORGET)
+		return forget(args->cgroup_id);
 	return -EINVAL;
 }
 

@@ -8,6 +8,8 @@
 
 #include "bpf/base/base.h"
 
+#include <cgfs/abi/history.h>
+
 /* Full ids; those in the map are cut. */
 struct known {
 	uint64_t cgroup_id;
@@ -17,7 +19,7 @@ struct known {
 	uint64_t lost;
 };
 
-enum { GROUPS_STATE, GROUPS_MAP, GROUPS_CONTROL };
+enum { GROUPS_STATE, GROUPS_MAP, GROUPS_HISTORY, GROUPS_CONTROL };
 
 struct groups {
 	struct object o;
@@ -45,6 +47,9 @@ int cgfs_bpf_group_first(const struct groups *groups, uint64_t *ret);
 int cgfs_bpf_group_next(const struct groups *groups, uint64_t *cgroup_id);
 /* Runs the program cgfs_control; the caller holds the lock of the pins for NEXT. */
 int cgfs_bpf_control(const struct groups *groups, struct cgfs_control_args *args);
+/* One record: 1, or 0 when there is none. */
+int cgfs_bpf_history_read(const struct groups *groups, const struct cgfs_history_key *key,
+			  struct cgfs_history *ret);
 /* The sum of all events that found no room, or @otherwise. */
 uint64_t cgfs_bpf_lost_sum(const struct groups *groups, uint64_t otherwise);
 /* Name of a group's link, "links/POD:CGROUP_ID" or "links/POD,CONTAINER:CGROUP_ID". */

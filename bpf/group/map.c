@@ -50,6 +50,14 @@ int cgfs_bpf_control(const struct groups *groups, struct cgfs_control_args *args
 	return r < 0 ? r : (int)opts.retval;
 }
 
+int cgfs_bpf_history_read(const struct groups *groups, const struct cgfs_history_key *key,
+			  struct cgfs_history *ret)
+{
+	if (bpf_map_lookup_elem(groups->o.fd[GROUPS_HISTORY], key, ret) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
+}
+
 uint64_t cgfs_bpf_lost_sum(const struct groups *groups, uint64_t otherwise)
 {
 	struct cgfs_state state;
@@ -116,7 +124,17 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
 	struct groups *groups = (struct groups *)o;
 	const struct known *k;
+	int r = 0;
 
+	/* A container's records are its pod's. */
+	if (!there || there->pod_cgroup_id == cgroup_id) {
+		struct cgfs_control_args forget = { .op = CGFS_CONTROL_FORGET,
+						    .cgroup_id = cgroup_id };
+
+		r = cgfs_bpf_control(groups, &forget);
+	}
+	if (r < 0)
+		return cgfs_err_set(reterr, r, "remove a pod from", "history", NULL, NULL);
 	if (there && o->pins->events_fd >= 0) {
 		k = cgfs_bpf_find(&groups->known, cgroup_id);
 		if (!k)
@@ -156,6 +174,8 @@ const struct object_ops cgfs_bpf_group_object = {
 				   sizeof(struct cgfs_state) },
 		[GROUPS_MAP] = { "groups", "cgfs_groups", BPF_MAP_TYPE_HASH,
 				 sizeof(struct cgfs_group_key), sizeof(struct cgfs_group) },
+		[GROUPS_HISTORY] = { "history", "cgfs_history", BPF_MAP_TYPE_HASH,
+				     sizeof(struct cgfs_history_key), sizeof(struct cgfs_history) },
 		[GROUPS_CONTROL] = { .pin = "control", .symbol = "cgfs_control" },
 	},
 	.group_added = group_added,

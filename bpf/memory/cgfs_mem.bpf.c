@@ -8,7 +8,7 @@
  */
 #include "bpf/base/kernel.h"
 #include "bpf/group/charged.bpf.h"
-#include "bpf/group/maps.bpf.h"
+#include "bpf/group/history.bpf.h"
 
 #include <bpf/bpf_core_read.h>
 #include <cgfs/abi/memory.h>
@@ -78,21 +78,29 @@ static __always_inline struct cgfs_memory *memory_of(const struct cgfs_memcg *m)
 	return bpf_map_lookup_elem(&cgfs_memory, &key);
 }
 
-static __always_inline void lost(const struct cgfs_memcg *m)
+/* A threshold is crossed.  Global, as lines_look() is. */
+__attribute__((noinline)) int crossing_tell(__u64 memory_id, __u64 bytes, __u64 usage, __u64 now)
 {
-	struct cgfs_group *g = group_find(m->cgroup_id);
+	struct cgfs_memcg *m = memcg_find(memory_id);
+	struct cgfs_group *g = m ? group_find(m->cgroup_id) : 0;
+	struct cgfs_crossing *c;
+	struct cgfs_history h = {
+		.limit_bytes = bytes,
+		.usage_bytes = usage,
+		.last_ns = now,
+		.pid = bpf_get_current_pid_tgid() >> 32,
+	};
 
-	if (g)
-		event_lost(g);
-}
-
-static __always_inline void tell(const struct cgfs_memcg *m, __u64 bytes, __u64 usage, __u64 now)
-{
-	struct cgfs_crossing *c = bpf_ringbuf_reserve(&cgfs_crossings, sizeof(*c), 0);
-
+	if (!g)
+		return 0;
+	bpf_get_current_comm(h.comm, sizeof(h.comm));
+	h.cgroup_id = m->cgroup_id;
+	h.level = g->container[0] ? CGFS_OF_CONTAINER : CGFS_OF_POD;
+	history_put(g, CGFS_CROSSED, &h);
+	c = bpf_ringbuf_reserve(&cgfs_crossings, sizeof(*c), 0);
 	if (!c) {
-		lost(m);
-		return;
+		event_lost(g);
+		return 0;
 	}
 	c->abi = CGFS_MEMORY_ABI;
 	c->type = CGFS_RECORD_CROSSING;
@@ -101,10 +109,11 @@ static __always_inline void tell(const struct cgfs_memcg *m, __u64 bytes, __u64 
 	c->pod_cgroup_id = m->pod_cgroup_id;
 	c->bytes = bytes;
 	c->usage_bytes = usage;
-	c->pid = bpf_get_current_pid_tgid() >> 32;
+	c->pid = h.pid;
 	c->rsv = 0;
-	bpf_get_current_comm(c->comm, sizeof(c->comm));
+	__builtin_memcpy(c->comm, h.comm, sizeof(c->comm));
 	bpf_ringbuf_submit(c, 0);
+	return 0;
 }
 
 /*
@@ -120,8 +129,7 @@ __attribute__((noinline)) int lines_look(__u64 memory_id, __u64 usage)
 	struct cgfs_memcg *m = memcg_find(memory_id);
 	struct cgfs_crossed value = { .time_ns = bpf_ktime_get_boot_ns() };
 	__u64 up = NO_LINE, down = 0;
-	int crossed;
-	long err;
+	int crossed, err; /* int: kernels before 6.4 leave the upper half of a helper's result 0 */
 
 	if (!m)
 		return 0;
@@ -141,7 +149,7 @@ __attribute__((noinline)) int lines_look(__u64 memory_id, __u64 usage)
 		if (!crossed && usage >= line.bytes) {
 			err = bpf_map_update_elem(&cgfs_crossed, &key, &value, BPF_NOEXIST);
 			if (err == 0)
-				tell(m, line.bytes, usage, value.time_ns);
+				crossing_tell(memory_id, line.bytes, usage, value.time_ns);
 			crossed = err == 0 || err == -EEXIST;
 		}
 		if (crossed && line.fall_bytes > down)

@@ -11,28 +11,9 @@
 #include <cgfs/bpf.h>
 #include <stdio.h>
 
-/* Where fexit is not permitted, the kernel refuses before libbpf reads all of its BTF: there is no
- * other reason for EPERM when the function is not even one. */
-static bool permitted(void)
-{
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT,
-		    .attach_btf_id = 1);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "cgfs_probe", "GPL", insns, ARRAY_SIZE(insns),
-			       &opts);
-
-	if (fd < 0)
-		return errno != EPERM;
-	close(fd);
-	return true;
-}
-
 static int load(struct object *o, struct cgfs_err *reterr)
 {
-	if (!permitted())
+	if (!cgfs_bpf_fexit_permitted())
 		return err_why(reterr, -EPERM, "load", o->ops->name,
 			       "this kernel does not permit fexit programs");
 	return cgfs_bpf_load(o, NULL, reterr);

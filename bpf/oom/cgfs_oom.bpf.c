@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * cgfs_oom.bpf.c - whose process did the OOM killer end?
+ * cgfs_oom.bpf.c - whose process did the OOM killer end, and at whose limit?
  *
  * Runs in the kernel at the moment of the kill, while the victim still has a cgroup and a name.
  * Optional: needs the kernel's BTF.
  */
 #include "bpf/base/kernel.h"
-#include "bpf/group/maps.bpf.h"
+#include "bpf/group/history.bpf.h"
 
 #include <bpf/bpf_core_read.h>
 #include <cgfs/abi/kill.h>
@@ -16,6 +16,20 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 * 1024);
 } cgfs_kills SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_group_key);
+	__type(value, struct cgfs_oom_memory);
+} cgfs_oom_memory SEC(".maps");
+
+/* The OOM killer that works now; there is one at a time, under the kernel's oom_lock. */
+static struct {
+	__u64 pid_tgid; /* who called it; 0: not known */
+	__u64 memcg;	/* of struct oom_control */
+} killer;
 
 /* Processes that were counted: the kernel marks each thread that needs memory to die. */
 struct cgfs_victim_key {
@@ -77,6 +91,96 @@ static __always_inline int counted_before(struct task_struct *task, __u64 now)
 	return bpf_map_update_elem(&cgfs_victims, &key, &value, BPF_NOEXIST) != 0;
 }
 
+static __always_inline struct mem_cgroup *memcg_of(struct cgroup_subsys_state *css)
+{
+	return (void *)css - bpf_core_field_offset(struct mem_cgroup, css);
+}
+
+/* Without killer: v1 marks the whole tree below the limit, so it is the highest cgroup with a mark.
+ */
+static __always_inline struct mem_cgroup *marked(struct task_struct *task)
+{
+	__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	struct css_set *cgroups = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *css = 0;
+	struct mem_cgroup *found = 0;
+
+	if (!bpf_core_field_exists(struct mem_cgroup, oom_lock))
+		return 0;
+	bpf_core_read(&css, sizeof(css), &cgroups->subsys[index]);
+	for (int level = 0; level < CGFS_GROUP_DEPTH && css; level++) {
+		if (!BPF_CORE_READ(memcg_of(css), oom_lock))
+			break;
+		found = memcg_of(css);
+		css = BPF_CORE_READ(css, parent);
+	}
+	return found;
+}
+
+static __always_inline struct cgfs_oom_memory *memory_of(__u64 cgroup_id)
+{
+	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
+
+	return bpf_map_lookup_elem(&cgfs_oom_memory, &key);
+}
+
+/* Which level is @memcg, seen from the group that lost a process? */
+static __always_inline enum cgfs_history_level level_of(struct mem_cgroup *memcg, __u64 own_id,
+							__u64 pod_id)
+{
+	struct cgroup_subsys_state *css = &memcg->css;
+
+	for (int level = 0; level < CGFS_GROUP_DEPTH && css; level++) {
+		__u64 id = BPF_CORE_READ(css, cgroup, kn, id);
+
+		if (id == own_id || id == pod_id) {
+			if (level)
+				return CGFS_OF_INNER;
+			return id == pod_id ? CGFS_OF_POD : CGFS_OF_CONTAINER;
+		}
+		css = BPF_CORE_READ(css, parent);
+	}
+	return CGFS_ABOVE_POD;
+}
+
+/* At whose limit, and how much that was. */
+static __always_inline void blame(struct task_struct *task, struct cgfs_group *g,
+				  struct cgfs_history *h)
+{
+	int known = killer.pid_tgid && killer.pid_tgid == bpf_get_current_pid_tgid();
+	struct mem_cgroup *memcg = known ? (void *)killer.memcg : marked(task);
+	struct cgfs_oom_memory *own = memory_of(h->cgroup_id), *pod = memory_of(g->pod_cgroup_id);
+	__u64 max;
+
+	if (!memcg) {
+		h->level = known ? CGFS_OF_MACHINE : CGFS_UNKNOWN;
+		return;
+	}
+	if (!own || !pod)
+		return;
+	h->level = level_of(memcg, own->memory_id, g->pod[0] ? pod->memory_id : 0);
+	max = BPF_CORE_READ(memcg, memory.max);
+	/* v1 without a limit of memory: it was that of memory and swap together. */
+	if (max < (~0ull >> 1) / own->page_bytes)
+		h->limit_bytes = max * own->page_bytes;
+	h->usage_bytes = BPF_CORE_READ(memcg, memory.usage.counter) * own->page_bytes;
+}
+
+static __always_inline void remember(struct task_struct *task, struct cgfs_group *g,
+				     __u64 cgroup_id, __u64 now)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct cgfs_history h = {
+		.cgroup_id = cgroup_id,
+		.last_ns = now,
+		.pid = task->tgid,
+	};
+
+	bpf_core_read(h.comm, sizeof(h.comm), &leader->comm);
+	blame(task, g, &h);
+	history_put(g, CGFS_KILLED, &h);
+}
+
 static __always_inline void record(struct task_struct *task, struct cgfs_group *g, __u64 cgroup_id,
 				   __u64 now)
 {
@@ -99,7 +203,8 @@ static __always_inline void record(struct task_struct *task, struct cgfs_group *
 	bpf_ringbuf_submit(k, 0);
 }
 
-static __always_inline int victim(struct task_struct *task)
+/* Called by one of two programs, with the type of pointer that the kernel gives it. */
+static __noinline int victim(struct task_struct *task)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct cgfs_group *g, *pod;
@@ -117,7 +222,19 @@ static __always_inline int victim(struct task_struct *task)
 		if (pod)
 			__sync_fetch_and_add(&pod->oom_kills, 1);
 	}
+	remember(task, g, id, now);
 	record(task, g, id, now);
+	return 0;
+}
+
+/* (struct oom_control *oc): the OOM killer begins. */
+SEC("fentry/out_of_memory")
+int cgfs_oom_begin(__u64 *ctx)
+{
+	struct oom_control *oc = (struct oom_control *)ctx[0];
+
+	killer.memcg = (__u64)oc->memcg;
+	killer.pid_tgid = bpf_get_current_pid_tgid();
 	return 0;
 }
 

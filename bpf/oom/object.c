@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
-enum { OOM_KILLS, OOM_TRACEPOINT, OOM_FUNCTION, OOM_LINK };
+enum { OOM_KILLS, OOM_MEMORY, OOM_TRACEPOINT, OOM_FUNCTION, OOM_BEGIN, OOM_LINK_BEGIN, OOM_LINK };
 
 /* The way that will do is tried first, for each reads all of the kernel's BTF: since 6.10 the
  * tracepoint has the task.  A kernel that was patched otherwise costs a second try. */
@@ -25,25 +25,72 @@ static bool tracepoint_first(void)
 	       (major == 6 && minor >= 10);
 }
 
+/* Without fentry, whose limit it was is known on v1 alone. */
 static int load(struct object *o, struct cgfs_err *reterr)
 {
-	static const char *const ways[] = { "cgfs_oom_tp", "cgfs_oom_fn" };
-	bool tracepoint = tracepoint_first();
-	int r = cgfs_bpf_load(o, ways[tracepoint], reterr);
+	static const char *const tracepoint[] = { "cgfs_oom_fn", NULL };
+	static const char *const function[] = { "cgfs_oom_tp", NULL };
+	static const char *const alone[] = { "cgfs_oom_fn", "cgfs_oom_begin", NULL };
+	bool first = tracepoint_first();
+	int r;
 
-	return r < 0 ? cgfs_bpf_load(o, ways[!tracepoint], reterr) : 0;
+	if (!cgfs_bpf_fexit_permitted())
+		return cgfs_bpf_load(o, alone, reterr);
+	r = cgfs_bpf_load(o, first ? tracepoint : function, reterr);
+	return r < 0 ? cgfs_bpf_load(o, first ? function : tracepoint, reterr) : 0;
+}
+
+static int attach_to(struct object *o, int program, int link, enum bpf_attach_type type,
+		     struct cgfs_err *reterr)
+{
+	o->fd[link] = bpf_link_create(o->fd[program], 0, type, NULL);
+	return o->fd[link] < 0 ? err_file(reterr, -errno, "attach", o->ops->name) : 0;
 }
 
 static int attach(struct object *o, struct cgfs_err *reterr)
 {
 	bool tracepoint = o->fd[OOM_TRACEPOINT] >= 0;
+	int r = 0;
 
-	o->fd[OOM_LINK] = bpf_link_create(o->fd[tracepoint ? OOM_TRACEPOINT : OOM_FUNCTION], 0,
-					  tracepoint ? BPF_TRACE_RAW_TP : BPF_TRACE_FENTRY, NULL);
-	if (o->fd[OOM_LINK] < 0)
-		return err_file(reterr, -errno, "attach", o->ops->name);
-	snprintf(o->why, sizeof(o->why), "%s",
-		 tracepoint ? "tp_btf/mark_victim" : "fentry/mark_oom_victim");
+	if (o->fd[OOM_BEGIN] >= 0)
+		r = attach_to(o, OOM_BEGIN, OOM_LINK_BEGIN, BPF_TRACE_FENTRY, reterr);
+	if (r == 0)
+		r = attach_to(o, tracepoint ? OOM_TRACEPOINT : OOM_FUNCTION, OOM_LINK,
+			      tracepoint ? BPF_TRACE_RAW_TP : BPF_TRACE_FENTRY, reterr);
+	if (r == 0)
+		snprintf(o->why, sizeof(o->why), "%s%s",
+			 tracepoint ? "tp_btf/mark_victim" : "fentry/mark_oom_victim",
+			 o->fd[OOM_BEGIN] >= 0 ? ", fentry/out_of_memory" : "");
+	return r;
+}
+
+static int refuse(struct object *o, int code, const char *what, struct cgfs_err *reterr)
+{
+	return err_why(reterr, code, what, o->ops->name,
+		       code == -E2BIG ? "all its elements are in use" : NULL);
+}
+
+/* A group whose memory is nowhere limited loses processes to the machine alone. */
+static int group_added(struct object *o, struct object_group *g, struct cgfs_err *reterr)
+{
+	struct cgfs_group_key key = { .cgroup_id = g->group->cgroup_id };
+	struct cgfs_oom_memory value = {
+		.memory_id = g->group->memory_id,
+		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+	};
+
+	if (!value.memory_id || bpf_map_update_elem(o->fd[OOM_MEMORY], &key, &value, BPF_ANY) == 0)
+		return 0;
+	return refuse(o, -errno, "attribute kills by", reterr);
+}
+
+static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
+			 struct cgfs_err *reterr)
+{
+	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
+
+	if (bpf_map_delete_elem(o->fd[OOM_MEMORY], &key) < 0 && errno != ENOENT)
+		return refuse(o, -errno, "remove a group from", reterr);
 	return 0;
 }
 
@@ -95,12 +142,18 @@ const struct object_ops cgfs_bpf_oom_object = {
 	.pins = {
 		[OOM_KILLS] = { .pin = "events/kills", .symbol = "cgfs_kills",
 				     .map = BPF_MAP_TYPE_RINGBUF },
+		[OOM_MEMORY] = { "oom_memory", "cgfs_oom_memory", BPF_MAP_TYPE_HASH,
+				 sizeof(struct cgfs_group_key), sizeof(struct cgfs_oom_memory) },
 		[OOM_TRACEPOINT] = { .symbol = "cgfs_oom_tp" },
 		[OOM_FUNCTION] = { .symbol = "cgfs_oom_fn" },
+		[OOM_BEGIN] = { .symbol = "cgfs_oom_begin" },
+		[OOM_LINK_BEGIN] = { .pin = "oom_begin", .optional = true },
 		[OOM_LINK] = { .pin = "oom" },
 	},
 	.load = load,
 	.attach = attach,
+	.group_added = group_added,
+	.group_removed = group_removed,
 	.counters = counters,
 	.record = record,
 	.probe = probe,

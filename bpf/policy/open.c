@@ -71,7 +71,8 @@ static bool counts_memory(void *ctx)
 {
 	struct cgfs_bpf *b = ctx;
 
-	return memory_of(b) || find_object(b, cgfs_bpf_report_object.name)->on;
+	return memory_of(b) || find_object(b, cgfs_bpf_report_object.name)->on ||
+	       cgfs_bpf_reporter(b, CGFS_EVENT_OOM_KILL);
 }
 
 static int watch_memory(void *ctx, uint64_t cgroup_id, const struct cgfs_memory_line *lines,

@@ -8,6 +8,7 @@
 #ifndef CGFS_BPF_H
 #define CGFS_BPF_H
 
+#include <cgfs/abi/history.h>
 #include <cgfs/base.h>
 #include <cgfs/policy.h>
 
@@ -76,6 +77,32 @@ CGFS_API const struct cgfs_policy *cgfs_bpf_policy(struct cgfs_bpf *bpf);
  * @bpf: may be NULL; contexts that use it must have been closed
  */
 CGFS_API void cgfs_bpf_close(struct cgfs_bpf *bpf);
+
+/* One record as it stands in the pinned map. */
+struct cgfs_bpf_record {
+	struct cgfs_history_key key;
+	struct cgfs_history value;
+};
+
+/**
+ * cgfs_bpf_history() - what was refused to a pod and its containers, and killed in them
+ * @bpf:           borrowed; one for reading will do
+ * @pod_cgroup_id: of the pod, or of a container without one
+ * @ret:           out; the latest first; release with free()
+ * @ret_n:         out; at most CGFS_HISTORY_SLOTS of each kind
+ * @ret_lost:      out; records of any pod that found no room
+ * @reterr:        may be NULL
+ *
+ * Records are kept until the pod is removed, also those of containers that are gone.  A pod
+ * without records, and one that is not known, has none.
+ *
+ * Errors:  -ENOMEM, or the kernel's
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_bpf_history(struct cgfs_bpf *bpf, uint64_t pod_cgroup_id,
+					 struct cgfs_bpf_record **ret, size_t *ret_n,
+					 uint64_t *ret_lost, struct cgfs_err *reterr);
 
 /**
  * cgfs_bpf_unpin() - remove the pins when no group uses them any more

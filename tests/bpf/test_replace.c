@@ -6,6 +6,7 @@
 #include "world.h"
 
 #include <bpf/bpf.h>
+#include <cgfs/abi/kill.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -315,7 +316,7 @@ BPF_TEST(other_version_of_kills_is_replaced_alone)
 	device = world_link_id(w, pin);
 	kills = world_link_id(w, "oom");
 	world_close(w);
-	CHECK_INT(world_abi(w, "cgfs_oom", 77), 1);
+	CHECK_INT(world_abi(w, "cgfs_oom", 77), CGFS_KILL_ABI);
 
 	/* Not by a caller that does not ask for it. */
 	opts.pin_dir = w->pin;
@@ -329,7 +330,7 @@ BPF_TEST(other_version_of_kills_is_replaced_alone)
 	world_open(w, true);
 	CHECK(w->policy->ops->reports_oom(w->policy->ctx));
 	CHECK_INT(world_counters(w, pod).counts_oom, 1);
-	CHECK_INT(world_abi(w, "cgfs_oom", 1), 1);
+	CHECK_INT(world_abi(w, "cgfs_oom", CGFS_KILL_ABI), CGFS_KILL_ABI);
 	CHECK(world_link_id(w, "oom") != kills);
 	CHECK_INT(world_link_id(w, pin), device);
 	CHECK_INT(world_counters(w, pod).device_denied, 1);

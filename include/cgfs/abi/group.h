@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define CGFS_GROUP_ABI 1
+#define CGFS_GROUP_ABI 2
 
 /* Room for a name, with its NUL; a longer one is cut here, never in an event. */
 #define CGFS_GROUP_NAME 80
@@ -45,19 +45,21 @@ struct cgfs_group {
 struct cgfs_state {
 	__u32 generation; /* the last one given out; never used twice, by any group */
 	__u32 rsv;
-	__u64 events_lost; /* sum over all groups, those that are gone included */
+	__u64 events_lost;  /* sum over all groups, those that are gone included */
+	__u64 history_lost; /* records that found no room in cgfs_history */
 };
 
 /* The argument of the program cgfs_control, a BPF_PROG_TYPE_SYSCALL. */
 enum cgfs_control_op {
-	CGFS_CONTROL_NEXT = 1, /* give out a generation; callers hold the lock of the pins */
-	CGFS_CONTROL_LOST = 2, /* take the number of lost events that were not taken yet */
+	CGFS_CONTROL_NEXT = 1,	 /* give out a generation; callers hold the lock of the pins */
+	CGFS_CONTROL_LOST = 2,	 /* take the number of lost events that were not taken yet */
+	CGFS_CONTROL_FORGET = 3, /* delete the history of a pod */
 };
 
 struct cgfs_control_args {
 	enum cgfs_control_op op;
 	__u32 generation; /* NEXT: out */
-	__u64 cgroup_id;  /* LOST: in */
+	__u64 cgroup_id;  /* LOST, FORGET: in */
 	__u64 lost;	  /* LOST: out */
 };
 
@@ -67,7 +69,7 @@ struct cgfs_control_args {
 #define CGFS_ABI_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " is ABI")
 #endif
 CGFS_ABI_SIZE(struct cgfs_group, 216);
-CGFS_ABI_SIZE(struct cgfs_state, 16);
+CGFS_ABI_SIZE(struct cgfs_state, 24);
 CGFS_ABI_SIZE(struct cgfs_control_args, 24);
 
 #endif

@@ -7,7 +7,13 @@
 
 #include <cgfs/abi/group.h>
 
-#define CGFS_KILL_ABI 1
+#define CGFS_KILL_ABI 2
+
+/* cgfs_oom_memory, hash keyed by struct cgfs_group_key: where a group's memory is charged. */
+struct cgfs_oom_memory {
+	__u64 memory_id; /* inode of its directory in the hierarchy that carries memory */
+	__u64 page_bytes;
+};
 
 /* Records of the ring buffer cgfs_kills. */
 enum cgfs_kill_type {
@@ -25,6 +31,7 @@ struct cgfs_kill {
 	char comm[16];
 };
 
+CGFS_ABI_SIZE(struct cgfs_oom_memory, 16);
 CGFS_ABI_SIZE(struct cgfs_kill, 56);
 
 #endif

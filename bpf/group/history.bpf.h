@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * history.bpf.h - the map of what was refused and killed, for the programs that fill it.  cgfs_grp
+ * makes and pins it.
+ */
+#ifndef BPF_GROUP_HISTORY_BPF_H
+#define BPF_GROUP_HISTORY_BPF_H
+
+#include "bpf/group/maps.bpf.h"
+
+#include <cgfs/abi/history.h>
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_history_key);
+	__type(value, struct cgfs_history);
+} cgfs_history SEC(".maps");
+
+/* Lines of this file stand in no object: three of them have it. */
+#define NO_LINES __attribute__((nodebug))
+
+static __always_inline NO_LINES int history_same(const struct cgfs_history *a,
+						 const struct cgfs_history *b)
+{
+	const __u64 *x = (const __u64 *)&a->cgroup_id, *y = (const __u64 *)&b->cgroup_id;
+	const int words = (sizeof(*a) - __builtin_offsetof(struct cgfs_history, cgroup_id) -
+			   5 * sizeof(__u64)) /
+			  sizeof(__u64);
+	__u64 differ = 0;
+
+#pragma unroll
+	for (int i = 0; i < words; i++)
+		differ |= x[i] ^ y[i];
+	return !differ;
+}
+
+/*
+ * Counts @h, or keeps it: in a free slot, else over the oldest record of the kind.  The kernel
+ * makes an element at one instant, so two processors with the same record do not make it twice;
+ * what is written to a record that is there is one word at a time.  When the whole map is full, a
+ * pod without records gets none, and that is counted.
+ */
+static __always_inline NO_LINES void history_put(struct cgfs_group *g, enum cgfs_history_kind kind,
+						 struct cgfs_history *h)
+{
+	struct cgfs_history_key key = { .pod_cgroup_id = g->pod_cgroup_id, .kind = kind };
+	__u64 oldest_ns = ~0ull;
+	__u32 oldest = 0;
+	struct cgfs_state *s;
+
+	__builtin_memcpy(h->pod, g->pod, sizeof(h->pod));
+	__builtin_memcpy(h->container, g->container, sizeof(h->container));
+	h->count = 1;
+	h->first_ns = h->last_ns;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < CGFS_HISTORY_SLOTS; i++) {
+		struct cgfs_history *there;
+
+		key.slot = i;
+		there = bpf_map_lookup_elem(&cgfs_history, &key);
+		if (!there) {
+			if (!bpf_map_update_elem(&cgfs_history, &key, h, BPF_NOEXIST))
+				return;
+			there = bpf_map_lookup_elem(&cgfs_history, &key);
+		}
+		if (!there)
+			continue;
+		if (kind != CGFS_KILLED && history_same(there, h)) {
+			there->last_ns = h->last_ns;
+			there->usage_bytes = h->usage_bytes;
+			there->pid = h->pid;
+			__sync_fetch_and_add(&there->count, 1);
+			return;
+		}
+		if (there->last_ns < oldest_ns) {
+			oldest_ns = there->last_ns;
+			oldest = i;
+		}
+	}
+	key.slot = oldest;
+	if (oldest_ns != ~0ull && !bpf_map_update_elem(&cgfs_history, &key, h, BPF_ANY))
+		return;
+	s = state();
+	if (s)
+		__sync_fetch_and_add(&s->history_lost, 1);
+}
+
+#endif
