@@ -384,6 +384,14 @@ static int own_root(struct whole *m, struct cgfs_err *err)
 	return r;
 }
 
+static int set_core_pattern(const struct options *o, struct cgfs_err *err)
+{
+	const char *path = "/proc/sys/kernel/core_pattern";
+	int r = o->core_dump_location ? files_write(path, o->core_dump_location) : 0;
+
+	return r < 0 ? cgfs_err_set(err, r, "write", path, o->core_dump_location, NULL) : 0;
+}
+
 /* The second half of the start. */
 static int open_rest(struct whole *m, struct cgfs_err *err)
 {
@@ -399,6 +407,8 @@ static int open_rest(struct whole *m, struct cgfs_err *err)
 	if (r == 0)
 		r = runtime_new(a->loop, &a->log, a->cgfs, m->opt.runtime, m->opt.state_dir,
 				a->oom_score, &a->runtime, err);
+	if (r == 0)
+		r = set_core_pattern(&m->opt, err);
 	if (r < 0)
 		return r;
 	a->ready = true;

@@ -27,6 +27,9 @@ struct row {
 	const char *help;
 };
 
+/* The kernel cuts a longer one without a word. */
+#define CORE_PATTERN_MAX 127
+
 #define AT(member) offsetof(struct options, member)
 
 static const struct row rows[] = {
@@ -45,8 +48,8 @@ static const struct row rows[] = {
 	  "                                (default: 75 MiB)" },
 	{ "gcs-mem-limit-bytes", NUMBER, AT(gcs_mem_limit_bytes), true,
 	  "the agent does not watch its own memory" },
-	{ "core-dump-location", TEXT, AT(core_dump_location), true,
-	  "the agent does not change the kernel's core pattern" },
+	{ "core-dump-location", TEXT, AT(core_dump_location), false,
+	  "make this the kernel's core pattern (/proc/sys/kernel/core_pattern)" },
 	{ "disable-time-sync", FLAG, AT(disable_time_sync), true,
 	  "the agent has no time synchronization" },
 	{ "scrub-logs", FLAG, AT(scrub_logs), true, "the agent never logs messages" },
@@ -174,6 +177,11 @@ static int check(const struct options *o, char why[OPTIONS_WHY_MAX])
 		snprintf(why, OPTIONS_WHY_MAX,
 			 "-initial-policy-stance \"%.80s\": only \"allow\" is supported",
 			 o->initial_policy_stance);
+	else if (o->core_dump_location && strlen(o->core_dump_location) > CORE_PATTERN_MAX)
+		snprintf(why, OPTIONS_WHY_MAX,
+			 "-core-dump-location \"%.60s...\" is longer than the %d bytes that the "
+			 "kernel takes",
+			 o->core_dump_location, CORE_PATTERN_MAX);
 	else
 		return 0;
 	return -EINVAL;

@@ -226,3 +226,30 @@ TAP_TEST(errors_at_the_start_are_json_lines)
 		CHECK(lines > 0);
 	}
 }
+
+static void core_pattern(char text[160])
+{
+	CHECK(kit_read("/proc/sys/kernel/core_pattern", text, 160) > 0);
+	text[strcspn(text, "\n")] = '\0';
+}
+
+KERNEL_TEST(core_pattern_is_that_of_the_option)
+{
+	static const char *const args[] = { "-core-dump-location", "/cores/%e.%p", NULL };
+	char before[160], now[160];
+	int status;
+
+	if (!getenv("CGFS_TEST_LAYOUT"))
+		tap_skip("the core pattern is the whole machine's, which is a guest alone");
+	core_pattern(before);
+	client_close(w->c);
+	kill(w->agent, SIGTERM);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+	world_start_agent(w, args);
+	w->c = world_connect(w, true);
+	/* It answers when it has done all of its start. */
+	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL));
+	core_pattern(now);
+	CHECK_INT(kit_write("/proc/sys/kernel/core_pattern", before), 0);
+	CHECK_STR(now, "/cores/%e.%p");
+}

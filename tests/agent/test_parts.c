@@ -191,6 +191,9 @@ TAP_TEST(wrong_options_are_named)
 		{ "-v4 --dial here", "here" },
 		{ "-v4 --root pods", "-root \"pods\" is not an absolute path" },
 		{ "-v4 --listen vsock:1:2:3", "vsock:1:2:3" },
+		{ "-v4 -core-dump-location /1234567890/1234567890/1234567890/1234567890/1234567890/"
+		  "1234567890/1234567890/1234567890/1234567890/1234567890/1234567890/1234567",
+		  "127 bytes" },
 	};
 	char why[OPTIONS_WHY_MAX];
 	struct options o;
