@@ -54,6 +54,21 @@ json_t *json_member(const json_t *object, const char *name)
 	return json_is_null(value) ? NULL : value;
 }
 
+json_t *json_find(const json_t *array, const char *name, const char *value)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach((json_t *)array, i, v)
+	{
+		const char *s = json_string_value(json_member(v, name));
+
+		if (s && streq(s, value))
+			return v;
+	}
+	return NULL;
+}
+
 json_t *json_text(const char *s)
 {
 	json_t *j = json_string(s);

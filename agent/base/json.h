@@ -18,6 +18,8 @@
 json_t *json_parse_object(const char *text, size_t len, char why[JSON_WHY_MAX]);
 /* Borrowed.  NULL: absent or null.  Exact spelling first, then any case. */
 json_t *json_member(const json_t *object, const char *name);
+/* The first object of the list @array whose member @name is the string @value; borrowed. */
+json_t *json_find(const json_t *array, const char *name, const char *value);
 /* A string; bytes that are not UTF-8 become '?'. */
 json_t *json_text(const char *s);
 

@@ -53,13 +53,36 @@ int conn_notify(struct conn *c, uint32_t type, const char *body, bool droppable)
 	return conn_send(c, type, 0, body, strlen(body), droppable);
 }
 
+void request_link(struct request *rq, struct request **list)
+{
+	rq->next = *list;
+	rq->prev = list;
+	if (rq->next)
+		rq->next->prev = &rq->next;
+	*list = rq;
+}
+
+void request_unlink(struct request *rq)
+{
+	*rq->prev = rq->next;
+	if (rq->next)
+		rq->next->prev = rq->prev;
+}
+
+void conn_attach(struct conn *c, struct request *rq)
+{
+	rq->conn = c;
+	request_link(rq, &c->requests);
+	c->n_requests++;
+	c->held += rq->cost;
+	c->b->held += rq->cost;
+}
+
 void conn_forget(struct request *rq)
 {
 	if (!rq->conn)
 		return;
-	*rq->prev = rq->next;
-	if (rq->next)
-		rq->next->prev = rq->prev;
+	request_unlink(rq);
 	rq->conn->n_requests--;
 	rq->conn->held -= rq->cost;
 	rq->conn->b->held -= rq->cost;

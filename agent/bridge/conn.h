@@ -82,7 +82,11 @@ void conn_arm(struct conn *c);
  * dropped; -EMSGSIZE; -EPIPE and -ENOBUFS: the connection is lost. */
 int conn_send(struct conn *c, uint32_t type, uint64_t id, const char *body, size_t len,
 	      bool droppable);
-/* Detaches a request from its connection. */
+/* Puts it in front of a list; takes it out. */
+void request_link(struct request *rq, struct request **list);
+void request_unlink(struct request *rq);
+/* Makes a request one of the connection's, which holds what it costs; detaches it. */
+void conn_attach(struct conn *c, struct request *rq);
 void conn_forget(struct request *rq);
 /* Its connection ends: the request is answered on the next one. */
 void conn_park(struct request *rq);

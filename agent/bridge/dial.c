@@ -132,18 +132,12 @@ void conn_park(struct request *rq)
 	conn_forget(rq);
 	b->held += cost;
 	rq->parked = b;
-	rq->next = b->parked;
-	rq->prev = &b->parked;
-	if (rq->next)
-		rq->next->prev = &rq->next;
-	b->parked = rq;
+	request_link(rq, &b->parked);
 }
 
 void conn_unpark(struct request *rq)
 {
-	*rq->prev = rq->next;
-	if (rq->next)
-		rq->next->prev = rq->prev;
+	request_unlink(rq);
 	rq->parked->held -= rq->cost;
 	rq->parked = NULL;
 }
@@ -151,17 +145,9 @@ void conn_unpark(struct request *rq)
 static void take_over(struct conn *c, struct request *rq)
 {
 	conn_unpark(rq);
-	rq->conn = c;
 	rq->resumed = true;
-	rq->next = c->requests;
-	rq->prev = &c->requests;
-	if (rq->next)
-		rq->next->prev = &rq->next;
-	c->requests = rq;
-	c->n_requests++;
 	c->resumed++;
-	c->held += rq->cost;
-	c->b->held += rq->cost;
+	conn_attach(c, rq);
 }
 
 void conn_resume(struct conn *c)

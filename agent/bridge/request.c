@@ -241,14 +241,8 @@ void request_begin(struct conn *c, const struct frame_header *h, const char *bod
 		forget_resumed(c, h->id);
 	rq->type = h->type;
 	rq->id = h->id;
-	rq->conn = c;
-	rq->next = c->requests;
-	rq->prev = &c->requests;
-	if (rq->next)
-		rq->next->prev = &rq->next;
-	c->requests = rq;
-	c->n_requests++;
-	charge(rq, sizeof(*rq));
+	rq->cost = sizeof(*rq);
+	conn_attach(c, rq);
 
 	rq->body = json_parse_object(body, h->size - FRAME_HEADER_SIZE, why);
 	keep_activity(rq);

@@ -239,17 +239,7 @@ bool spec_path_ok(const char *path, size_t least)
 
 json_t *spec_namespace(const struct spec *s, const char *type)
 {
-	json_t *v;
-	size_t i;
-
-	json_array_foreach(s->namespaces, i, v)
-	{
-		const char *have = json_string_value(json_member(v, "type"));
-
-		if (have && streq(have, type))
-			return v;
-	}
-	return NULL;
+	return json_find(s->namespaces, "type", type);
 }
 
 bool spec_own_pidns(const struct spec *s)

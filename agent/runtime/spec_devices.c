@@ -146,22 +146,7 @@ static bool skipped(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-/* Is there an entry for @path in @list already?  The specification's own wins. */
-static bool listed(const json_t *list, const char *path)
-{
-	json_t *v;
-	size_t i;
-
-	json_array_foreach((json_t *)list, i, v)
-	{
-		const char *p = json_string_value(json_member(v, "path"));
-
-		if (p && streq(p, path))
-			return true;
-	}
-	return false;
-}
-
+/* The specification's own entries win. */
 static int add_nodes(json_t *list, int dirfd, const char *dir, int depth)
 {
 	DIR *d = fdopendir(dirfd);
@@ -184,7 +169,7 @@ static int add_nodes(json_t *list, int dirfd, const char *dir, int depth)
 					O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			r = fd < 0 ? 0 : add_nodes(list, fd, path, depth + 1);
-		} else if (node_type(&st) && st.st_rdev != 0 && !listed(list, path)) {
+		} else if (node_type(&st) && st.st_rdev != 0 && !json_find(list, "path", path)) {
 			if (json_array_size(list) >= DEVICES_MAX)
 				r = -E2BIG;
 			else if (json_array_append_new(list, node_json(path, &st)) < 0)

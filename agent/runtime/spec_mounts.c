@@ -148,17 +148,7 @@ int spec_set_source(struct spec *s, size_t i, const char *source)
 
 bool spec_mounts_at(const struct spec *s, const char *destination)
 {
-	json_t *m;
-	size_t i;
-
-	json_array_foreach(s->mounts, i, m)
-	{
-		const char *to = json_string_value(json_member(m, "destination"));
-
-		if (to && streq(to, destination))
-			return true;
-	}
-	return false;
+	return json_find(s->mounts, "destination", destination);
 }
 
 int spec_add_bind(struct spec *s, const char *source, const char *destination)

@@ -9,42 +9,36 @@
 #include <bpf/bpf.h>
 #include <cgfs/abi/report.h>
 #include <cgfs/bpf.h>
-#include <mntent.h>
+#include <cgfs/host.h>
 #include <stdio.h>
 
 enum { REPORT_GROUPS, REPORT_IDS, REPORT_PROGRAM, REPORT_LINK };
 
-/* v1's memory hierarchy where it is mounted, else the cgroup2 tree. */
-static int open_tree(void)
+/* The hierarchy that carries memory. */
+static int open_tree(const struct object *o, struct cgfs_err *reterr)
 {
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	char path[512] = "";
-	struct mntent *m;
-	int fd;
+	struct cgfs_mounts m = CGFS_MOUNTS_INIT;
+	int fd, r = cgfs_discover(&m, reterr);
 
-	while (f && (m = getmntent(f))) {
-		bool v1 = streq(m->mnt_type, "cgroup") && hasmntopt(m, "memory");
-
-		if (v1 || (streq(m->mnt_type, "cgroup2") && !path[0]))
-			snprintf(path, sizeof(path), "%s", m->mnt_dir);
-		if (v1)
-			break;
+	for (size_t i = 0; i < m.n && r == 0; i++) {
+		if (!(m.mount[i].controllers & (1u << CGFS_MEMORY)))
+			continue;
+		fd = open(m.mount[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return fd >= 0 ? fd : err_file(reterr, -errno, "open", m.mount[i].path);
 	}
-	if (f)
-		endmntent(f);
-	fd = path[0] ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	return fd >= 0 ? fd : path[0] ? -errno : -ENODEV;
+	return r < 0 ? r
+		     : err_why(reterr, -ENODEV, "attach", o->ops->name,
+			       "no hierarchy that carries memory is mounted");
 }
 
 static int attach(struct object *o, struct cgfs_err *reterr)
 {
 	union bpf_iter_link_info info = { .cgroup.order = BPF_CGROUP_ITER_DESCENDANTS_PRE };
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
-	auto_fd int tree = open_tree();
+	auto_fd int tree = open_tree(o, reterr);
 
 	if (tree < 0)
-		return cgfs_err_set(reterr, tree, "attach", o->ops->name, NULL,
-				    "no hierarchy that carries memory is mounted");
+		return tree;
 	info.cgroup.cgroup_fd = (uint32_t)tree;
 	o->fd[REPORT_LINK] = bpf_link_create(o->fd[REPORT_PROGRAM], 0, BPF_TRACE_ITER, &opts);
 	if (o->fd[REPORT_LINK] < 0)

@@ -157,20 +157,28 @@ bool kit_exists(const struct kit *k, const char *path)
 	return kit_find(k, path, "", buf, sizeof(buf));
 }
 
+/* The next entry of @d, which is @dir, and its path. */
+static struct dirent *next_in(DIR *d, const char *dir, char path[4096])
+{
+	struct dirent *e;
+
+	do
+		e = readdir(d);
+	while (e && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+	if (e)
+		snprintf(path, 4096, "%s/%s", dir, e->d_name);
+	return e;
+}
+
 size_t kit_count(const char *path)
 {
 	DIR *d = opendir(path);
+	char below[4096];
 	struct dirent *e;
 	size_t n = 0;
 
-	while (d && (e = readdir(d))) {
-		char below[4096];
-
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		snprintf(below, sizeof(below), "%s/%s", path, e->d_name);
-		n += 1 + kit_count(below);
-	}
+	while (d && (e = next_in(d, path, below)))
+		n += e->d_type == DT_DIR ? 1 + kit_count(below) : 0;
 	if (d)
 		closedir(d);
 	return n;
@@ -220,18 +228,15 @@ static void found(char *text, size_t len, const char *path)
 static void remove_cgroup(const char *dir, char *text, size_t len)
 {
 	DIR *d = opendir(dir);
+	char below[4096];
 	struct dirent *e;
 
 	if (!d)
 		return;
 	found(text, len, dir);
-	while ((e = readdir(d))) {
-		char below[4096];
-
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		snprintf(below, sizeof(below), "%s/%s", dir, e->d_name);
-		remove_cgroup(below, text, len);
+	while ((e = next_in(d, dir, below))) {
+		if (e->d_type == DT_DIR)
+			remove_cgroup(below, text, len);
 	}
 	closedir(d);
 	for (int i = 0; rmdir(dir) < 0 && errno != ENOENT && i < SWEEP_TRIES; i++) {
@@ -244,17 +249,12 @@ static void remove_cgroup(const char *dir, char *text, size_t len)
 static void remove_tree(const char *dir, char *text, size_t len)
 {
 	DIR *d = opendir(dir);
-	struct dirent *e;
+	char below[4096];
 
 	if (!d)
 		return;
 	found(text, len, dir);
-	while ((e = readdir(d))) {
-		char below[4096];
-
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		snprintf(below, sizeof(below), "%s/%s", dir, e->d_name);
+	while (next_in(d, dir, below)) {
 		/* What is mounted there is not to be removed with it. */
 		umount2(below, MNT_DETACH | UMOUNT_NOFOLLOW);
 		if (unlink(below) < 0)

@@ -4,6 +4,7 @@
  */
 #include "agent/podctl/args/args.h"
 #include "agent/wire/owner.h"
+#include "cgfs/base/clock.h"
 
 #include <stdio.h>
 
@@ -24,6 +25,14 @@ static bool find_owner(const char *root, char *uri, size_t len)
 		return false;
 	snprintf(uri, len, "unix:%s", socket);
 	return true;
+}
+
+int args_left_ms(const struct args *a, uint64_t start_ms)
+{
+	uint64_t passed = now_ms() - start_ms;
+	uint64_t left = a->timeout_ms > passed ? a->timeout_ms - passed : 0;
+
+	return left < 3600000 ? (int)left : 3600000;
 }
 
 const char *args_agent(const struct args *a)

@@ -226,6 +226,9 @@ extern const struct opt container_options[];
 /* The agent to talk to, "unix:PATH"; NULL: none, work directly. */
 const char *args_agent(const struct args *a);
 
+/* Of the time to wait, which began at @start_ms; at most an hour at once. */
+int args_left_ms(const struct args *a, uint64_t start_ms);
+
 /* Splits @text and checks both ids; @op names the operation in the error. */
 int target_parse(const char *op, const char *text, struct target *ret, struct cgfs_err *reterr);
 

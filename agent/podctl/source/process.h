@@ -7,6 +7,9 @@
 
 #include "agent/podctl/args/args.h"
 
+/* How long an agent may take to notice the end of a process that is gone. */
+#define PROCESS_NOTICED_MS 20
+
 struct process_info {
 	pid_t pid, ppid;
 	char state; /* as in proc_pid_stat(5): R, S, D, T, Z ... */

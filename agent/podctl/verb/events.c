@@ -50,18 +50,12 @@ static int follow(const struct args *a, struct source *s, uint64_t *ret_seen,
 		  struct cgfs_err *reterr)
 {
 	const uint64_t start = now_ms();
-	uint64_t passed, left;
 	json_t *event;
-	int r;
+	int left, r;
 
 	while (*ret_seen < a->count) {
-		passed = now_ms() - start;
-		left = a->timeout_ms > passed ? a->timeout_ms - passed : 0;
-		r = s->ops->next_event(s,
-				       a->timeout_ms == CGFS_MAX ? -1
-				       : left < 3600000		 ? (int)left
-								 : 3600000,
-				       &event, reterr);
+		left = args_left_ms(a, start);
+		r = s->ops->next_event(s, left, &event, reterr);
 		if (r < 0)
 			return r;
 		if (r == 0 && !left)

@@ -10,9 +10,6 @@
 #include <poll.h>
 #include <stdio.h>
 
-/* How long an agent may take to notice the end of a process that is gone. */
-#define LOOK_AGAIN_MS 20
-
 static const struct opt options[] = {
 	{ "follow", 'f', NULL, opt_flag, offsetof(struct args, follow),
 	  "print what comes, until the container has ended" },
@@ -125,7 +122,8 @@ static int follow(const struct args *a, struct source *s, const struct group_inf
 		struct pollfd fds[] = { { .fd = log_fd(log), .events = POLLIN },
 					{ .fd = pidfd, .events = POLLIN } };
 
-		if (!first && poll(fds, 2, pidfd < 0 ? LOOK_AGAIN_MS : -1) < 0 && errno != EINTR)
+		if (!first && poll(fds, 2, pidfd < 0 ? PROCESS_NOTICED_MS : -1) < 0 &&
+		    errno != EINTR)
 			return cgfs_err_set(reterr, -errno, "poll", NULL, NULL, NULL);
 		if (!first && fds[1].revents)
 			close(take_fd(&pidfd));

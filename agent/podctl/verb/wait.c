@@ -9,9 +9,6 @@
 #include <poll.h>
 #include <stdio.h>
 
-/* How long an agent may take to notice the end of a process that is gone. */
-#define LOOK_AGAIN_MS 20
-
 static const struct opt options[] = {
 	{ "timeout", 't', "SECONDS", opt_seconds, offsetof(struct args, timeout_ms),
 	  "fail after this time, with exit status 1" },
@@ -34,7 +31,7 @@ static int await_one(const struct group_info *info, int ms)
 
 	/* The code of a process that is gone comes a moment later. */
 	if (r == 1 && info->pid)
-		poll(NULL, 0, LOOK_AGAIN_MS);
+		poll(NULL, 0, PROCESS_NOTICED_MS);
 	return r;
 }
 
@@ -47,16 +44,14 @@ static int await_end(const struct args *a, struct source *s, struct group_info *
 		     struct cgfs_err *reterr)
 {
 	const uint64_t start = now_ms();
-	uint64_t left;
-	int r;
+	int left, r;
 
 	for (;;) {
 		r = s->ops->stat(s, &a->target, 0, ret, reterr);
 		if (r < 0 || is_over(ret))
 			return r;
-		left = now_ms() - start;
-		left = a->timeout_ms > left ? a->timeout_ms - left : 0;
-		r = await_one(ret, left < 3600000 ? (int)left : 3600000);
+		left = args_left_ms(a, start);
+		r = await_one(ret, left);
 		if (r < 0)
 			err_file(reterr, r, "wait for a process of", ret->path);
 		info_free(ret);
