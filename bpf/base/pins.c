@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -18,8 +19,8 @@
 #define BPFFS	     "/sys/fs/bpf"
 #define BPFFS_PARENT "/sys/fs"
 #define BPFFS_MAGIC  0xcafe4a11
-/* Made in a bpffs that this library mounted: a process that finds it may unmount it. */
-#define MOUNT_MARK   BPFFS "/cgfs-mounted"
+/* The source of a bpffs that this library mounted: a process that finds it may unmount it. */
+#define MOUNT_SOURCE "cgfs"
 
 static const char *const directories[] = { "", "abi", "links", "events" };
 
@@ -55,7 +56,7 @@ static bool below_bpffs(const char *path)
 
 static int mount_bpffs(struct cgfs_err *reterr)
 {
-	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0) {
+	if (mount(MOUNT_SOURCE, BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0) {
 		int r = -errno;
 
 		if (r == -EPERM)
@@ -63,8 +64,6 @@ static int mount_bpffs(struct cgfs_err *reterr)
 				       "not permitted; needs CAP_SYS_ADMIN");
 		return err_file(reterr, r, "mount bpffs on", BPFFS);
 	}
-	if (mkdir(MOUNT_MARK, 0700) < 0 && errno != EEXIST)
-		return err_file(reterr, -errno, "mkdir", MOUNT_MARK);
 	return 0;
 }
 
@@ -305,16 +304,23 @@ int cgfs_bpf_links(struct pins *p, int (*fn)(void *arg, const char *name, uint64
 	return r;
 }
 
-/* Unmounts bpffs when this library mounted it and nothing else is in it. */
-static void unmount_bpffs(void)
+static bool mounted_by_us(void)
 {
-	if (!is_bpffs(BPFFS) || rmdir(MOUNT_MARK) < 0)
-		return;
-	if (umount2(BPFFS, UMOUNT_NOFOLLOW) < 0)
-		mkdir(MOUNT_MARK, 0700); /* another process uses it */
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent m;
+	char buf[4096];
+	bool ours = false;
+
+	/* The last one is on top. */
+	while (f && getmntent_r(f, &m, buf, sizeof(buf)))
+		if (streq(m.mnt_dir, BPFFS))
+			ours = streq(m.mnt_fsname, MOUNT_SOURCE);
+	if (f)
+		endmntent(f);
+	return ours;
 }
 
-/* Is anything but the mark in the root of bpffs?  The kernel's own maps.debug and progs.debug
+/* Is anything in the root of bpffs?  The kernel's own maps.debug and progs.debug
  * (CONFIG_BPF_PRELOAD) are in every one. */
 static bool bpffs_in_use(void)
 {
@@ -326,8 +332,7 @@ static bool bpffs_in_use(void)
 		return true;
 	while ((d = readdir(dir)))
 		if (d->d_name[0] != '.' && !streq(d->d_name, "maps.debug") &&
-		    !streq(d->d_name, "progs.debug") &&
-		    !streq(d->d_name, strrchr(MOUNT_MARK, '/') + 1))
+		    !streq(d->d_name, "progs.debug"))
 			used = true;
 	closedir(dir);
 	return used;
@@ -417,7 +422,8 @@ int cgfs_bpf_pins_remove(struct pins *p, struct cgfs_err *reterr)
 	}
 
 	cgfs_bpf_pins_close(p); /* an open directory would keep the file system busy */
-	if (below_bpffs(p->dir) && !bpffs_in_use())
-		unmount_bpffs();
+	/* Another process may use it: -EBUSY. */
+	if (below_bpffs(p->dir) && !bpffs_in_use() && is_bpffs(BPFFS) && mounted_by_us())
+		(void)umount2(BPFFS, UMOUNT_NOFOLLOW);
 	return 0;
 }
