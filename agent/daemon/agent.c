@@ -16,7 +16,9 @@
 #include "agent/base/loop.h"
 #include "agent/bridge/bridge.h"
 #include "agent/daemon/daemon.h"
+#include "agent/daemon/init.h"
 #include "agent/daemon/options.h"
+#include "agent/daemon/output.h"
 #include "agent/daemon/serve.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
@@ -58,49 +60,14 @@ struct whole {
 	struct loop_timer give_up;
 	int stop_signal; /* came before all was open */
 	bool had_pins;	 /* before it began */
-	int failed;	 /* a negative errno, with err */
+	bool first;	 /* process 1 of the machine, which ends with the agent */
+	enum init_ending ending;
+	int failed; /* a negative errno, with err */
 	struct cgfs_err err;
 	bool incomplete;
 };
 
 static void on_scout(void *ctx, uint32_t events);
-
-static int open_log(struct log *log, const struct options *o, struct cgfs_err *err)
-{
-	log->json = streq(o->log_format, "json");
-	if (log_level_parse(o->log_level, &log->level) < 0)
-		return -EINVAL; /* checked with the options */
-	/* A copy, because the parent process can have closed the original. */
-	log->fd = o->log_file ? open(o->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)
-			      : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (log->fd < 0 && o->log_file)
-		return cgfs_err_set(err, -errno, "open log", o->log_file, NULL, NULL);
-	return 0;
-}
-
-/* After a program has rotated the log file.  Without a file of its own the agent has
- * nothing to open, and the signal that a lost terminal sends does not end it. */
-static void reopen_log(struct whole *m)
-{
-	const char *path = m->opt.log_file;
-	struct agent *a = &m->a;
-	int fd;
-
-	if (!path) {
-		log_write(&a->log, LOG_INFO, "SIGHUP: there is no log file to open again", NULL);
-		return;
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (fd < 0) {
-		log_write(&a->log, LOG_ERROR, "cannot open the log file again, the old one is kept",
-			  "file", path, "error", strerror(errno), NULL);
-		return;
-	}
-	log_write(&a->log, LOG_INFO, "SIGHUP: the log continues in a new file", "file", path, NULL);
-	close(a->log.fd);
-	a->log.fd = fd;
-	log_write(&a->log, LOG_INFO, "SIGHUP: the log file was opened again", "file", path, NULL);
-}
 
 static const char *pin_dir(const struct options *o)
 {
@@ -260,15 +227,21 @@ static void on_signal(void *ctx, int sig)
 	struct agent *a = &m->a;
 
 	if (sig == SIGHUP) {
-		reopen_log(m);
+		output_reopen(&a->log, m->opt.log_file);
 		return;
 	}
+	if (sig == SIGINT)
+		m->ending = INIT_RESTART; /* ctrl-alt-del */
 	if (!a->ready) {
 		m->stop_signal = sig;
 		return;
 	}
 	log_write(&a->log, LOG_INFO, "stopping", "signal", LOG_NUM(sig), "pods", LOG_NUM(a->pods.n),
-		  "then", m->opt.delete_on_exit ? "deleted" : "left running", NULL);
+		  "then",
+		  m->opt.delete_on_exit ? "deleted"
+		  : m->first		? "ended with the machine"
+					: "left running",
+		  NULL);
 	if (!m->opt.delete_on_exit || m->stopping) {
 		loop_stop(a->loop);
 		return;
@@ -278,6 +251,18 @@ static void on_signal(void *ctx, int sig)
 		loop_stop(a->loop);
 	pod_delete_all(a);
 	on_emptied(a);
+}
+
+/* A client asks process 1 for it. */
+static void on_power_off(struct agent *a, bool now)
+{
+	struct whole *m = container_of(a, struct whole, a);
+
+	m->ending = now ? INIT_POWER_OFF_NOW : INIT_POWER_OFF;
+	if (now)
+		loop_stop(a->loop);
+	else
+		on_signal(m, SIGTERM);
 }
 
 static void __attribute__((noreturn)) scout(const struct whole *m, int fd)
@@ -447,7 +432,7 @@ static int open_first(struct whole *m, struct cgfs_err *err)
 	m->give_up = (struct loop_timer){ .fn = give_up, .ctx = m };
 	m->again = (struct loop_timer){ .fn = go_on, .ctx = m };
 	m->began_ms = now_ms();
-	r = open_log(&a->log, &m->opt, err);
+	r = output_open(&a->log, &m->opt, err);
 	if (r == 0)
 		r = loop_new(&a->loop);
 	if (r == 0)
@@ -524,27 +509,61 @@ static void close_all(struct whole *m)
 		close(a->log.fd);
 }
 
-/*
- * What ends the agent before, or instead of, its work.  A host that asked for JSON reads stderr
- * with a JSON decoder, which stops for good at a line that is something else; so the format is
- * looked for even where the options could not be understood.
- */
-static void report_fatal(int argc, char **argv, const char *text)
+/* What process 1 needs before all else; a request for it by another process is a mistake. */
+static int begin_machine(struct whole *m, struct cgfs_err *err)
 {
-	struct log log = { .fd = STDERR_FILENO, .level = LOG_ERROR };
+	struct log console = output_early(&m->opt);
 
-	for (int i = 1; i < argc; i++) {
-		const char *word = argv[i] + strspn(argv[i], "-");
+	if (m->first)
+		return init_begin(m->opt.cgroups, &console, err);
+	if (m->opt.cgroups)
+		return cgfs_err_set(err, -EINVAL, NULL, NULL, NULL,
+				    "option -cgroups is for process 1 of a machine");
+	return 0;
+}
 
-		if (word != argv[i] &&
-		    (streq(word, "log-format=json") ||
-		     (streq(word, "log-format") && i + 1 < argc && streq(argv[i + 1], "json"))))
-			log.json = true;
+static int serve(struct whole *m, int argc, char **argv)
+{
+	char why[OPTIONS_WHY_MAX];
+	int r;
+
+	if (options_parse(&m->opt, argc, argv, why) < 0) {
+		char text[OPTIONS_WHY_MAX + 32];
+
+		snprintf(text, sizeof(text), "%s (--help lists the options)", why);
+		output_fatal(argc, argv, text);
+		return 2;
 	}
-	if (log.json)
-		log_write(&log, LOG_ERROR, "the agent cannot go on", "error", text, NULL);
-	else
-		fprintf(stderr, "cgfs-agent: %s\n", text);
+	if (m->opt.help) {
+		options_help(stdout);
+		return 0;
+	}
+	if (m->opt.version) {
+		printf("cgfs-agent %s\n", cgfs_version());
+		return 0;
+	}
+
+	files_oom_score(m->a.oom_score);
+	m->a.state_dir = m->opt.state_dir;
+	m->a.reserve_bytes = m->opt.root_mem_reserve_bytes;
+	m->a.v4 = m->opt.v4;
+	signal(SIGPIPE, SIG_IGN);
+	/* What the starter had open is not for the runtime, nor for a container: a path like
+	 * /proc/self/fd/9 in a specification would lead to it. */
+	close_on_exec_from(3);
+	r = begin_machine(m, &m->err);
+	/* A container takes up to ten descriptors, and the usual limit is 1,024. */
+	files_raise_limit();
+	if (r == 0)
+		r = open_first(m, &m->err);
+	if (r == 0)
+		r = loop_run(m->a.loop);
+	if (r == 0)
+		r = m->failed;
+	if (r < 0)
+		output_fatal(argc, argv, m->err.code ? m->err.text : strerror(-r));
+	close_all(m);
+	return r < 0 || m->incomplete ? 1 : 0;
 }
 
 int agent_main(int argc, char **argv)
@@ -555,43 +574,14 @@ int agent_main(int argc, char **argv)
 				  .dirs = DIRS_INIT,
 				  .emptied = on_emptied },
 			   .owner = OWNER_INIT,
-			   .scout.fd = -EBADF };
-	char why[OPTIONS_WHY_MAX];
-	int r;
+			   .scout.fd = -EBADF,
+			   .first = init_is_first() };
+	int status;
 
-	if (options_parse(&m.opt, argc, argv, why) < 0) {
-		char text[OPTIONS_WHY_MAX + 32];
-
-		snprintf(text, sizeof(text), "%s (--help lists the options)", why);
-		report_fatal(argc, argv, text);
-		return 2;
-	}
-	if (m.opt.help) {
-		options_help(stdout);
-		return 0;
-	}
-	if (m.opt.version) {
-		printf("cgfs-agent %s\n", cgfs_version());
-		return 0;
-	}
-
-	files_oom_score(m.a.oom_score);
-	/* A container takes up to ten descriptors, and the usual limit is 1,024. */
-	files_raise_limit();
-	m.a.state_dir = m.opt.state_dir;
-	m.a.reserve_bytes = m.opt.root_mem_reserve_bytes;
-	m.a.v4 = m.opt.v4;
-	signal(SIGPIPE, SIG_IGN);
-	/* What the starter had open is not for the runtime, nor for a container: a path like
-	 * /proc/self/fd/9 in a specification would lead to it. */
-	close_on_exec_from(3);
-	r = open_first(&m, &m.err);
-	if (r == 0)
-		r = loop_run(m.a.loop);
-	if (r == 0)
-		r = m.failed;
-	if (r < 0)
-		report_fatal(argc, argv, m.err.code ? m.err.text : strerror(-r));
-	close_all(&m);
-	return r < 0 || m.incomplete ? 1 : 0;
+	if (m.first)
+		m.a.power_off = on_power_off;
+	status = serve(&m, argc, argv);
+	if (m.first)
+		init_end(m.ending);
+	return status;
 }

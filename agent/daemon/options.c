@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "agent/base/log.h"
+#include "agent/daemon/init.h"
 #include "agent/wire/address.h"
 #include "cgfs/base/util.h"
 
@@ -79,6 +80,9 @@ static const struct row rows[] = {
 	  "load no eBPF: device rules hold on v1 only, and denials are not reported" },
 	{ "memory-accounting", FLAG, AT(memory_accounting), false,
 	  "count memory by eBPF at each charge (see docs/memory.md)" },
+	{ "cgroups", TEXT, AT(cgroups), false,
+	  "as process 1: mount cgroups as v1, hybrid, mixed or v2 (default: what is\n"
+	  "                                mounted, else v2)" },
 	{ "delete-on-exit", FLAG, AT(delete_on_exit), false,
 	  "delete all pods of this agent on SIGTERM (default: they keep running)" },
 	{ "help", FLAG, AT(help), false, "print this help" },
@@ -166,6 +170,9 @@ static int check(const struct options *o, char why[OPTIONS_WHY_MAX])
 	else if (o->root[0] != '/')
 		snprintf(why, OPTIONS_WHY_MAX,
 			 "-root \"%.80s\" is not an absolute path such as /pods", o->root);
+	else if (o->cgroups && !init_knows_layout(o->cgroups))
+		snprintf(why, OPTIONS_WHY_MAX, "-cgroups \"%.80s\" is not v1, hybrid, mixed or v2",
+			 o->cgroups);
 	else if (log_level_parse(o->log_level, &level) < 0)
 		snprintf(why, OPTIONS_WHY_MAX,
 			 "-loglevel \"%.80s\" is not debug, info, warning, error, fatal or panic",

@@ -40,6 +40,7 @@ struct options {
 	const char *pin_dir;
 	bool no_bpf;
 	bool memory_accounting;
+	const char *cgroups; /* NULL: not said */
 	bool delete_on_exit;
 	bool help;
 	bool version;

@@ -74,6 +74,8 @@ struct agent {
 	struct request *held, *held_last; /* came before we were ready */
 	/* A pod or a container is gone. */
 	void (*emptied)(struct agent *a);
+	/* Ends the machine, @now or when its processes have ended; NULL: that is not ours to do. */
+	void (*power_off)(struct agent *a, bool now);
 };
 
 /* --- memory.c: the limit of the pods root --------------------------------------------------- */

@@ -366,6 +366,19 @@ void message_resize(struct agent *a, struct request *rq)
 		request_answer(rq);
 }
 
+static void shut_down_machine(struct agent *a, struct request *rq, bool now)
+{
+	if (!a->power_off) {
+		request_fail(rq, HR_NOT_IMPL,
+			     "HRESULT %#x: this agent does not power off the machine, of which it "
+			     "is not process 1",
+			     HR_NOT_IMPL);
+		return;
+	}
+	request_answer(rq);
+	a->power_off(a, now);
+}
+
 static void shut_down(struct agent *a, struct request *rq, int sig)
 {
 	struct container *c;
@@ -375,8 +388,7 @@ static void shut_down(struct agent *a, struct request *rq, int sig)
 	if (!message_id(rq, &id))
 		return;
 	if (streq(id, PROTOCOL_UVM_ID)) {
-		request_fail(rq, HR_NOT_IMPL,
-			     "HRESULT %#x: this agent does not power off the machine", HR_NOT_IMPL);
+		shut_down_machine(a, rq, sig == SIGKILL);
 		return;
 	}
 	c = container_lookup(a, rq, id);

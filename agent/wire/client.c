@@ -5,12 +5,14 @@
  */
 #include "agent/wire/client.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include "agent/wire/address.h"
 #include "cgfs/base/clock.h"
 #include "cgfs/base/json.h"
 #include "cgfs/base/util.h"
@@ -23,6 +25,7 @@ struct kept {
 
 struct client {
 	int in, out;
+	bool vsock;	/* which passes no descriptors, and does not say so */
 	int timeout_ms; /* -1: none */
 	uint64_t next_id;
 	uint32_t hresult;
@@ -67,6 +70,52 @@ int client_open(const char *address, struct client **ret, struct cgfs_err *reter
 	return client_open_timeout(address, -1, ret, reterr);
 }
 
+static int connect_vsock(const char *text, int timeout_ms, int *ret)
+{
+	auto_fd int fd = -EBADF;
+	struct address at;
+	bool pending;
+	int r = address_parse(text, &at);
+
+	if (r < 0)
+		return r;
+	fd = address_connect(&at, &pending);
+	if (fd < 0)
+		return fd;
+	if (pending) {
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+		do {
+			r = poll(&p, 1, timeout_ms);
+		} while (r < 0 && errno == EINTR);
+		r = r < 0 ? -errno : r == 0 ? -ETIMEDOUT : address_connected(fd);
+	}
+	if (r == 0 && fcntl(fd, F_SETFL, 0) < 0)
+		r = -errno;
+	if (r == 0 && timeout_ms > 0)
+		r = limit_sends(fd, timeout_ms);
+	if (r < 0)
+		return r;
+	*ret = take_fd(&fd);
+	return 0;
+}
+
+static int open_vsock(const char *address, int timeout_ms, struct client **ret,
+		      struct cgfs_err *reterr)
+{
+	auto_fd int fd = -EBADF;
+	int r = connect_vsock(address, timeout_ms, &fd);
+
+	if (r == 0)
+		r = client_open_fds(fd, fd, ret);
+	if (r < 0)
+		return err_file(reterr, r, "connect to agent", address);
+	take_fd(&fd);
+	(*ret)->timeout_ms = timeout_ms;
+	(*ret)->vsock = true;
+	return 0;
+}
+
 int client_open_timeout(const char *address, int timeout_ms, struct client **ret,
 			struct cgfs_err *reterr)
 {
@@ -75,6 +124,8 @@ int client_open_timeout(const char *address, int timeout_ms, struct client **ret
 	auto_fd int fd = -EBADF;
 	int r;
 
+	if (strncmp(address, "vsock:", 6) == 0)
+		return open_vsock(address, timeout_ms, ret, reterr);
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return err_file(reterr, -ENAMETOOLONG, "connect to agent", path);
 	strcpy(sa.sun_path, path);
@@ -187,6 +238,10 @@ int client_send(struct client *c, uint32_t type, uint64_t id, const void *body, 
 	if (n_fds > FRAME_FDS_MAX)
 		return cgfs_err_set(reterr, -EINVAL, "send to agent", NULL, NULL,
 				    "%zu descriptors; at most %d", n_fds, FRAME_FDS_MAX);
+	if (n_fds > 0 && c->vsock)
+		return cgfs_err_set(reterr, -EOPNOTSUPP, "send to agent", NULL, NULL,
+				    "vsock passes no descriptors, and so no standard streams "
+				    "(--detach needs none)");
 	buf = malloc(FRAME_HEADER_SIZE + len);
 	if (!buf)
 		return cgfs_err_set(reterr, -ENOMEM, "send to agent", NULL, NULL, NULL);

@@ -30,7 +30,7 @@ struct client_message {
 	size_t len; /* without the NUL */
 };
 
-/* @address: "unix:PATH" or a path.  Does not negotiate. */
+/* @address: "unix:PATH", a path or "vsock:CID:PORT".  Does not negotiate. */
 CGFS_CHECK int client_open(const char *address, struct client **ret, struct cgfs_err *reterr);
 /* The same; connecting, and sending at any time, ends with -ETIMEDOUT after @timeout_ms (-1: no
  * limit), which is also what CLIENT_TIMEOUT stands for as the limit of a call. */

@@ -53,6 +53,13 @@ const char *args_agent(const struct args *a)
 	return found > 0 ? uri : NULL;
 }
 
+bool args_elsewhere(const struct args *a)
+{
+	const char *agent = args_agent(a);
+
+	return agent && strncmp(agent, "vsock:", 6) == 0;
+}
+
 int target_parse(const char *op, const char *text, struct target *ret, struct cgfs_err *reterr)
 {
 	const char *slash = strchr(text, '/');

@@ -62,7 +62,7 @@ struct mounts {
 struct args {
 	const char *verb;
 	/* for every verb */
-	const char *agent; /* "unix:PATH"; NULL: straight on libcgfs */
+	const char *agent; /* "unix:PATH", "vsock:CID:PORT"; NULL: straight on libcgfs */
 	bool no_agent;
 	const char *root;
 	const char *pin_dir;
@@ -101,7 +101,7 @@ struct args {
 	uint64_t count;
 	uint64_t timeout_ms; /* CGFS_MAX: none */
 	/* rm */
-	bool all, probe;
+	bool all, probe, now;
 	/* kill */
 	int signal; /* 0: not given */
 	/* tables */
@@ -143,6 +143,7 @@ struct verb {
 	int min, max;			 /* number of operands; max -1: any */
 	bool command;			 /* the operands are a command: stop parsing at the first */
 	bool own_125; /* the exit status is a command's: 125 is podctl's own, wrong usage as well */
+	bool here;    /* needs files or processes of the agent's machine */
 	/* What no table row can say, before anything is done; may be NULL. */
 	int (*check)(struct args *a, struct cgfs_err *reterr);
 	/* One of the two.  run() prints its errors and returns an exit status. */
@@ -223,8 +224,10 @@ extern const struct opt container_options[];
 /* --- args.c ------------------------------------------------------------------------------------
  */
 
-/* The agent to talk to, "unix:PATH"; NULL: none, work directly. */
+/* The agent to talk to, an address; NULL: none, work directly. */
 const char *args_agent(const struct args *a);
+/* Is that agent reached over vsock, so that its files are not ours? */
+bool args_elsewhere(const struct args *a);
 
 /* Of the time to wait, which began at @start_ms; at most an hour at once. */
 int args_left_ms(const struct args *a, uint64_t start_ms);

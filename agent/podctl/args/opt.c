@@ -10,9 +10,9 @@
 #define AT(member) offsetof(struct args, member)
 
 const struct opt opt_global[] = {
-	{ "agent", 0, "unix:PATH", opt_string, AT(agent),
-	  "use the agent on this socket (default: $CGFS_AGENT, else the\n"
-	  "agent that owns the pods root, else no agent)" },
+	{ "agent", 0, "ADDRESS", opt_string, AT(agent),
+	  "use the agent at unix:PATH or vsock:CID:PORT (default:\n"
+	  "$CGFS_AGENT, else the agent that owns the pods root, else none)" },
 	{ "no-agent", 0, NULL, opt_flag, AT(no_agent),
 	  "change the cgroups of this machine without an agent" },
 	{ "root", 0, "PATH", opt_string, AT(root),

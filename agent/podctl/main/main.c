@@ -8,10 +8,10 @@
 #include <stdio.h>
 
 static const struct verb *const verbs[] = {
-	&verb_run,    &verb_exec,  &verb_attach, &verb_create, &verb_set,     &verb_ls,
-	&verb_ps,     &verb_logs,  &verb_top,	 &verb_stat,   &verb_inspect, &verb_events,
-	&verb_wait,   &verb_kill,  &verb_freeze, &verb_thaw,   &verb_rm,      &verb_add,
-	&verb_resize, &verb_apply, &verb_doctor,
+	&verb_run,    &verb_exec,  &verb_attach, &verb_create,	 &verb_set,	&verb_ls,
+	&verb_ps,     &verb_logs,  &verb_top,	 &verb_stat,	 &verb_inspect, &verb_events,
+	&verb_wait,   &verb_kill,  &verb_freeze, &verb_thaw,	 &verb_rm,	&verb_add,
+	&verb_resize, &verb_apply, &verb_doctor, &verb_poweroff,
 };
 
 #define EXITS "0 success; 1 failure; 2 wrong usage, nothing was done"
@@ -56,6 +56,10 @@ static int check(const struct verb *v, struct args *a, struct cgfs_err *reterr)
 	if (a->root && a->root[0] != '/')
 		return cgfs_err_set(reterr, -EINVAL, "--root", NULL, a->root,
 				    "must be an absolute path such as /pods");
+	if (v->here && args_elsewhere(a))
+		return cgfs_err_set(reterr, -EINVAL, v->name, NULL, args_agent(a),
+				    "is an agent of another machine, whose processes and files "
+				    "podctl cannot reach");
 	return v->check ? v->check(a, reterr) : 0;
 }
 

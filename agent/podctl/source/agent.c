@@ -6,6 +6,7 @@
 #include "agent/podctl/source/agent.h"
 #include "agent/podctl/source/direct.h"
 #include "agent/podctl/source/spec.h"
+#include "agent/wire/address.h"
 #include "cgfs/base/json.h"
 
 #include <limits.h>
@@ -67,10 +68,19 @@ int remote_call(struct client *c, uint32_t type, const char *id, json_t *members
 static int agent_check(const struct args *a, struct cgfs_err *reterr)
 {
 	const char *agent = args_agent(a);
+	struct address at;
 
-	if (strncmp(agent, "unix:", 5) != 0 || !agent[5])
+	if (address_parse(agent, &at) == -EINVAL)
 		return cgfs_err_set(reterr, -EINVAL, a->agent ? "--agent" : "CGFS_AGENT", NULL,
-				    agent, "must be unix:PATH");
+				    agent, "must be unix:PATH or vsock:CID:PORT");
+	if (args_elsewhere(a) && a->oci_bundle)
+		return cgfs_err_set(reterr, -EINVAL, "--bundle", NULL, a->oci_bundle,
+				    "is read here, and the agent's files are elsewhere: it is "
+				    "reached over vsock");
+	if (args_elsewhere(a) && a->rootfs && a->rootfs[0] != '/')
+		return cgfs_err_set(reterr, -EINVAL, "--rootfs", NULL, a->rootfs,
+				    "must be an absolute path of the agent's machine, which is "
+				    "reached over vsock");
 	if (a->limits.no_defaults && a->rootfs)
 		return cgfs_err_set(
 			reterr, -EINVAL, NULL, NULL, NULL,
@@ -246,8 +256,12 @@ static int do_beside(struct source *s, const struct target *t, direct_fn fn, con
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 	struct direct d = DIRECT_INIT;
 	struct group_info info;
-	int r = remote_describe(agent_of(s)->c, t->pod, t->ctr, false, &info, reterr);
+	int r;
 
+	if (args_elsewhere(s->a))
+		return cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
+				    "podctl does this in the agent's machine only, not over vsock");
+	r = remote_describe(agent_of(s)->c, t->pod, t->ctr, false, &info, reterr);
 	if (r < 0)
 		return r;
 	for (int levels = *t->ctr ? 2 : 1; levels && strrchr(info.path, '/'); levels--)
@@ -304,6 +318,12 @@ static int agent_remove(struct source *s, const struct target *t, struct cgfs_er
 	return remote_remove(agent_of(s)->c, t->pod, t->ctr, reterr);
 }
 
+static int agent_power_off(struct source *s, bool now, struct cgfs_err *reterr)
+{
+	return remote_call(agent_of(s)->c, now ? MSG_SHUTDOWN_FORCED : MSG_SHUTDOWN_GRACEFUL,
+			   PROTOCOL_UVM_ID, NULL, NULL, 0, NULL, reterr);
+}
+
 static int agent_next_event(struct source *s, int timeout_ms, json_t **ret, struct cgfs_err *reterr)
 {
 	uint32_t type;
@@ -336,6 +356,7 @@ const struct source_ops source_agent = {
 	.set = agent_set,
 	.freeze = agent_freeze,
 	.add = agent_add,
+	.power_off = agent_power_off,
 	.remove = agent_remove,
 	.next_event = agent_next_event,
 	.start = agent_start,

@@ -352,6 +352,13 @@ static int direct_resize(struct source *s, const struct target *t, struct cgfs_e
 	return r;
 }
 
+static int direct_power_off(struct source *s, bool now, struct cgfs_err *reterr)
+{
+	return cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
+			    "an agent that is process 1 does that to its machine: name it by "
+			    "--agent");
+}
+
 const struct source_ops source_direct = {
 	.check = direct_check,
 	.open = direct_begin,
@@ -363,6 +370,7 @@ const struct source_ops source_direct = {
 	.set = direct_set,
 	.freeze = direct_freeze,
 	.add = direct_add,
+	.power_off = direct_power_off,
 	.remove = direct_remove,
 	.next_event = direct_next_event,
 	.start = direct_start,

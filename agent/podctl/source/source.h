@@ -82,6 +82,8 @@ struct source_ops {
 	/* Moves a process of this machine into a container. */
 	int (*add)(struct source *s, const struct target *t, pid_t pid, struct cgfs_err *reterr);
 	int (*remove)(struct source *s, const struct target *t, struct cgfs_err *reterr);
+	/* The machine of the agent; @now: its processes get no time to end. */
+	int (*power_off)(struct source *s, bool now, struct cgfs_err *reterr);
 	/* 1 with an event, 0 when none came within @timeout_ms (-1: no limit). */
 	int (*next_event)(struct source *s, int timeout_ms, json_t **ret, struct cgfs_err *reterr);
 

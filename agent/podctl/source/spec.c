@@ -156,10 +156,12 @@ int oci_words(char *const *argv, struct cgfs_err *reterr)
 int oci_spec(const struct args *a, const char *pod, const char *ctr, char *const *argv,
 	     json_t **ret, struct cgfs_err *reterr)
 {
-	auto_free char *root = a->rootfs ? realpath(a->rootfs, NULL) : NULL;
+	auto_free char *root = NULL;
 	json_t *resources, *o;
 	int r;
 
+	if (a->rootfs)
+		root = args_elsewhere(a) ? strdup(a->rootfs) : realpath(a->rootfs, NULL);
 	if (!root && !a->oci_bundle)
 		return cgfs_err_set(reterr, -errno, "root file system", a->rootfs, NULL, NULL);
 	r = oci_words(argv, reterr);

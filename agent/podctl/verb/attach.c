@@ -61,6 +61,7 @@ const struct verb verb_attach = {
 		 "used\n"
 		 "wrongly",
 	.own_125 = true,
+	.here = true,
 	.tables = tables,
 	.min = 1,
 	.max = 1,

@@ -105,6 +105,7 @@ const struct verb verb_exec = {
 		 "not found",
 	.own_125 = true,
 	.tables = tables,
+	.here = true,
 	.min = 1,
 	.max = -1,
 	.command = true,

@@ -20,6 +20,9 @@ int kill_group(struct source *s, const struct target *t, int sig, struct cgfs_er
 	json_t *pid = NULL;
 	size_t i;
 
+	if (args_elsewhere(s->a))
+		return cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
+				    "podctl does this in the agent's machine only, not over vsock");
 	r = s->ops->stat(s, t, 0, &info, reterr);
 	if (r < 0)
 		return r;

@@ -193,6 +193,7 @@ const struct verb verb_logs = {
 		"`create`: the last 1 to 2 MiB, until the container is removed.  Lines of its\n"
 		"standard error are printed to standard error.",
 	.tables = tables,
+	.here = true,
 	.min = 1,
 	.max = 1,
 	.check = check,

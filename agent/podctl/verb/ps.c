@@ -98,4 +98,5 @@ const struct verb verb_ps = {
 	.max = -1,
 	.check = operands_check,
 	.with = ps,
+	.here = true,
 };

@@ -91,6 +91,7 @@ const struct verb verb_wait = {
 		"without an agent, podctl waits until all processes have exited and prints \"-\",\n"
 		"because the kernel gives an exit code to the parent of a process only.",
 	.tables = tables,
+	.here = true,
 	.min = 1,
 	.max = 1,
 	.check = check,
