@@ -86,7 +86,7 @@ $(fuzz_prog):
 	$(Q)$(link) $(wrap) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(lib_libs)
 
 .PHONY: tests fakes check check-built check-all check-all-built check-fresh check-fakes check-root
-.PHONY: check-guest check-guest-built guest-shell bench bench-built bench-guest bench-guest-built
+.PHONY: check-guest check-guest-built guest-shell guest-image check-image check-image-built bench bench-built bench-guest bench-guest-built
 .PHONY: check-build check-cross check-cross-built check-headers check-abi check-docs check-compat
 .PHONY: check-mapping check-kernels check-guide check-bpf check-tree check-layers check-install check-san
 .PHONY: fuzz fuzz-built lint lint-built tidy format compile_commands.json check-tutorial transcripts
@@ -144,6 +144,9 @@ guest_oci  = $(foreach c,$(wildcard tests/oci/cases/*.json),-a $(c)=/oci/$(notdi
 # OOM kills in three of the cells: 10 ms of processor time each.
 STORM ?= 10000
 guest_storm = -a $(O)/storm=/storm tests/guest/storm.sh:1500
+# The image of docs/guest-image.md, with the agent as process 1, on each kernel and ended in each way.
+guest_image = tests/guest/test_image
+guest_images = $(guest_image) 7.2/v2/poweroff 7.2/error 6.12/mixed/INT 6.1/v1/TERM
 tagent_live = $(filter-out %/test_parts %/test_dial %/test_bridge %/test_transcripts,$(tagent_prog))
 export O SAN CC CLANG BPFTOOL WERROR
 
@@ -160,7 +163,8 @@ check-built: all tests
 	@tests/run -o $(O)/tests/result -n 'left out: $(left_out); make check-all runs them$(if \
 		$(root),,; $(not_root))' \
 		$(checks:%=tests/check-%.sh) $(plain) $(as_root) \
-		'&tests/guest/matrix --tap --quick --kernel 7.2 --layout v2 $(guest_prog)' $(quick_fakes)
+		'&tests/guest/matrix --tap --quick --kernel 7.2 --layout v2 $(guest_prog)' \
+		'&$(guest_image) 7.2/v2/poweroff' $(quick_fakes)
 	$(bpf_note)
 
 ## check-all: run every test that this machine can run, and three guests (GUESTS=0: none)
@@ -172,7 +176,8 @@ check-all-built: all tests
 	@tests/run -o $(O)/tests/result $(if $(root),,-n '$(not_root)') \
 		$(checks:%=tests/check-%.sh) $(plain) $(as_root) \
 		'&$(patience)' $(call on_fakes,$(O)) $(san_prog) $(on_san) \
-		$(if $(filter 0,$(GUESTS)),,'tests/guest/matrix --tap --quick $(guest_prog)')
+		$(if $(filter 0,$(GUESTS)),,'tests/guest/matrix --tap --quick $(guest_prog)' \
+		'&$(guest_images)')
 	$(bpf_note)
 
 ## check-fresh: each command of README.md on a bare Debian with only git and make (root)
@@ -231,6 +236,17 @@ check-guest:
 check-guest-built: all tests
 	@echo $(STORM) > $(O)/storm
 	@tests/guest/matrix --seconds 1200 $(guest_flags) $(guest_prog) $(guest_oci) $(guest_storm)
+
+## check-image: the guest image, on each kernel and ended in each way
+check-image:
+	$(call need,$(deps_run) $(deps_check))
+	$(again) check-image-built
+check-image-built: all
+	@tests/run '$(guest_images)'
+
+## guest-image: an initramfs with the agent as process 1, and how to boot it (K=7.2)
+guest-image: all
+	@tests/guest/image/build $(or $(K),7.2)
 
 ## guest-shell: a shell in a guest (K=7.2 L=v2), tests in /tests, agent and podctl on the path
 guest-shell: all tests

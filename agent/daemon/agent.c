@@ -509,17 +509,12 @@ static void close_all(struct whole *m)
 		close(a->log.fd);
 }
 
-/* What process 1 needs before all else; a request for it by another process is a mistake. */
+/* What process 1 needs before all else. */
 static int begin_machine(struct whole *m, struct cgfs_err *err)
 {
 	struct log console = output_early(&m->opt);
 
-	if (m->first)
-		return init_begin(m->opt.cgroups, &console, err);
-	if (m->opt.cgroups)
-		return cgfs_err_set(err, -EINVAL, NULL, NULL, NULL,
-				    "option -cgroups is for process 1 of a machine");
-	return 0;
+	return m->first ? init_begin(m->opt.cgroups, &console, err) : 0;
 }
 
 static int serve(struct whole *m, int argc, char **argv)
@@ -541,6 +536,10 @@ static int serve(struct whole *m, int argc, char **argv)
 	if (m->opt.version) {
 		printf("cgfs-agent %s\n", cgfs_version());
 		return 0;
+	}
+	if (m->opt.cgroups && !m->first) {
+		output_fatal(argc, argv, "option -cgroups is for process 1 of a machine");
+		return 2;
 	}
 
 	files_oom_score(m->a.oom_score);

@@ -194,6 +194,7 @@ TAP_TEST(wrong_options_are_named)
 		{ "-v4 -core-dump-location /1234567890/1234567890/1234567890/1234567890/1234567890/"
 		  "1234567890/1234567890/1234567890/1234567890/1234567890/1234567890/1234567",
 		  "127 bytes" },
+		{ "-v4 -cgroups v3", "\"v3\" is not v1, hybrid, mixed or v2" },
 	};
 	char why[OPTIONS_WHY_MAX];
 	struct options o;

@@ -79,7 +79,20 @@ t_wrong_usage_is_2_and_names_the_word() {
 	expect 125 d run --pod web; says "COMMAND is missing"
 	expect 125 d run --pod web --rootfs / -- true; says "needs an agent"
 	expect 2 d create web --rootfs /; says "needs an agent"
-	expect 2 p ls --agent tcp:1; says "must be unix:PATH"
+	expect 2 p ls --agent tcp:1; says "must be unix:PATH or vsock:CID:PORT"
+	expect 2 p ls --agent vsock:x:1; says "must be unix:PATH or vsock:CID:PORT"
+	for verb in "exec x true" "logs x" ps "wait x" "attach x" "resize x 80 24"; do
+		set -- $verb
+		verb=$1
+		shift
+		got=2
+		case $verb in exec | attach) got=125 ;; esac
+		expect $got p "$verb" --agent vsock:1:9 "$@"; says "another machine"; one_line
+	done
+	expect 125 p run --agent vsock:1:9 --pod web --bundle / -- true; says "over vsock"; one_line
+	expect 125 p run --agent vsock:1:9 --pod web --rootfs . -- true; says "over vsock"; one_line
+	expect 2 p poweroff; says "which machine"; one_line
+	expect 2 p poweroff --agent unix:/x web; one_line
 	expect 2 p ls --agent unix:/x --root /y; says "cannot be combined"
 	CGFS_AGENT=nonsense expect 2 p ls; says "CGFS_AGENT"
 	expect 2 p ls --root pods; says '--root: "pods": must be an absolute path'; one_line

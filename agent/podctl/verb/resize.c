@@ -38,6 +38,7 @@ const struct verb verb_resize = {
 	.summary = "Set the window of a detached container's terminal",
 	.text = "While a podctl is attached, the window follows that podctl's own.",
 	.tables = tables,
+	.here = true,
 	.min = 3,
 	.max = 3,
 	.check = check,
