@@ -142,8 +142,10 @@ const struct object_ops cgfs_bpf_oom_object = {
 	.pins = {
 		[OOM_KILLS] = { .pin = "events/kills", .symbol = "cgfs_kills",
 				     .map = BPF_MAP_TYPE_RINGBUF },
-		[OOM_MEMORY] = { "oom_memory", "cgfs_oom_memory", BPF_MAP_TYPE_HASH,
-				 sizeof(struct cgfs_group_key), sizeof(struct cgfs_oom_memory) },
+		[OOM_MEMORY] = { .pin = "oom_memory", .symbol = "cgfs_oom_memory",
+				    .map = BPF_MAP_TYPE_HASH,
+				    .key_size = sizeof(struct cgfs_group_key),
+				    .value_size = sizeof(struct cgfs_oom_memory) },
 		[OOM_TRACEPOINT] = { .symbol = "cgfs_oom_tp" },
 		[OOM_FUNCTION] = { .symbol = "cgfs_oom_fn" },
 		[OOM_BEGIN] = { .symbol = "cgfs_oom_begin" },
