@@ -4,6 +4,8 @@
  */
 #include "world.h"
 
+#include <sys/stat.h>
+
 /* rmdir by another process, in each hierarchy. */
 static void remove_behind(struct world *w, const char *path)
 {
@@ -428,6 +430,19 @@ WORLD_TEST(root_parts_of_others_stay)
 	}
 }
 
+/* A directory in which all users may make groups of their own has the sticky bit, too. */
+static void let_all_users_make_groups(struct world *w)
+{
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++) {
+		char path[512];
+
+		if (world_version(w, ctl) == CGFS_NONE || world_fake(w))
+			continue;
+		snprintf(path, sizeof(path), "%s%s", w->ops->mount(w, ctl), w->root);
+		CHECK_INT(chmod(path, S_ISVTX | 0777), 0);
+	}
+}
+
 /* The root itself was made by another program, before or while it was used. */
 WORLD_TEST(root_of_others_stays)
 {
@@ -435,6 +450,7 @@ WORLD_TEST(root_of_others_stays)
 	struct cgfs *c;
 
 	make_root_by_hand(w);
+	let_all_users_make_groups(w);
 	c = world_context(w, WORLD_FILES);
 	pod = world_pod(w, c, "web", NULL);
 	REFUSED(cgfs_root_remove(c, &err), -ENOTEMPTY);
