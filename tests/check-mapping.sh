@@ -118,7 +118,7 @@ awk '
 		n = split(text, line, ";")
 		for (i = 1; i < n; i++) {
 			sub(/.*[ \t*]/, "", line[i])
-			if (line[i] !~ /^(sz|set|n_.*)$/)
+			if (line[i] !~ /^(sz|set|n_.*|reserved.*)$/)
 				print line[i]
 		}
 	}' include/cgfs/resources.h | sort -u > "$tmp/members"

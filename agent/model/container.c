@@ -220,6 +220,23 @@ static const struct cgfs_device_rule any_device[] = {
 	  CGFS_ACCESS_MKNOD | CGFS_ACCESS_READ | CGFS_ACCESS_WRITE, true },
 };
 
+/* A budget in an annotation: of a sandbox, its pod's. */
+static int admission(const struct spec *spec, struct cgfs_resources *res, struct cgfs_err *err)
+{
+	const char *text = spec_annotation(spec, ADMIT_ANNOTATION);
+	uint64_t bytes = CGFS_MAX;
+
+	if (!text)
+		return 0;
+	if (!streq(text, "max") && !streq(text, "exempt") && spec_number(text, &bytes) < 0)
+		return err_value(err, -EINVAL, "annotation " ADMIT_ANNOTATION, text,
+				 "it must be a number of bytes, max or exempt");
+	res->set |= CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT;
+	res->memory_admit_bytes = bytes;
+	res->admit_exempt = streq(text, "exempt");
+	return 0;
+}
+
 static uint32_t make_cgroups(struct container *c, const struct spec *spec,
 			     const struct spec_place *place, struct cgfs_err *err)
 {
@@ -234,9 +251,16 @@ static uint32_t make_cgroups(struct container *c, const struct spec *spec,
 	if (r < 0)
 		return r == -EINVAL ? HR_INVALID_JSON : protocol_hresult_from_errno(r);
 
+	r = admission(spec, res, err);
+	if (r < 0) {
+		cgfs_resources_free(res);
+		return HR_INVALID_ARG;
+	}
 	c->sandbox = place->kind == SPEC_SANDBOX;
 	limits_defer(c, res, &now);
 	of_pod = now;
+	if (c->sandbox)
+		now.set &= ~(CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT);
 	if (!place->has_rules) {
 		of_pod.set |= CGFS_SET_DEVICES;
 		of_pod.devices = any_device;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "agent/base/files.h"
+#include "agent/base/log.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
@@ -80,8 +81,32 @@ int job_terminal(struct job *j, const struct container_streams *streams)
 	return r < 0 ? r : relay_attach(j->relay, streams->fds);
 }
 
+/*
+ * A budget must not refuse the runtime, nor what it starts while that begins: the hold is as long
+ * as a run may take, and ends a little after its end.  What a start lets go was there before.
+ */
+#define HOLD_MS	   90000
+#define HOLD_ON_MS 10000
+
+static void hold(const struct container *c, uint64_t ms, bool start)
+{
+	struct cgfs_err err = { 0 };
+
+	if (c->group && cgfs_group_hold_admission(c->group, ms, start, &err) < 0)
+		log_write(&c->a->log, LOG_WARNING, "admission is not held", "container", c->id,
+			  "error", err.text, NULL);
+}
+
+static void done(void *ctx, int code, const char *why)
+{
+	struct job *j = ctx;
+
+	hold(j->c, HOLD_ON_MS, j->starts);
+	j->done(j, code, why);
+}
+
 int job_run(struct job *j, enum runtime_verb verb,
-	    void (*done)(void *ctx, int code, const char *why))
+	    void (*then)(void *ctx, int code, const char *why))
 {
 	bool joins = verb != RUNTIME_START;
 	const struct container *c = j->c;
@@ -105,8 +130,12 @@ int job_run(struct job *j, enum runtime_verb verb,
 		.done = done,
 		.ctx = j
 	};
-	int r = runtime_run(j->c->a->runtime, &job);
+	int r;
 
+	j->done = then;
+	j->starts = verb == RUNTIME_START;
+	hold(j->c, HOLD_MS, j->starts);
+	r = runtime_run(j->c->a->runtime, &job);
 	if (r < 0)
 		return r;
 	j->fds[0] = j->fds[1] = j->fds[2] = -EBADF;

@@ -24,6 +24,8 @@ struct job {
 	bool console_ours;   /* and is the relay's */
 	struct relay *relay; /* of the process that is made; NULL: none */
 	int fds[3];	     /* its streams; -EBADF: /dev/null */
+	bool starts;	     /* init, which was there before */
+	void (*done)(void *ctx, int code, const char *why);
 };
 
 /* NULL: no memory. */
@@ -35,7 +37,7 @@ int job_terminal(struct job *j, const struct container_streams *streams);
 /* The process's streams. */
 void job_take_fds(struct job *j, int fds[3]);
 int job_run(struct job *j, enum runtime_verb verb,
-	    void (*done)(void *ctx, int code, const char *why));
+	    void (*then)(void *ctx, int code, const char *why));
 /* The process that a run has left behind, with its relay; NULL with @why. */
 struct process *job_process(struct job *j, char *why, size_t len);
 

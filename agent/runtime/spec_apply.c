@@ -144,6 +144,11 @@ static bool parse_u64(const char *s, size_t len, uint64_t *ret)
 	return errno == 0;
 }
 
+int spec_number(const char *text, uint64_t *ret)
+{
+	return parse_u64(text, strlen(text), ret) ? 0 : -EINVAL;
+}
+
 /* Takes out the entries of a list of objects whose member @name is @value. */
 static void remove_where(json_t *list, const char *name, const char *value)
 {

@@ -78,6 +78,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	unsigned int in_execve : 1;
 };
 
 #pragma clang attribute pop

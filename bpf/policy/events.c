@@ -178,26 +178,38 @@ static int watch(struct cgfs_bpf *b, int fd)
 	return epoll_ctl(b->events.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+static int open_rings_of(struct cgfs_bpf *b, const struct object *o)
+{
+	int r = 0;
+
+	for (size_t j = 0; o->on && j < OBJECT_PINS && r == 0; j++) {
+		if (o->ops->pins[j].map != BPF_MAP_TYPE_RINGBUF)
+			continue;
+		if (b->events.ring)
+			r = ring_buffer__add(b->events.ring, o->fd[j], on_record, b);
+		else if (!(b->events.ring = ring_buffer__new(o->fd[j], on_record, b, NULL)))
+			r = -errno;
+		if (r == 0)
+			r = watch(b, o->fd[j]);
+	}
+	return r;
+}
+
 /* Rings of later objects come first: their events are the rarer ones. */
 static int open_rings(struct cgfs_bpf *b)
 {
 	int r = 0;
 
-	for (size_t i = b->n; i-- > 0;) {
-		const struct object *o = b->object[i];
-
-		for (size_t j = 0; o->on && j < OBJECT_PINS && r == 0; j++) {
-			if (o->ops->pins[j].map != BPF_MAP_TYPE_RINGBUF)
-				continue;
-			if (b->events.ring)
-				r = ring_buffer__add(b->events.ring, o->fd[j], on_record, b);
-			else if (!(b->events.ring = ring_buffer__new(o->fd[j], on_record, b, NULL)))
-				r = -errno;
-			if (r == 0)
-				r = watch(b, o->fd[j]);
-		}
-	}
+	for (size_t i = b->n; i-- > 0 && r == 0;)
+		r = open_rings_of(b, b->object[i]);
 	return r;
+}
+
+int cgfs_bpf_events_add(struct cgfs_bpf *b, const struct object *o, struct cgfs_err *reterr)
+{
+	int r = b->events.epoll_fd >= 0 ? open_rings_of(b, o) : 0;
+
+	return r < 0 ? err_file(reterr, r, "open events of", o->ops->name) : 0;
 }
 
 static int open_descriptors(struct cgfs_bpf *b)

@@ -3,6 +3,7 @@
  * open.c - the public face of libcgfs-bpf: one handle for the programs, maps and pins of a
  * pin directory.  Owns the table of objects, and the order in which they are opened and closed.
  */
+#include "bpf/admit/admit.h"
 #include "bpf/device/device.h"
 #include "bpf/memory/memory.h"
 #include "bpf/oom/oom.h"
@@ -18,7 +19,7 @@
 /* Adding an object is a folder, its abi header, and a row here. */
 static const struct object_ops *const objects[] = {
 	&cgfs_bpf_group_object,	 &cgfs_bpf_device_object, &cgfs_bpf_oom_object,
-	&cgfs_bpf_memory_object, &cgfs_bpf_report_object,
+	&cgfs_bpf_memory_object, &cgfs_bpf_report_object, &cgfs_bpf_admit_object,
 };
 _Static_assert(ARRAY_SIZE(objects) <= OBJECTS_MAX, "the handle has room for all objects");
 
@@ -101,6 +102,72 @@ static int crossed_memory(void *ctx, uint64_t cgroup_id, uint64_t bytes)
 	return m ? cgfs_bpf_memory_crossed(m, cgroup_id, bytes) : -EOPNOTSUPP;
 }
 
+/* The first budget loads what enforces it, or takes over what another process has pinned since. */
+static int admission(struct cgfs_bpf *b, struct object **ret, struct cgfs_err *reterr)
+{
+	struct object *o = find_object(b, cgfs_bpf_admit_object.name);
+	struct cgfs_err err = { 0 };
+	int r = 0;
+
+	*ret = o;
+	if (o->on)
+		return 0;
+	o->asked = true;
+	r = cgfs_bpf_object_pinned(o) ? cgfs_bpf_object_adopt(o, &err)
+				      : cgfs_bpf_object_make(o, &err);
+	if (r == 0)
+		r = cgfs_bpf_events_add(b, o, &err);
+	if (r < 0) {
+		snprintf(o->why, sizeof(o->why), "%.159s", err.text);
+		if (reterr)
+			*reterr = err;
+	}
+	return r;
+}
+
+static int change_admission(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
+			    const struct cgfs_policy_admit *admit, struct cgfs_err *reterr)
+{
+	struct object *o;
+	struct cgfs_group there;
+	int r = cgfs_bpf_group_read(b->groups, group->cgroup_id, &there);
+
+	if (r < 0)
+		return err_why(reterr, r, "give a budget to", label(group),
+			       "the policy does not know it");
+	r = admission(b, &o, reterr);
+	return r < 0 ? r : cgfs_bpf_admit_set(o, group, admit, reterr);
+}
+
+static int admit_memory(void *ctx, const struct cgfs_policy_group *group,
+			const struct cgfs_policy_admit *admit, struct cgfs_err *reterr)
+{
+	struct cgfs_bpf *b = ctx;
+	int r = cgfs_bpf_writable(&b->pins, reterr);
+
+	if (r == 0)
+		r = cgfs_bpf_lock(&b->pins, reterr);
+	if (r < 0)
+		return r;
+	r = change_admission(b, group, admit, reterr);
+	cgfs_bpf_unlock(&b->pins);
+	return r;
+}
+
+static int hold_memory(void *ctx, const struct cgfs_policy_group *group, uint64_t ms, bool all,
+		       struct cgfs_err *reterr)
+{
+	struct cgfs_bpf *b = ctx;
+	struct object *o = find_object(b, cgfs_bpf_admit_object.name);
+	int r = o->on ? cgfs_bpf_lock(&b->pins, reterr) : 0;
+
+	if (!o->on || r < 0)
+		return r;
+	r = cgfs_bpf_admit_hold(o, group, ms, all, reterr);
+	cgfs_bpf_unlock(&b->pins);
+	return r;
+}
+
 static const struct cgfs_policy_ops ops = {
 	.sz = sizeof(ops),
 	.add = cgfs_bpf_add,
@@ -116,6 +183,8 @@ static const struct cgfs_policy_ops ops = {
 	.counts_memory = counts_memory,
 	.watch_memory = watch_memory,
 	.crossed_memory = crossed_memory,
+	.admit_memory = admit_memory,
+	.hold_memory = hold_memory,
 };
 
 static int check_opts(const struct cgfs_bpf_opts *opts, struct cgfs_err *reterr)

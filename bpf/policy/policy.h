@@ -80,6 +80,8 @@ int cgfs_bpf_watch_read(struct cgfs_bpf *b, struct cgfs_event *ret, struct cgfs_
 
 /* events.c: the rings, and what was lost, as struct cgfs_event. */
 int cgfs_bpf_events_open(struct cgfs_bpf *b, struct cgfs_err *reterr);
+/* The object was loaded after the events were opened. */
+int cgfs_bpf_events_add(struct cgfs_bpf *b, const struct object *o, struct cgfs_err *reterr);
 void cgfs_bpf_events_close(struct cgfs_bpf *b);
 int cgfs_bpf_event_fd(void *ctx);
 /* A group was removed: within a second the descriptor is ready, and the next read gives back what

@@ -18,16 +18,14 @@
 
 #define LIMIT_BITS (CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP)
 
-int memory_identify(struct cgfs_group *g, const struct cgfs_policy *policy, uint64_t *ret,
-		    struct cgfs_err *reterr)
+int memory_number(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
 	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
 	const struct cgfs_fs *fs = g->c->fs;
 	int fd, r;
 
 	*ret = 0;
-	if (d.hierarchy < 0 || !policy->ops->counts_memory ||
-	    !policy->ops->counts_memory(policy->ctx))
+	if (d.hierarchy < 0)
 		return 0;
 	if (d.hierarchy == g->c->unified) {
 		*ret = g->cgroup_id;
@@ -38,6 +36,15 @@ int memory_identify(struct cgfs_group *g, const struct cgfs_policy *policy, uint
 		return group_part_lost(&d, r);
 	r = fs->ops->inode(fs->ctx, fd, ret);
 	return r < 0 ? dir_error(&d, r, "stat", NULL, NULL, reterr) : 0;
+}
+
+int memory_identify(struct cgfs_group *g, const struct cgfs_policy *policy, uint64_t *ret,
+		    struct cgfs_err *reterr)
+{
+	*ret = 0;
+	return policy->ops->counts_memory && policy->ops->counts_memory(policy->ctx)
+		       ? memory_number(g, ret, reterr)
+		       : 0;
 }
 
 /* -- v1 ------------------------------------------------------------------------------------ */

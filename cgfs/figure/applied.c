@@ -109,6 +109,16 @@ static int read_cpuset(struct cgfs_group *g, uint64_t set, struct cgfs_applied *
 	return 0;
 }
 
+/* A budget is taken as it is, so what was asked is what is in force. */
+void applied_admit(const struct cgfs_resources *res, struct cgfs_applied *a)
+{
+	if (res->set & CGFS_SET_MEMORY_ADMIT)
+		a->memory_admit_bytes = res->memory_admit_bytes;
+	if (res->set & CGFS_SET_ADMIT_EXEMPT)
+		a->admit_exempt = res->admit_exempt;
+	a->set |= res->set & (CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT);
+}
+
 int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
 		 struct cgfs_err *reterr)
 {
@@ -120,6 +130,7 @@ int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
 	what |= set & MEMORY_BITS ? CGFS_READ_MEMORY : 0;
 	what |= set & CPU_BITS ? CGFS_READ_CPU : 0;
 	what |= set & CGFS_SET_PIDS_MAX ? CGFS_READ_PIDS : 0;
+	what |= set & (CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT) ? CGFS_READ_POLICY : 0;
 	r = cgfs_group_stats(g, what, &s, reterr);
 	if (r < 0)
 		return r;
@@ -128,6 +139,10 @@ int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
 			continue;
 		memcpy((char *)&a + m->applied, &s.figure[m->stat].value, sizeof(uint64_t));
 		a.set |= m->bit;
+	}
+	if ((set & CGFS_SET_ADMIT_EXEMPT) && s.figure[CGFS_STAT_ADMIT_EXEMPT].available) {
+		a.admit_exempt = s.figure[CGFS_STAT_ADMIT_EXEMPT].value;
+		a.set |= CGFS_SET_ADMIT_EXEMPT;
 	}
 	add_memory_to_swap(&a, &s);
 	if (a.set & CGFS_SET_MEMORY_MAX)

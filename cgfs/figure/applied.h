@@ -11,4 +11,7 @@
 int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
 		 struct cgfs_err *reterr);
 
+/* Admission in it, which was set after it was read. */
+void applied_admit(const struct cgfs_resources *res, struct cgfs_applied *a);
+
 #endif

@@ -22,13 +22,20 @@ static const char *const event_names[] = {
 	[CGFS_EVENT_PRESSURE] = "pressure",
 	[CGFS_EVENT_EMPTY] = "empty",
 	[CGFS_EVENT_PINS_RESTORED] = "pins_restored",
+	[CGFS_EVENT_MEMORY_REFUSED] = "memory_refused",
 };
-_Static_assert(ARRAY_SIZE(event_names) == CGFS_EVENT_PINS_RESTORED + 1, "a name for each event");
+_Static_assert(ARRAY_SIZE(event_names) == CGFS_EVENT_MEMORY_REFUSED + 1, "a name for each event");
 
 static const char *const pressure_names[] = {
 	[CGFS_PRESSURE_CPU] = "cpu",
 	[CGFS_PRESSURE_MEMORY] = "memory",
 	[CGFS_PRESSURE_IO] = "io",
+};
+
+static const char *const refused_names[] = {
+	[CGFS_MAP_REFUSED] = "map",
+	[CGFS_EXEC_REFUSED] = "exec",
+	[CGFS_FORK_REFUSED] = "fork",
 };
 
 #define STAT_NAME(name, json, unit) json,
@@ -119,6 +126,14 @@ static void put_event(struct json_out *o, const struct cgfs_event *e)
 		break;
 	case CGFS_EVENT_MEMORY_THRESHOLD:
 		json_out_number(o, "threshold_bytes", e->threshold);
+		json_out_number(o, "usage_bytes", e->value);
+		break;
+	case CGFS_EVENT_MEMORY_REFUSED:
+		json_out_string(o, "call",
+				(size_t)e->refused < ARRAY_SIZE(refused_names)
+					? refused_names[e->refused]
+					: "unknown");
+		json_out_number(o, "budget_bytes", e->threshold);
 		json_out_number(o, "usage_bytes", e->value);
 		break;
 	case CGFS_EVENT_PRESSURE:

@@ -31,6 +31,15 @@ static int from_policy(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_e
 	counted(s, CGFS_STAT_DEVICE_DENIED, n.device_denied);
 	if (n.counts_oom || p->ops->reports_oom(p->ctx))
 		counted(s, CGFS_STAT_OOM_KILLS, n.oom_kills);
+	if (n.counts_admit) {
+		counted(s, CGFS_STAT_ADMIT_BUDGET, n.admit_budget);
+		counted(s, CGFS_STAT_ADMIT_REFUSING, n.admit_refusing);
+		counted(s, CGFS_STAT_ADMIT_MAPS, n.admit_maps);
+		counted(s, CGFS_STAT_ADMIT_EXECS, n.admit_execs);
+		counted(s, CGFS_STAT_ADMIT_FORKS, n.admit_forks);
+	}
+	if (n.counts_admit || n.admit_exempt)
+		counted(s, CGFS_STAT_ADMIT_EXEMPT, n.admit_exempt);
 	if (!n.counts_memory)
 		return 0;
 	counted(s, CGFS_STAT_CHARGE_USAGE, n.memory_usage);

@@ -5,6 +5,7 @@
  */
 #include "cgfs/group/group.h"
 #include "cgfs/base/util.h"
+#include "cgfs/controller/admit.h"
 #include "cgfs/controller/devices.h"
 #include "cgfs/controller/room.h"
 #include "cgfs/controller/subtree.h"
@@ -165,6 +166,10 @@ static void unmake(struct cgfs_group *g, uint32_t made, uint32_t enabled)
 static int make(struct cgfs_group *g, const struct cgfs_resources *res, uint32_t *made,
 		uint32_t *enabled, struct cgfs_err *reterr)
 {
+	const struct cgfs_policy_admit unlimited = {
+		.sz = sizeof(unlimited),
+		.budget_bytes = CGFS_MAX,
+	};
 	const struct cgfs_device_rule *rules = NULL;
 	size_t n = 0;
 	int r;
@@ -195,6 +200,8 @@ static int make(struct cgfs_group *g, const struct cgfs_resources *res, uint32_t
 		return r;
 	if (res) {
 		r = resources_apply(g, res, NULL, reterr);
+		if (r == 0 && (res->set & ADMIT_BITS))
+			r = admit_apply(g, res, &unlimited, reterr);
 		if (r < 0)
 			return r;
 	}

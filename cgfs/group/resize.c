@@ -10,6 +10,7 @@
  */
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
+#include "cgfs/controller/admit.h"
 #include "cgfs/controller/table.h"
 #include "cgfs/controller/unified_plan.h"
 #include "cgfs/group/group.h"
@@ -249,6 +250,9 @@ static int plan(struct step *s, struct cgfs_group *g, const struct cgfs_resource
 	if (res->set & CGFS_SET_DEVICES)
 		return err_why(reterr, -EINVAL, "resize", "devices",
 			       "a device list has no size; use cgfs_group_set()");
+	if (res->set & ADMIT_BITS)
+		return err_why(reterr, -EINVAL, "resize", member_word(ADMIT_BITS, WORDS_OCI),
+			       "a budget is changed by cgfs_group_set()");
 	if (g->state != GROUP_LIVE)
 		return err_value(reterr, -ENOENT, "resize", g->rel, "it is being removed");
 	r = resources_plan(g->c, res, reterr);

@@ -5,6 +5,7 @@
  */
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
+#include "cgfs/controller/admit.h"
 #include "cgfs/controller/devices.h"
 #include "cgfs/controller/report.h"
 #include "cgfs/controller/table.h"
@@ -56,7 +57,7 @@ static int no_controller(const struct cgfs *c, enum cgfs_controller ctl, const c
 static int plan_members(const struct cgfs *c, const struct cgfs_resources *res,
 			struct cgfs_err *reterr)
 {
-	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED | CGFS_PERMISSIONS;
+	uint64_t known = CGFS_SET_DEVICES | CGFS_SET_UNIFIED | CGFS_PERMISSIONS | ADMIT_BITS;
 
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT; ctl++)
 		known |= ctl_handles(ctl);
@@ -100,6 +101,11 @@ int resources_plan(const struct cgfs *c, const struct cgfs_resources *res, struc
 				cgfs_err_context(reterr, r, "set unified");
 		}
 		unified_plan_free(&u);
+		if (r < 0)
+			return r;
+	}
+	if (res->set & ADMIT_BITS) {
+		r = admit_plan(c, res, reterr);
 		if (r < 0)
 			return r;
 	}
@@ -197,6 +203,28 @@ int resources_apply(struct cgfs_group *g, const struct cgfs_resources *res, stru
 	return apply_members(g, res, NULL, j, reterr);
 }
 
+/* What the policy enforces, each in one step; devices last. */
+static int set_policy(struct cgfs_group *g, const struct cgfs_resources *res,
+		      struct cgfs_err *reterr)
+{
+	struct cgfs_policy_admit was;
+	int r = 0;
+
+	if (res->set & ADMIT_BITS) {
+		r = admit_read(g, &was, reterr);
+		if (r == 0)
+			r = admit_apply(g, res, &was, reterr);
+		if (r < 0)
+			return r;
+	}
+	if (res->set & CGFS_SET_DEVICES)
+		r = devices_apply(g, res->n_devices ? res->devices : no_devices, res->n_devices,
+				  false, reterr);
+	if (r < 0 && (res->set & ADMIT_BITS))
+		admit_undo(g, &was);
+	return r;
+}
+
 static int set(struct cgfs_group *g, const struct cgfs_resources *res,
 	       struct cgfs_applied *ret_applied, struct cgfs_err *reterr)
 {
@@ -215,10 +243,11 @@ static int set(struct cgfs_group *g, const struct cgfs_resources *res,
 	/* A caller that cannot get the result has not been served. */
 	if (r == 0 && ret_applied)
 		r = applied_read(g, res->set, ret_applied, reterr);
-	/* Devices last: a replacement is one step and needs no journal. */
-	if (r == 0 && (res->set & CGFS_SET_DEVICES))
-		r = devices_apply(g, res->n_devices ? res->devices : no_devices, res->n_devices,
-				  false, reterr);
+	/* A replacement is one step and needs no journal. */
+	if (r == 0)
+		r = set_policy(g, res, reterr);
+	if (r == 0 && ret_applied)
+		applied_admit(res, ret_applied);
 	return journal_end(j, r);
 }
 
@@ -271,6 +300,9 @@ int cgfs_root_set(struct cgfs *c, const struct cgfs_resources *user, struct cgfs
 	r = res->set & CGFS_SET_DEVICES
 		    ? err_why(reterr, -EINVAL, "set", "devices",
 			      "the pods root has no device policy; every pod has one")
+	    : res->set & ADMIT_BITS
+		    ? err_why(reterr, -EINVAL, "set", member_word(ADMIT_BITS, WORDS_OCI),
+			      "the pods root has no budget; a pod has one")
 		    : root_ensure(c, reterr);
 	if (r == 0)
 		r = set(&root, res, NULL, reterr);

@@ -15,13 +15,13 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define KNOWN_BITS ((uint64_t)((CGFS_SET_ZSWAP_WRITEBACK << 1) - 1) | CGFS_PERMISSIONS)
+#define KNOWN_BITS ((uint64_t)((CGFS_SET_ADMIT_EXEMPT << 1) - 1) | CGFS_PERMISSIONS)
 
 /* Members that are a number of bytes. */
 #define BYTES                                                                                      \
 	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | \
 	 CGFS_SET_MEMORY_MIN | CGFS_SET_MEMORY_KERNEL | CGFS_SET_MEMORY_KERNEL_TCP |               \
-	 CGFS_SET_MEMORY_ZSWAP_MAX)
+	 CGFS_SET_MEMORY_ZSWAP_MAX | CGFS_SET_MEMORY_ADMIT)
 
 #define CPU_PERIOD_MIN	  1000
 #define CPU_PERIOD_MAX	  1000000
@@ -90,6 +90,10 @@ static int check_memory(const struct check *c)
 	if ((res->set & CGFS_SET_MEMORY_MAX) && page > 0 && res->memory_max_bytes < (uint64_t)page)
 		return refuse(c, CGFS_SET_MEMORY_MAX, "a limit is at least one page (%ld bytes)",
 			      page);
+	if ((res->set & CGFS_SET_MEMORY_ADMIT) && page > 0 &&
+	    res->memory_admit_bytes < 16 * (uint64_t)page)
+		return refuse(c, CGFS_SET_MEMORY_ADMIT, "a budget is at least %ld bytes",
+			      16 * page);
 	if ((res->set & CGFS_SET_MEMORY_SWAPPINESS) && res->memory_swappiness > 100)
 		return refuse(c, CGFS_SET_MEMORY_SWAPPINESS, "it must be 0 to 100");
 	return 0;

@@ -25,7 +25,7 @@ struct member {
 	enum cgfs_stat stat; /* the figure that shows it; CGFS_STAT_COUNT: none does */
 };
 
-#define MEMBERS 33
+#define MEMBERS 35
 extern const struct member members[MEMBERS];
 
 /* The first of @bits in the order of the table; NULL: there is none. */

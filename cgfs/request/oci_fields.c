@@ -113,6 +113,16 @@ static int take_if_true(struct oci *o, const struct field *f, const json_t *valu
 	return r;
 }
 
+static int take_flag(struct oci *o, const struct field *f, const json_t *value)
+{
+	bool v = false;
+	int r = cgfs_oci_boolean(o, value, &v);
+
+	if (r == 0)
+		*(bool *)member(o, f) = v;
+	return r;
+}
+
 static int unsupported(struct oci *o, const json_t *value, const char *why)
 {
 	return cgfs_oci_refuse(o, -EOPNOTSUPP, value, "it cannot be applied: %s", why);
@@ -221,6 +231,9 @@ static const struct field memory_fields[] = {
 	{ "swappiness", take_number, MEMBER(memory_swappiness), CGFS_SET_MEMORY_SWAPPINESS, NULL },
 	{ "disableOOMKiller", take_if_true, MEMBER(memory_oom_disable), CGFS_SET_MEMORY_OOM_DISABLE,
 	  NULL },
+	/* Two of our own, which OCI has no field for. */
+	{ "admit", take_limit, MEMBER(memory_admit_bytes), CGFS_SET_MEMORY_ADMIT, NULL },
+	{ "admitExempt", take_flag, MEMBER(admit_exempt), CGFS_SET_ADMIT_EXEMPT, NULL },
 	{ "useHierarchy", .take = take_use_hierarchy },
 	{ "checkBeforeUpdate", .take = take_check_before_update },
 	{ .name = NULL },

@@ -30,10 +30,16 @@ enum cgfs_event_type {
 	CGFS_EVENT_PRESSURE,	     /* processes stalled; see cgfs_group_watch_pressure() */
 	CGFS_EVENT_EMPTY,	     /* the last process has exited; cgfs_group_watch_empty() */
 	CGFS_EVENT_PINS_RESTORED, /* the policy's pins were removed, and are back; `count` groups */
+	CGFS_EVENT_MEMORY_REFUSED, /* the group has used its budget (memory_admit_bytes), and a
+				      process asked for more; at most 16 of a group per second are
+				      reported, the others are LOST */
 };
 
 /* What processes wait for, as in the names of the *.pressure files. */
 enum cgfs_pressure { CGFS_PRESSURE_CPU, CGFS_PRESSURE_MEMORY, CGFS_PRESSURE_IO };
+
+/* What a budget refused: mmap, brk or mremap, and an exec, with ENOMEM; fork with EAGAIN. */
+enum cgfs_refused { CGFS_MAP_REFUSED, CGFS_EXEC_REFUSED, CGFS_FORK_REFUSED };
 
 struct cgfs_event {
 	size_t sz;
@@ -54,7 +60,8 @@ struct cgfs_event {
 	 * how many removed cgroups the kernel still keeps beside this one, below the pod or the
 	 * pods root; CGFS_MAX: not known. */
 	uint64_t count;
-	/* MEMORY_THRESHOLD: the threshold, and the usage when it was noticed, in bytes.  PRESSURE:
+	/* MEMORY_THRESHOLD: the threshold, and the usage when it was noticed, in bytes.
+	 * MEMORY_REFUSED: the budget, and the usage.  PRESSURE:
 	 * the stall that was watched for, and its window, in microseconds. */
 	uint64_t threshold, value;
 	/* PRESSURE: which. */
@@ -63,6 +70,9 @@ struct cgfs_event {
 	 * With 0, `message` is the reason why memory was not reclaimed, if that was requested. */
 	int error;
 	char message[256];
+	/* MEMORY_REFUSED: what. */
+	enum cgfs_refused refused;
+	bool reserved[4]; /* false */
 };
 
 #define CGFS_EVENT_INIT CGFS_SIZED(struct cgfs_event)

@@ -27,8 +27,9 @@ struct cgfs_policy_group {
 				   standalone container */
 	const char *pod;	/* id; "" for a standalone container */
 	const char *container;	/* id; "" for a pod */
-	uint64_t memory_id;	/* add() of a policy that counts memory: inode of its directory in
-				   the hierarchy that carries memory; 0: not known */
+	uint64_t memory_id;	/* add() of a policy that counts memory, admit_memory(), and
+				   hold_memory(): inode of its directory in the hierarchy that
+				   carries memory; 0: not known */
 };
 
 /* What the policy has counted for one group since it was added. */
@@ -48,6 +49,23 @@ struct cgfs_policy_counters {
 	uint64_t memory_failed_here; /* of these, by the limit of this group */
 	uint64_t memory_reclaims;    /* runs of reclaim that its processes had to wait for */
 	uint64_t memory_reclaim_us;  /* how long they took */
+	/* Admission. */
+	uint64_t counts_admit;	 /* 1: these count, the group has or had a budget; 0: not */
+	uint64_t admit_budget;	 /* bytes; CGFS_MAX: none */
+	uint64_t admit_refusing; /* 1: the last request that was looked at was refused */
+	uint64_t admit_maps;	 /* requests that were refused */
+	uint64_t admit_execs;
+	uint64_t admit_forks;
+	uint64_t admit_exempt; /* 1: no budget refuses its processes; also without counts_admit */
+};
+
+/* What admission is to do with a group. */
+struct cgfs_policy_admit {
+	size_t sz;
+	uint64_t budget_bytes; /* CGFS_MAX: none */
+	uint64_t lift_bytes;   /* once refused, admitted again at this usage */
+	bool exempt;	       /* no budget, its own or its pod's, refuses its processes */
+	bool reserved[7];      /* false */
 };
 
 struct cgfs_policy_ops {
@@ -95,6 +113,13 @@ struct cgfs_policy_ops {
 	/* The caller has seen usage at or above @bytes, one of the thresholds: 1 when that is news
 	 * and the caller is to report it, 0 when it was or will be reported by event_read(). */
 	int (*crossed_memory)(void *ctx, uint64_t cgroup_id, uint64_t bytes);
+	/* Replaces what admission does with a group, at one instant; NULL where there is none. */
+	int (*admit_memory)(void *ctx, const struct cgfs_policy_group *group,
+			    const struct cgfs_policy_admit *admit, struct cgfs_err *reterr);
+	/* For @ms milliseconds no budget refuses processes of the group that are started from now
+	 * on, or with @all any; a success where no group has a budget. */
+	int (*hold_memory)(void *ctx, const struct cgfs_policy_group *group, uint64_t ms, bool all,
+			   struct cgfs_err *reterr);
 };
 
 struct cgfs_policy {

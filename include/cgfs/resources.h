@@ -46,6 +46,8 @@ extern "C" {
 #define CGFS_SET_NET_PRIO	    (1ull << 30)
 #define CGFS_SET_MEMORY_KERNEL	    (1ull << 31)
 #define CGFS_SET_ZSWAP_WRITEBACK    (1ull << 32)
+#define CGFS_SET_MEMORY_ADMIT	    (1ull << 33)
+#define CGFS_SET_ADMIT_EXEMPT	    (1ull << 34)
 
 /* Not a member but a permission, for updates: memory_max_bytes may go below what is in use even
  * if the kernel has to kill for it.  Without it such an update is -EBUSY and changes nothing.
@@ -150,6 +152,12 @@ struct cgfs_resources {
 	const struct cgfs_net_prio *net_prio; /* v1 only */
 	size_t n_net_prio;
 	uint64_t memory_kernel_bytes; /* v1 only, and before Linux 5.16 */
+	/* Admission: while the group uses this much or more, mmap, brk, mremap and exec of its
+	 * processes give ENOMEM and fork gives EAGAIN, until usage has fallen a sixteenth below.
+	 * Needs a policy that can refuse (cgfs/bpf.h, lsm_cgroup).  CGFS_MAX: no budget. */
+	uint64_t memory_admit_bytes;
+	bool admit_exempt; /* no budget, its own or its pod's, refuses its processes */
+	bool reserved[7];  /* false */
 };
 
 #define CGFS_RESOURCES_INIT CGFS_SIZED(struct cgfs_resources)

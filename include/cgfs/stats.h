@@ -148,7 +148,13 @@ struct cgfs_group;
 	X(CHARGE_FAILED, "memory_charge.failed", "count")                                          \
 	X(CHARGE_FAILED_HERE, "memory_charge.failed_here", "count")                                \
 	X(CHARGE_RECLAIMS, "memory_charge.reclaims", "count")                                      \
-	X(CHARGE_RECLAIM_TIME, "memory_charge.reclaim_time", "us")
+	X(CHARGE_RECLAIM_TIME, "memory_charge.reclaim_time", "us")                                 \
+	X(ADMIT_BUDGET, "memory_admit.budget", "bytes")                                            \
+	X(ADMIT_REFUSING, "memory_admit.refusing", "0 or 1")                                       \
+	X(ADMIT_MAPS, "memory_admit.maps_refused", "count")                                        \
+	X(ADMIT_EXECS, "memory_admit.execs_refused", "count")                                      \
+	X(ADMIT_FORKS, "memory_admit.forks_refused", "count")                                      \
+	X(ADMIT_EXEMPT, "memory_admit.exempt", "0 or 1")
 
 #define CGFS_STAT_ENUM(name, json, unit) CGFS_STAT_##name,
 enum cgfs_stat { CGFS_STATS(CGFS_STAT_ENUM) CGFS_STAT_COUNT };

@@ -40,7 +40,9 @@ struct cgfs_applied {
 	/* With the bits of cpuset_cpus and cpuset_mems: those in effect are not those that are set;
 	 * cgfs_group_cpuset() has both. */
 	bool cpus_differ, mems_differ;
-	bool reserved[6]; /* false */
+	bool admit_exempt;
+	bool reserved[5]; /* false */
+	uint64_t memory_admit_bytes;
 };
 
 #define CGFS_APPLIED_INIT CGFS_SIZED(struct cgfs_applied)
@@ -89,6 +91,29 @@ struct cgfs_set_opts {
  */
 CGFS_API CGFS_CHECK int cgfs_group_set(struct cgfs_group *g, const struct cgfs_resources *res,
 				       const struct cgfs_set_opts *opts, struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_hold_admission() - let processes that are started now in, whatever budgets say
+ * @g:      borrowed
+ * @ms:     how long, in milliseconds; at most an hour
+ * @all:    processes that are there already, too
+ * @reterr: may be NULL
+ *
+ * For who starts a process in the group from outside, as an OCI runtime does: for so long no budget
+ * (memory_admit_bytes), of the group or of its pod, refuses processes of the group that were
+ * started after this call, or with @all any.  Calls that overlap are one, from the first on.
+ * Nothing is done where no group has a budget.
+ *
+ * Errors:  -EINVAL  @ms is too large
+ *          -EROFS   the context is for reading
+ *          other    the policy's
+ * Context: may wait for another process that is changing rules
+ * Since:   0.1
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_hold_admission(struct cgfs_group *g, uint64_t ms, bool all,
+						  struct cgfs_err *reterr);
 
 /**
  * cgfs_group_limits() - the limits in force, without changing any

@@ -23,7 +23,7 @@ inside && /^};/ {
 		print "\tuint64_t grown_a, grown_b;"
 }
 /^#define CGFS_(MOUNTS|CAPABILITIES)_MAX / { $3 += 5 }
-/^\tX\(CHARGE_RECLAIM_TIME,/ {
+/^\tX\(ADMIT_EXEMPT,/ {
 	$0 = $0 " \\"
 	for (i = 1; i <= 4; i++)
 		$0 = $0 sprintf("\n\tX(GROWN_%d, \"grown.%d\", \"count\")%s", i, i, i < 4 ? " \\" : "")

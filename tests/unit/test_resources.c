@@ -392,7 +392,7 @@ TAP_TEST(resources_of_another_version_are_judged_by_what_they_use)
 	CHECK_INT(cgfs_resources_check(&newer.res, &err), -E2BIG);
 	CHECK(strstr(err.text, CGFS_VERSION));
 	newer.future[1] = 0;
-	refuse_as(INIT(.set = UINT64_C(1) << 33), -E2BIG, "set", "0x200000000");
+	refuse_as(INIT(.set = UINT64_C(1) << 35), -E2BIG, "set", "0x800000000");
 	refuse_as(INIT(.set = UINT64_C(1) << 61), -E2BIG, "set", "0x2000000000000000");
 	take(INIT(.set = CGFS_SET_ALLOW_OOM_KILL));
 	take(INIT(.set = CGFS_SET_NEAREST));

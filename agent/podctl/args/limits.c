@@ -30,6 +30,18 @@ static int set_memory(const char *what, const char *value, void *to, struct cgfs
 				  &l->res.memory_max_bytes, reterr);
 }
 
+/* One word for what admission does: a budget, none, or no budget at all that binds it. */
+static int set_admit(const char *what, const char *value, void *to, struct cgfs_err *reterr)
+{
+	struct limits *l = to;
+
+	l->res.set |= CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT;
+	l->res.memory_admit_bytes = CGFS_MAX;
+	l->res.admit_exempt = streq(value, "exempt");
+	return l->res.admit_exempt ? 0
+				   : value_bytes(what, value, &l->res.memory_admit_bytes, reterr);
+}
+
 static int set_cpus(const char *what, const char *value, void *to, struct cgfs_err *reterr)
 {
 	struct limits *l = to;
@@ -88,6 +100,9 @@ static int add_device(const char *what, const char *value, void *to, struct cgfs
 const struct opt limits_options[] = {
 	{ "memory", 'm', "SIZE", set_memory, offsetof(struct args, limits),
 	  "limit memory: 64M, 64MiB, 1G, 65536 (bytes) or max" },
+	{ "memory-admit", 0, "SIZE", set_admit, offsetof(struct args, limits),
+	  "refuse new memory (ENOMEM, EAGAIN) while so much or more is in use;\n"
+	  "max is no budget; exempt: a pod's budget does not bind the container" },
 	{ "cpus", 'c', "N", set_cpus, offsetof(struct args, limits),
 	  "limit CPU time: 0.5 is half of one CPU; or max" },
 	{ "cpu-weight", 0, "N", set_weight, offsetof(struct args, limits),
@@ -167,11 +182,18 @@ int limits_oci(const struct limits *l, bool exact, json_t **ret, struct cgfs_err
 {
 	const struct cgfs_resources *res = &l->res;
 	json_t *o = json_object(), *cpu = json_object(), *devices = json_array();
+	json_t *memory = json_object();
 	int bad = 0;
 
 	if (res->set & CGFS_SET_MEMORY_MAX)
-		bad |= json_object_set_new(
-			o, "memory", json_pack("{s:o}", "limit", amount(res->memory_max_bytes)));
+		bad |= json_object_set_new(memory, "limit", amount(res->memory_max_bytes));
+	/* OCI has none of these two; an agent of ours has. */
+	if (res->set & CGFS_SET_MEMORY_ADMIT)
+		bad |= json_object_set_new(memory, "admit", amount(res->memory_admit_bytes));
+	if (res->set & CGFS_SET_ADMIT_EXEMPT)
+		bad |= json_object_set_new(memory, "admitExempt", json_boolean(res->admit_exempt));
+	if (json_object_size(memory))
+		bad |= json_object_set(o, "memory", memory);
 	if (res->set & CGFS_SET_PIDS_MAX)
 		bad |= json_object_set_new(o, "pids",
 					   json_pack("{s:o}", "limit", amount(res->pids_max)));
@@ -198,6 +220,7 @@ int limits_oci(const struct limits *l, bool exact, json_t **ret, struct cgfs_err
 			bad |= json_array_append_new(devices, oci_device(&rule[i]));
 		bad |= json_object_set(o, "devices", devices);
 	}
+	json_decref(memory);
 	json_decref(cpu);
 	json_decref(devices);
 	if (bad || !o) {

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admit.h - the object cgfs_adm: refuses new memory to groups that have used their budget.
+ */
+#ifndef BPF_ADMIT_ADMIT_H
+#define BPF_ADMIT_ADMIT_H
+
+#include "bpf/base/base.h"
+
+extern const struct object_ops cgfs_bpf_admit_object;
+
+/* See admit_memory() and hold_memory() of struct cgfs_policy_ops. */
+int cgfs_bpf_admit_set(struct object *o, const struct cgfs_policy_group *group,
+		       const struct cgfs_policy_admit *admit, struct cgfs_err *reterr);
+int cgfs_bpf_admit_hold(struct object *o, const struct cgfs_policy_group *group, uint64_t ms,
+			bool all, struct cgfs_err *reterr);
+
+#endif

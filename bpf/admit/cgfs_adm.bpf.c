@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * cgfs_adm.bpf.c - may a process of this group ask for more memory?
+ *
+ * Runs for the processes of each cgroup that was given a budget, where they map memory, fork and
+ * exec, and refuses while the group's memory cgroup uses its budget or more.  What is mapped
+ * already, and giving back, pass none of these hooks.
+ * Optional: needs the kernel's BTF, and bpf among the security modules.
+ */
+#include "bpf/base/kernel.h"
+#include "bpf/group/maps.bpf.h"
+
+#include <bpf/bpf_core_read.h>
+#include <cgfs/abi/admit.h>
+
+#define ENOMEM 12
+#define EAGAIN 11
+#define SECOND 1000000000ull
+
+/* Refusals of one group that are recorded in a second; the others are counted. */
+#define RECORDS_PER_SECOND 16
+
+#define ADMIT  1
+#define REFUSE 0
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, struct cgfs_admit);
+} cgfs_admit SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_group_key);
+	__type(value, struct cgfs_refusals);
+} cgfs_refusals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_exempt_key);
+	__type(value, struct cgfs_exempt);
+} cgfs_exempt SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 * 1024);
+} cgfs_refused SEC(".maps");
+
+static __always_inline int is_exempt(struct task_struct *task, struct cgroup_subsys_state *css,
+				     __u64 up_to, __u64 now)
+{
+	__u64 started = task->group_leader->start_boottime;
+
+	for (int level = 0; level < CGFS_GROUP_DEPTH && css; level++) {
+		struct cgfs_exempt_key key = { .memory_id = css->cgroup->kn->id };
+		struct cgfs_exempt *e = bpf_map_lookup_elem(&cgfs_exempt, &key);
+
+		if (e && started >= e->since_ns && (!e->until_ns || now < e->until_ns))
+			return 1;
+		if (key.memory_id == up_to)
+			break;
+		css = css->parent;
+	}
+	return 0;
+}
+
+static __always_inline void record(struct cgfs_admit *a, __u64 usage, __u64 now,
+				   enum cgfs_refusal_call call)
+{
+	struct cgfs_group *g = group_find(a->cgroup_id);
+	struct cgfs_refusal *r = 0;
+
+	if (now - a->window_ns >= SECOND) {
+		a->window_ns = now;
+		a->records = 0;
+	}
+	if (__sync_fetch_and_add(&a->records, 1) < RECORDS_PER_SECOND)
+		r = bpf_ringbuf_reserve(&cgfs_refused, sizeof(*r), 0);
+	if (!r) {
+		if (g)
+			event_lost(g);
+		return;
+	}
+	r->abi = CGFS_ADMIT_ABI;
+	r->type = CGFS_RECORD_REFUSAL;
+	r->time_ns = now;
+	r->cgroup_id = a->cgroup_id;
+	r->pod_cgroup_id = a->pod_cgroup_id;
+	r->budget_bytes = a->budget_bytes;
+	r->usage_bytes = usage;
+	r->pid = bpf_get_current_pid_tgid() >> 32;
+	r->call = call;
+	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	bpf_ringbuf_submit(r, 0);
+}
+
+static __always_inline void count(struct cgfs_admit *a, enum cgfs_refusal_call call)
+{
+	struct cgfs_group_key key = { .cgroup_id = a->cgroup_id };
+	struct cgfs_refusals *n = bpf_map_lookup_elem(&cgfs_refusals, &key);
+
+	if (n)
+		__sync_fetch_and_add(call == CGFS_REFUSED_MAP	 ? &n->maps
+				     : call == CGFS_REFUSED_EXEC ? &n->execs
+								 : &n->forks,
+				     1);
+}
+
+/*
+ * The memory cgroup of the thread may be one below the group's, and of another hierarchy than the
+ * one that the program is attached in: so it is searched upwards by its number.  One that is not
+ * found is not below the group there, and its memory is not the group's.
+ * Global, so that the verifier looks at it once.  1: refuse.
+ */
+__attribute__((noinline)) int cgfs_judge(enum cgfs_refusal_call call)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	struct cgfs_admit *a = bpf_get_local_storage(&cgfs_admit, 0);
+	struct cgroup_subsys_state *own, *css;
+	__u64 usage, now, id = 0;
+
+	own = css = task->cgroups->subsys[index];
+	for (int level = 0; level < CGFS_GROUP_DEPTH && css; level++) {
+		id = css->cgroup->kn->id;
+		if (id == a->memory_id)
+			break;
+		css = css->parent;
+	}
+	if (!css || id != a->memory_id)
+		return 0;
+	usage = BPF_CORE_READ((struct mem_cgroup *)((void *)css -
+						    bpf_core_field_offset(struct mem_cgroup, css)),
+			      memory.usage.counter) *
+		a->page_bytes;
+	if (usage < a->budget_bytes && (!a->refusing || usage <= a->lift_bytes)) {
+		if (a->refusing)
+			a->refusing = 0;
+		return 0;
+	}
+	a->refusing = 1;
+	now = bpf_ktime_get_boot_ns();
+	/* Refused below already, by a program that ran before this one? */
+	if (bpf_get_retval() < 0 || is_exempt(task, own, id, now))
+		return 0;
+	count(a, call);
+	record(a, usage, now, call);
+	return 1;
+}
+
+/* mmap, brk and a growing mremap, before anything has changed.  What an exec maps behind the point
+ * of no return is left: refusing would kill the process. */
+SEC("lsm_cgroup/mmap_addr")
+int cgfs_admit_map(__u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	(void)ctx;
+	if (BPF_CORE_READ_BITFIELD(task, in_execve))
+		return ADMIT;
+	if (!cgfs_judge(CGFS_REFUSED_MAP))
+		return ADMIT;
+	bpf_set_retval(-ENOMEM);
+	return REFUSE;
+}
+
+SEC("lsm_cgroup/bprm_creds_for_exec")
+int cgfs_admit_exec(__u64 *ctx)
+{
+	(void)ctx;
+	if (!cgfs_judge(CGFS_REFUSED_EXEC))
+		return ADMIT;
+	bpf_set_retval(-ENOMEM);
+	return REFUSE;
+}
+
+SEC("lsm_cgroup/task_alloc")
+int cgfs_admit_fork(__u64 *ctx)
+{
+	(void)ctx;
+	if (!cgfs_judge(CGFS_REFUSED_FORK))
+		return ADMIT;
+	bpf_set_retval(-EAGAIN);
+	return REFUSE;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object.c - the object cgfs_adm, as bpf/policy sees it: programs on each cgroup that was given a
+ * budget.  They are attached to the cgroup itself and go with it; there is no link to pin.
+ */
+#include "bpf/admit/admit.h"
+
+#include "bpf/admit/cgfs_adm.skel.h"
+#include <bpf/bpf.h>
+#include <cgfs/abi/admit.h>
+#include <cgfs/bpf.h>
+#include <stdio.h>
+#include <time.h>
+
+enum {
+	ADMIT_GROUPS,
+	ADMIT_COUNTS,
+	ADMIT_EXEMPT,
+	ADMIT_REFUSED,
+	ADMIT_MAP,
+	ADMIT_EXEC,
+	ADMIT_FORK,
+};
+
+static const int programs[] = { ADMIT_MAP, ADMIT_EXEC, ADMIT_FORK };
+
+#define SECURITY_MODULES "/sys/kernel/security/lsm"
+
+/* Is "bpf" among the active security modules?  Without it programs load and attach, and do not
+ * run.  Where securityfs is not mounted, it is taken to be. */
+static bool security_module(void)
+{
+	auto_fd int fd = open(SECURITY_MODULES, O_RDONLY | O_CLOEXEC);
+	char list[512] = ",";
+	ssize_t n = fd < 0 ? -1 : read(fd, list + 1, sizeof(list) - 3);
+
+	list[strcspn(list, "\n")] = '\0';
+	return n < 0 || strstr(strcat(list, ","), ",bpf,");
+}
+
+static int load(struct object *o, struct cgfs_err *reterr)
+{
+	int r;
+
+	if (!security_module())
+		return err_why(reterr, -EOPNOTSUPP, "load", o->ops->name,
+			       "bpf is not in " SECURITY_MODULES
+			       "; add it to lsm= on the kernel's command line");
+	r = cgfs_bpf_load(o, NULL, reterr);
+	if (r == 0)
+		snprintf(o->why, sizeof(o->why),
+			 "lsm_cgroup/mmap_addr, task_alloc, "
+			 "bprm_creds_for_exec");
+	return r;
+}
+
+static int detach(const struct object *o, int cgroup_fd)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		if (bpf_prog_detach2(o->fd[programs[i]], cgroup_fd, BPF_LSM_CGROUP) < 0 &&
+		    errno != ENOENT)
+			r = -errno;
+	return r;
+}
+
+/* EINVAL: it is attached already. */
+static int attach(const struct object *o, int cgroup_fd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		if (bpf_prog_attach(o->fd[programs[i]], cgroup_fd, BPF_LSM_CGROUP,
+				    BPF_F_ALLOW_MULTI) < 0 &&
+		    errno != EINVAL) {
+			int r = -errno;
+
+			detach(o, cgroup_fd);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static bool read_group(const struct object *o, uint64_t cgroup_id, struct cgfs_admit *ret)
+{
+	return bpf_map_lookup_elem(o->fd[ADMIT_GROUPS], &cgroup_id, ret) == 0 && ret->cgroup_id;
+}
+
+static int put(const struct object *o, int map, const void *key, const void *value, uint64_t flags)
+{
+	return bpf_map_update_elem(o->fd[map], key, value, flags) < 0 ? -errno : 0;
+}
+
+static int delete_from(const struct object *o, int map, const void *key)
+{
+	return bpf_map_delete_elem(o->fd[map], key) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int refuse(const struct object *o, int r, const char *what, struct cgfs_err *reterr)
+{
+	return err_why(reterr, r, what, o->ops->name,
+		       r == -E2BIG ? "all its elements are in use" : NULL);
+}
+
+/* What is known of the group beside its budget; it stays as it is. */
+static int know(const struct object *o, const struct cgfs_policy_group *group)
+{
+	struct cgfs_group_key key = { .cgroup_id = group->cgroup_id };
+	struct cgfs_refusals none = { .memory_id = group->memory_id };
+	int r = put(o, ADMIT_COUNTS, &key, &none, BPF_NOEXIST);
+
+	return r == -EEXIST ? 0 : r;
+}
+
+/* A new element does not refuse; what comes next judges by it.  Until the element is there the
+ * programs admit everything, for no memory cgroup has the number 0. */
+static int set_budget(struct object *o, const struct cgfs_policy_group *group,
+		      const struct cgfs_policy_admit *admit)
+{
+	struct cgfs_admit a = {
+		.cgroup_id = group->cgroup_id,
+		.pod_cgroup_id = group->pod_cgroup_id,
+		.memory_id = group->memory_id,
+		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+		.budget_bytes = admit->budget_bytes,
+		.lift_bytes = admit->lift_bytes,
+	};
+	bool limited = admit->budget_bytes != CGFS_MAX;
+	struct cgfs_admit was;
+	int r = 0;
+
+	if (!limited && !read_group(o, group->cgroup_id, &was))
+		return 0;
+	if (limited)
+		r = attach(o, group->cgroup_fd);
+	if (r == 0)
+		r = put(o, ADMIT_GROUPS, &a.cgroup_id, &a, BPF_ANY);
+	if (r == 0 && !limited)
+		r = detach(o, group->cgroup_fd);
+	return r;
+}
+
+int cgfs_bpf_admit_set(struct object *o, const struct cgfs_policy_group *group,
+		       const struct cgfs_policy_admit *admit, struct cgfs_err *reterr)
+{
+	struct cgfs_exempt_key key = { .memory_id = group->memory_id };
+	struct cgfs_exempt value = { .cgroup_id = group->cgroup_id };
+	int r = know(o, group);
+
+	if (r == 0)
+		r = admit->exempt ? put(o, ADMIT_EXEMPT, &key, &value, BPF_ANY)
+				  : delete_from(o, ADMIT_EXEMPT, &key);
+	if (r == 0)
+		r = set_budget(o, group, admit);
+	return r < 0 ? refuse(o, r, "give a budget by", reterr) : 0;
+}
+
+/* Two that overlap are one, from the first on. */
+int cgfs_bpf_admit_hold(struct object *o, const struct cgfs_policy_group *group, uint64_t ms,
+			bool all, struct cgfs_err *reterr)
+{
+	struct cgfs_exempt_key key = { .memory_id = group->memory_id };
+	struct cgfs_exempt value = { .cgroup_id = group->cgroup_id }, was;
+	struct timespec t;
+	uint64_t now;
+	int r;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	now = (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+	value.since_ns = all ? 0 : now;
+	value.until_ns = now + ms * 1000000;
+	if (bpf_map_lookup_elem(o->fd[ADMIT_EXEMPT], &key, &was) == 0) {
+		if (!was.until_ns)
+			return 0;
+		if (was.until_ns > now && was.since_ns < value.since_ns)
+			value.since_ns = was.since_ns;
+	}
+	r = know(o, group);
+	if (r == 0)
+		r = put(o, ADMIT_EXEMPT, &key, &value, BPF_ANY);
+	return r < 0 ? refuse(o, r, "hold admission by", reterr) : 0;
+}
+
+/* The programs go with the cgroup.  Where that stays, they find a budget that nothing exceeds. */
+static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
+			 struct cgfs_err *reterr)
+{
+	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
+	struct cgfs_refusals known;
+	struct cgfs_admit a;
+	int r = 0;
+
+	if (read_group(o, cgroup_id, &a)) {
+		a.budget_bytes = CGFS_MAX;
+		a.refusing = 0;
+		ignore(put(o, ADMIT_GROUPS, &cgroup_id, &a, BPF_ANY));
+	}
+	if (bpf_map_lookup_elem(o->fd[ADMIT_COUNTS], &key, &known) < 0)
+		return 0;
+	/* It is found by the element that goes last. */
+	r = delete_from(o, ADMIT_EXEMPT, &(struct cgfs_exempt_key){ known.memory_id });
+	if (r == 0)
+		r = delete_from(o, ADMIT_COUNTS, &key);
+	return r < 0 ? refuse(o, r, "remove a group from", reterr) : 0;
+}
+
+static int counters(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
+		    struct cgfs_policy_counters *c)
+{
+	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
+	struct cgfs_exempt_key id;
+	struct cgfs_exempt exempt;
+	struct cgfs_refusals n;
+	struct cgfs_admit a;
+
+	c->admit_budget = CGFS_MAX;
+	if (bpf_map_lookup_elem(o->fd[ADMIT_COUNTS], &key, &n) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	id.memory_id = n.memory_id;
+	c->admit_exempt =
+		bpf_map_lookup_elem(o->fd[ADMIT_EXEMPT], &id, &exempt) == 0 && !exempt.until_ns;
+	c->counts_admit = read_group(o, cgroup_id, &a);
+	if (!c->counts_admit)
+		return 0;
+	c->admit_budget = a.budget_bytes;
+	c->admit_refusing = a.refusing;
+	c->admit_maps = n.maps;
+	c->admit_execs = n.execs;
+	c->admit_forks = n.forks;
+	return 0;
+}
+
+static bool record(struct object *o, const void *data, size_t len, struct cgfs_event *e)
+{
+	const struct cgfs_refusal *n = data;
+
+	if (len < sizeof(*n) || n->type != CGFS_RECORD_REFUSAL)
+		return false;
+	e->type = CGFS_EVENT_MEMORY_REFUSED;
+	e->time_ns = n->time_ns;
+	e->cgroup_id = n->cgroup_id;
+	e->pid = (pid_t)n->pid;
+	e->threshold = n->budget_bytes;
+	e->value = n->usage_bytes;
+	e->refused = n->call == CGFS_REFUSED_EXEC   ? CGFS_EXEC_REFUSED
+		     : n->call == CGFS_REFUSED_FORK ? CGFS_FORK_REFUSED
+						    : CGFS_MAP_REFUSED;
+	memcpy(e->comm, n->comm, sizeof(e->comm));
+	return true;
+}
+
+/* Not pinned, and not tried: nobody has asked for it. */
+static void probe(struct object *o, int scratch, struct cgfs_capabilities *caps)
+{
+	if (!o->on && !o->asked && !cgfs_bpf_object_pinned(o))
+		return;
+	cgfs_capability_add(caps, "bpf.admit", o->on, o->why,
+			    o->on ? ""
+				  : "use Linux 6.0 or newer with bpf in lsm= (see "
+				    "bpf.lsm_cgroup); without it no group has a budget");
+}
+
+/* The first budget loads it. */
+static bool wanted(const struct cgfs_bpf_opts *opts)
+{
+	return false;
+}
+
+const struct object_ops cgfs_bpf_admit_object = {
+	.name = "cgfs_adm",
+	.needs = "BTF, CONFIG_BPF_LSM and lsm_cgroup",
+	.abi = CGFS_ADMIT_ABI,
+	.wanted = wanted,
+	.reports = CGFS_EVENT_MEMORY_REFUSED,
+	.size = sizeof(struct object),
+	.elf = cgfs_adm__elf_bytes,
+	.pins = {
+		[ADMIT_GROUPS] = { "budgets", "cgfs_admit", BPF_MAP_TYPE_CGROUP_STORAGE,
+				   sizeof(uint64_t), sizeof(struct cgfs_admit) },
+		[ADMIT_COUNTS] = { "refusals", "cgfs_refusals", BPF_MAP_TYPE_HASH,
+				   sizeof(struct cgfs_group_key), sizeof(struct cgfs_refusals) },
+		[ADMIT_EXEMPT] = { "exempt", "cgfs_exempt", BPF_MAP_TYPE_HASH,
+				   sizeof(struct cgfs_exempt_key), sizeof(struct cgfs_exempt) },
+		[ADMIT_REFUSED] = { .pin = "events/refused", .symbol = "cgfs_refused",
+				    .map = BPF_MAP_TYPE_RINGBUF },
+		[ADMIT_MAP] = { .pin = "admit_map", .symbol = "cgfs_admit_map" },
+		[ADMIT_EXEC] = { .pin = "admit_exec", .symbol = "cgfs_admit_exec" },
+		[ADMIT_FORK] = { .pin = "admit_fork", .symbol = "cgfs_admit_fork" },
+	},
+	.load = load,
+	.group_removed = group_removed,
+	.counters = counters,
+	.record = record,
+	.probe = probe,
+};

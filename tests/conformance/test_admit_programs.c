@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_admit_programs.c - programs that take memory until there is none, side by side: without
+ * admission the OOM killer ends them, with it they get an errno, give something back, and go on.
+ * What it notes is the table of docs/memory.md.
+ */
+#include "extra.h"
+
+#include "cgfs/base/util.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIMIT  (32 * MIB)
+#define BUDGET (24 * MIB)
+#define MOST   64 /* MiB that a program asks for */
+
+/* What a program tells before it ends, in memory that both have. */
+struct told {
+	int error;	  /* with which it was refused */
+	unsigned int mib; /* that it had then */
+	int again;	  /* the same asked after everything was given back */
+};
+
+static void *map(size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void maps(struct told *t)
+{
+	void *block[MOST];
+
+	for (; t->mib < MOST; t->mib++) {
+		block[t->mib] = map(MIB);
+		if (block[t->mib] == MAP_FAILED) {
+			t->error = errno;
+			break;
+		}
+		memset(block[t->mib], 1, MIB);
+	}
+	for (unsigned int i = 0; i < t->mib; i++)
+		munmap(block[i], MIB);
+	t->again = map(MIB) == MAP_FAILED ? errno : 0;
+}
+
+static void grows_its_heap(struct told *t)
+{
+	for (; t->mib < MOST; t->mib++) {
+		char *p = sbrk((intptr_t)MIB);
+
+		if (p == (void *)-1) {
+			t->error = errno;
+			break;
+		}
+		memset(p, 1, MIB);
+	}
+	t->again = sbrk(-(intptr_t)(t->mib * MIB)) == (void *)-1 || sbrk(4096) == (void *)-1 ? errno
+											     : 0;
+}
+
+static void grows_a_mapping(struct told *t)
+{
+	char *p = map(MIB), *next;
+
+	if (p == MAP_FAILED)
+		return;
+	memset(p, 1, MIB);
+	for (t->mib = 1; t->mib < MOST; t->mib++) {
+		next = mremap(p, t->mib * MIB, (t->mib + 1) * MIB, MREMAP_MAYMOVE);
+		if (next == MAP_FAILED) {
+			t->error = errno;
+			break;
+		}
+		p = next;
+		memset(p + t->mib * MIB, 1, MIB);
+	}
+	p = mremap(p, t->mib * MIB, MIB, 0);
+	t->again = p == MAP_FAILED || mremap(p, MIB, 2 * MIB, MREMAP_MAYMOVE) == MAP_FAILED ? errno
+											    : 0;
+}
+
+/* Has a mapping that is larger than the budget, and fills it between attempts to exec. */
+static void execs(struct told *t)
+{
+	char *p = map(MOST * MIB), *argv[] = { (char *)"nothing", NULL }, *envp[] = { NULL };
+	int fd = memfd_create("nothing", MFD_CLOEXEC);
+
+	if (p == MAP_FAILED || fd < 0 || write(fd, "nothing\n", 8) != 8 || fchmod(fd, 0755) < 0)
+		return;
+	for (; t->mib < MOST; t->mib++) {
+		syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
+		if (errno != ENOEXEC) {
+			t->error = errno;
+			break;
+		}
+		memset(p + t->mib * MIB, 1, MIB);
+	}
+	madvise(p, MOST * MIB, MADV_DONTNEED);
+	syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
+	t->again = errno == ENOEXEC ? 0 : errno;
+}
+
+/* Each child has a MiB and waits.  The parent goes on when it has it, or was killed. */
+static pid_t child(void)
+{
+	int pair[2];
+	char c;
+	pid_t pid;
+
+	if (pipe(pair) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		static char own[MIB];
+
+		memset(own, 1, sizeof(own));
+		if (write(pair[1], "", 1) == 1)
+			close(pair[1]);
+		for (;;)
+			pause();
+	}
+	close(pair[1]);
+	if (pid > 0)
+		ignore((int)read(pair[0], &c, 1));
+	close(pair[0]);
+	return pid;
+}
+
+static void forks(struct told *t)
+{
+	pid_t pid[MOST];
+
+	for (; t->mib < MOST; t->mib++) {
+		pid[t->mib] = child();
+		if (pid[t->mib] < 0) {
+			t->error = errno;
+			break;
+		}
+	}
+	for (unsigned int i = 0; i < t->mib; i++)
+		kill(pid[i], SIGKILL);
+	for (unsigned int i = 0; i < t->mib; i++)
+		waitpid(pid[i], NULL, 0);
+	pid[0] = child();
+	t->again = pid[0] < 0 ? errno : 0;
+	if (pid[0] > 0) {
+		kill(pid[0], SIGKILL);
+		waitpid(pid[0], NULL, 0);
+	}
+}
+
+/*
+ * A real shell, whose jobs are real programs.  A shell that cannot fork ends the script, so that is
+ * one in a shell that goes on: it ends the jobs, waits until they are gone, and forks.
+ */
+static const char script[] =
+	"trap : TERM\n"
+	"(n=0; while [ $n -lt 600 ]; do sleep 3600 & n=$((n+1)); done; exit 3) 2>/dev/null\n"
+	"[ $? -ne 3 ] || exit 4\n"
+	"kill 0\n"
+	"while :; do n=0; while read p; do n=$((n+1)); done <\"$0\"; [ $n -le 1 ] && break; done\n"
+	"(exit 7); [ $? -eq 7 ]\n";
+
+static const struct program {
+	const char *does;
+	void (*run)(struct told *t);
+	int error;
+} programs[] = {
+	{ "maps in a loop", maps, ENOMEM },
+	{ "grows its heap (brk)", grows_its_heap, ENOMEM },
+	{ "grows a mapping (mremap)", grows_a_mapping, ENOMEM },
+	{ "fills what it has mapped, and execs", execs, ENOMEM },
+	{ "forks in a loop", forks, EAGAIN },
+};
+
+struct run {
+	const struct program *program;
+	struct told *told;
+};
+
+static int live(void *arg)
+{
+	const struct run *r = arg;
+
+	for (int i = 3; i < 1024; i++)
+		close(i);
+	/* The kernel makes huge pages of small ones when it has the time, and charges them. */
+	if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 0)
+		return 1;
+	r->program->run(r->told);
+	return 0;
+}
+
+static bool has_admission(struct cgfs_group *pod)
+{
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	bool has;
+
+	res.set = CGFS_SET_MEMORY_ADMIT;
+	res.memory_admit_bytes = 1024 * MIB;
+	has = cgfs_group_set(pod, &res, NULL, NULL) == 0;
+	res.memory_admit_bytes = CGFS_MAX;
+	OK(cgfs_group_set(pod, &res, NULL, &err));
+	return has;
+}
+
+static void describe(char *buf, size_t len, int status, uint64_t kills, const struct told *t)
+{
+	int n = snprintf(buf, len, "%s", kills ? "killed by the OOM killer" : "");
+
+	if (WIFSIGNALED(status) || kills)
+		return;
+	snprintf(buf + n, len - (size_t)n, "%s at %u MiB, gives it back, goes on",
+		 strerrorname_np(t->error), t->mib);
+}
+
+WORLD_TEST(admit_programs_side_by_side)
+{
+	struct cgfs *c = extra_context(w, WORLD_POLICY);
+	struct cgfs_group *pod;
+	struct told *told =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	world_need(w, CGFS_MEMORY);
+	CHECK(told != MAP_FAILED);
+	pod = world_pod(w, c, "web", NULL);
+	if (!has_admission(pod))
+		world_skip(w, "no admission");
+	world_note(w, "| program | without admission | with admission |");
+	world_note(w, "|---|---|---|");
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		struct run run = { &programs[i], told };
+		char text[2][100];
+
+		for (int with = 0; with < 2; with++) {
+			struct cgfs_resources res = extra_memory(LIMIT);
+			struct cgfs_group *ctr;
+			uint64_t kills;
+			int status;
+
+			if (with) {
+				res.set |= CGFS_SET_MEMORY_ADMIT;
+				res.memory_admit_bytes = BUDGET;
+			}
+			memset(told, 0, sizeof(*told));
+			ctr = world_container(w, pod, c, with ? "with" : "without", &res);
+			status = extra_wait(extra_spawn(ctr, live, &run));
+			kills = world_stat(ctr, CGFS_STAT_OOM_KILLS);
+			CHECK_MSG((kills == 0) == (with != 0), "%s, %s admission: %llu OOM kills",
+				  programs[i].does, with ? "with" : "without",
+				  (unsigned long long)kills);
+			if (with) {
+				CHECK_INT(status, 0);
+				CHECK_INT(told->error, programs[i].error);
+				CHECK_INT(told->again, 0);
+				CHECK_MSG(told->mib > 8 && told->mib <= 24, "%s: %u MiB",
+					  programs[i].does, told->mib);
+			}
+			describe(text[with], sizeof(text[with]), status, kills, told);
+			world_destroy(w, ctr);
+		}
+		world_note(w, "| %s | %s | %s |", programs[i].does, text[0], text[1]);
+	}
+}
+
+static int run_shell(void *arg)
+{
+	setsid();
+	execl("/bin/sh", "sh", "-c", script, (char *)arg, (char *)NULL);
+	return 5;
+}
+
+WORLD_TEST(admit_shell_side_by_side)
+{
+	struct cgfs *c = extra_context(w, WORLD_POLICY);
+	struct cgfs_group *pod, *ctr;
+	char procs[512];
+
+	world_need(w, CGFS_MEMORY);
+	pod = world_pod(w, c, "web", NULL);
+	if (!has_admission(pod))
+		world_skip(w, "no admission");
+	for (int with = 0; with < 2; with++) {
+		struct cgfs_resources res = extra_memory(12 * MIB);
+		int status;
+
+		if (with) {
+			res.set |= CGFS_SET_MEMORY_ADMIT;
+			res.memory_admit_bytes = 6 * MIB;
+		}
+		ctr = world_container(w, pod, c, with ? "with" : "without", &res);
+		snprintf(procs, sizeof(procs), "%s%s/cgroup.procs", w->ops->mount(w, CGFS_MEMORY),
+			 cgfs_group_path(ctr));
+		status = extra_wait(extra_spawn(ctr, run_shell, procs));
+		CHECK((world_stat(ctr, CGFS_STAT_OOM_KILLS) == 0) == (with != 0));
+		if (with) {
+			CHECK_INT(status, 0);
+			CHECK(world_stat(ctr, CGFS_STAT_ADMIT_FORKS) +
+				      world_stat(ctr, CGFS_STAT_ADMIT_MAPS) >
+			      0);
+		}
+		world_destroy(w, ctr);
+	}
+	world_note(w, "| a shell that starts jobs | killed by the OOM killer | "
+		      "cannot fork, ends its jobs, goes on |");
+}
