@@ -21,6 +21,7 @@
 #include "agent/model/state.h"
 #include "agent/runtime/spec.h"
 #include "agent/stream/stream.h"
+#include "agent/wire/label.h"
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
 
@@ -90,6 +91,15 @@ static void each(struct agent *a, const char *what, void (*fn)(struct agent *a, 
 	json_decref(names);
 }
 
+/* NULL: there are none. */
+static json_t *labels_of(const json_t *j)
+{
+	json_t *labels = json_object_get(j, "Labels");
+
+	return json_object_size(labels) && labels_check(labels, NULL) == 0 ? json_incref(labels)
+									   : NULL;
+}
+
 /* --- pods ----------------------------------------------------------------------------------- */
 
 /* Pods that the kernel has lost, with what is left of them elsewhere. */
@@ -140,6 +150,8 @@ static void adopt_pod(struct agent *a, const char *id)
 		return;
 	}
 	r = pod_adopt(a, id, &known, &p, &err);
+	if (r == 0)
+		p->labels = labels_of(j);
 	if (r == -ENOENT && known.shared)
 		json_object_set(rests, id, j);
 	else if (r == -ENOENT)
@@ -285,6 +297,7 @@ static struct container *make_container(struct agent *a, const char *id, const j
 	c->exit_type = (enum exit_type)number_of(j, "ExitType");
 	c->notified = is_true(j, "Notified");
 	c->by_host = is_true(j, "Host");
+	c->labels = labels_of(j);
 	/* Without memory for it the directory stays, and the container is adopted all the same. */
 	c->scratch = *text_of(j, "Scratch") ? strdup(text_of(j, "Scratch")) : NULL;
 	if (pod)

@@ -192,7 +192,7 @@ static uint32_t join_pod(struct container *c, const struct spec_place *place,
 	} else if (place->kind == SPEC_SANDBOX) {
 		auto_free char *dir = home_path(c->bundle, place);
 
-		r = dir ? pod_create(c->a, place->pod, res, dir, &pod, err)
+		r = dir ? pod_create(c->a, place->pod, res, c->labels, dir, &pod, err)
 			: cgfs_err_set(err, -ENOMEM, "create pod", place->pod, NULL, NULL);
 		hr = protocol_hresult_from_errno(r);
 	} else if (!pod) {
@@ -400,6 +400,7 @@ void container_create(struct agent *a, struct request *rq, const char *id,
 		request_fail(rq, HR_FAIL, "out of memory");
 		return;
 	}
+	c->labels = json_incref(paths->labels);
 	config_keep(c, &spec, root);
 	terminal = spec_has_terminal(spec.process);
 	c->owner = rq->conn;

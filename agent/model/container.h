@@ -54,6 +54,7 @@ struct container {
 	char *id, *bundle, *dir; /* dir: our files for it, which the runtime sees as its bundle */
 	char *scratch;		 /* removed with the container; see scratch.c; NULL: none */
 	char *activity;		 /* of the Create request; may be NULL */
+	json_t *labels;		 /* an object; NULL: none */
 	enum container_state state;
 	bool sandbox;
 	bool own_pidns;
@@ -93,9 +94,11 @@ struct container {
 const char *container_state_name(const struct container *c);
 /* The lookup that every request begins with.  NULL: @rq has been answered. */
 struct container *container_lookup(struct agent *a, struct request *rq, const char *id);
-/* Directories that the host names in Create; @scratch "" for none. */
+/* What Create says beside the specification: directories, @scratch "" for none, and labels, NULL
+ * for none. */
 struct container_paths {
 	const char *bundle, *scratch;
+	json_t *labels;
 };
 /* What a first or an added process is connected to. */
 struct container_streams {

@@ -247,6 +247,7 @@ void container_free(struct container *c)
 	limits_drop(c);
 	loop_timer_clear(c->a->loop, &c->end_timer);
 	json_decref(c->rlimits);
+	json_decref(c->labels);
 	json_decref(c->user);
 	free(c->rootfs);
 	for (size_t i = 0; i < c->n_binds; i++) {

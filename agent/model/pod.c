@@ -47,8 +47,8 @@ static struct pod *pod_new(struct agent *a, const char *id, const struct pod_kno
 	return p;
 }
 
-int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, const char *dir,
-	       struct pod **ret, struct cgfs_err *err)
+int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, json_t *labels,
+	       const char *dir, struct pod **ret, struct cgfs_err *err)
 {
 	struct pod_known known = { .by_sandbox = dir != NULL, .dir = dir ? dir : "" };
 	struct pod *p;
@@ -58,6 +58,7 @@ int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res
 	p = pod_new(a, id, &known);
 	if (!p)
 		return err_file(err, -ENOMEM, "create pod", id);
+	p->labels = json_incref(labels);
 	/* The state file is written first, so that the next agent knows what a killed one has half
 	 * done. */
 	r = state_save_pod(p, false, err);
@@ -128,6 +129,7 @@ void pod_free(struct pod *p)
 	free(p->message);
 	free(p->dir);
 	free(p->namespaces);
+	json_decref(p->labels);
 	free(p->id);
 	free(p);
 }

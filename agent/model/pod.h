@@ -10,6 +10,7 @@
 #include "agent/base/loop.h"
 
 #include <cgfs/cgfs.h>
+#include <jansson.h>
 
 struct agent;
 struct container;
@@ -20,6 +21,7 @@ struct pod {
 	struct agent *a;
 	struct cgfs_group *group; /* NULL: the kernel has lost it, and the rest is being removed */
 	char *id;
+	json_t *labels; /* an object; NULL: none */
 	struct container *containers;
 	size_t n;
 	bool by_sandbox; /* made by a sandbox container, not by CreatePod */
@@ -40,9 +42,10 @@ struct pod {
 	char *message;
 };
 
-/* @dir NULL: a pod without a sandbox.  0, or a negative errno with @err filled. */
-int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, const char *dir,
-	       struct pod **ret, struct cgfs_err *err);
+/* @labels: borrowed, checked; NULL: none.  @dir NULL: a pod without a sandbox.  0, or a negative
+ * errno with @err filled. */
+int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, json_t *labels,
+	       const char *dir, struct pod **ret, struct cgfs_err *err);
 /* What an earlier agent knew of a pod. */
 struct pod_known {
 	bool by_sandbox, made;

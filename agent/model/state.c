@@ -96,9 +96,9 @@ int state_save_pod(const struct pod *p, bool made, struct cgfs_err *err)
 	if (!path)
 		return cgfs_err_set(err, -ENOMEM, "write state of pod", p->id, NULL, NULL);
 	return save(p->a, path,
-		    json_pack("{s:b, s:b, s:s*, s:i, s:b}", "Made", made, "Sandbox", p->by_sandbox,
-			      "Directory", p->dir, "Shared", (int)p->shared, "HostNetwork",
-			      p->host_network),
+		    json_pack("{s:b, s:b, s:s*, s:i, s:b, s:O*}", "Made", made, "Sandbox",
+			      p->by_sandbox, "Directory", p->dir, "Shared", (int)p->shared,
+			      "HostNetwork", p->host_network, "Labels", p->labels),
 		    err);
 }
 
@@ -140,6 +140,8 @@ static json_t *container_state_json(const struct container *c)
 		      execs);
 	if (j && c->scratch)
 		json_object_set_new(j, "Scratch", json_text(c->scratch));
+	if (j && c->labels)
+		json_object_set(j, "Labels", c->labels);
 	if (j && c->activity)
 		json_object_set_new(j, "ActivityId", json_text(c->activity));
 	if (j && c->init)

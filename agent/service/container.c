@@ -16,7 +16,7 @@ static void create_from(struct agent *a, struct request *rq, const char *id, jso
 			const struct container_streams *streams)
 {
 	char why[JSON_WHY_MAX];
-	json_t *schema, *spec;
+	json_t *schema, *spec, *labels;
 	const char *bundle, *scratch;
 	uint32_t major, minor;
 
@@ -34,9 +34,9 @@ static void create_from(struct agent *a, struct request *rq, const char *id, jso
 			     HR_INVALID_JSON, major, minor);
 	else if (!spec)
 		request_fail(rq, HR_INVALID_ARG, "OciSpecification is missing");
-	else
-		container_create(a, rq, id, &(struct container_paths){ bundle, scratch }, spec,
-				 streams);
+	else if (message_labels(rq, &labels))
+		container_create(a, rq, id, &(struct container_paths){ bundle, scratch, labels },
+				 spec, streams);
 }
 
 void message_create(struct agent *a, struct request *rq)

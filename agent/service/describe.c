@@ -10,6 +10,7 @@
 #include "agent/model/container.h"
 #include "agent/model/process.h"
 #include "agent/runtime/namespaces.h"
+#include "cgfs/base/json.h"
 #include "cgfs/base/util.h"
 
 static int compare_pids(const void *a, const void *b)
@@ -48,6 +49,14 @@ void describe_processes(struct json_out *o, const struct pids *pids, uint64_t af
 	json_out_end(o);
 	if (i < pids->n)
 		json_out_number(o, "NextProcess", last);
+}
+
+void describe_labels(struct json_out *o, const json_t *labels)
+{
+	auto_free char *text = labels ? cgfs_json_dump(labels, JSON_COMPACT) : NULL;
+
+	if (text)
+		json_out_raw(o, "Labels", text);
 }
 
 void describe_state(struct json_out *o, const struct container *c)

@@ -6,6 +6,7 @@
 #define AGENT_DESCRIBE_H
 
 #include "cgfs/base/json_out.h"
+#include <jansson.h>
 
 #include <sys/types.h>
 
@@ -25,6 +26,8 @@ int describe_pids(struct cgfs_group *g, size_t max_cgroups, struct pids *ret,
 /* The member Processes: those above @after, as far as there are @room bytes.  NextProcess is the
  * last that had some, where there are more. */
 void describe_processes(struct json_out *o, const struct pids *pids, uint64_t after, size_t room);
+/* The member Labels, where there are any. */
+void describe_labels(struct json_out *o, const json_t *labels);
 /* The members State, Pid and ExitCode. */
 void describe_state(struct json_out *o, const struct container *c);
 

@@ -13,11 +13,12 @@
 #include "agent/service/describe.h"
 #include "agent/service/message.h"
 #include "agent/service/reading.h"
+#include "agent/wire/label.h"
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
 
 /* What figures leave for processes, so that a page has some. */
-#define STATS_MAX (EXTENSION_MAX - 1024)
+#define STATS_MAX (EXTENSION_MAX - LABELS_MAX - 1024)
 
 bool extension_string(struct request *rq, const char *name, const char **ret)
 {
@@ -34,6 +35,7 @@ struct subject {
 	struct cgfs_group *group;
 	const struct container *c; /* NULL: a pod */
 	const char *id;
+	json_t *labels;
 };
 
 /* false: @rq has been answered. */
@@ -50,11 +52,13 @@ static bool find_subject(struct agent *a, struct request *rq, struct subject *re
 	c = node ? container_of(node, struct container, node) : NULL;
 	p = *pod ? pod_find(a, pod) : NULL;
 	if (!*ctr && p && p->group) {
-		*ret = (struct subject){ .group = p->group, .id = p->id };
+		*ret = (struct subject){ .group = p->group, .id = p->id, .labels = p->labels };
 		return true;
 	}
 	if (c && c->group && (!*pod || streq(pod, c->pod ? c->pod->id : c->id))) {
-		*ret = (struct subject){ .group = c->group, .c = c, .id = c->id };
+		*ret = (struct subject){
+			.group = c->group, .c = c, .id = c->id, .labels = c->labels
+		};
 		return true;
 	}
 	if (!*ctr || (*pod && !p))
@@ -89,6 +93,7 @@ static void put_subject(struct json_out *o, const struct subject *s)
 	json_out_string(o, "Id", s->id);
 	json_out_string(o, "CgroupPath", cgfs_group_path(s->group));
 	json_out_number(o, "CgroupId", cgfs_group_cgroup_id(s->group));
+	describe_labels(o, s->labels);
 	if (s->c)
 		describe_state(o, s->c);
 	if (s->c && output_path(s->c))
@@ -129,7 +134,8 @@ void extension_pod_stats(struct agent *a, struct request *rq)
 			json_out_raw(&o, "Stats", text);
 		if (truncated)
 			json_out_bool(&o, "Truncated", true);
-		describe_processes(&o, &pids, after, EXTENSION_MAX - (text ? strlen(text) : 0));
+		describe_processes(&o, &pids, after,
+				   EXTENSION_MAX - LABELS_MAX - (text ? strlen(text) : 0));
 		request_answer_end(rq, &o);
 	}
 	free(pids.pid);
@@ -158,7 +164,7 @@ void extension_create_pod(struct agent *a, struct request *rq)
 	struct cgfs_err err = { 0 };
 	bool exact = false;
 	struct json_out o;
-	json_t *resources;
+	json_t *resources, *labels;
 	struct pod *pod;
 	const char *id;
 	int r;
@@ -170,6 +176,8 @@ void extension_create_pod(struct agent *a, struct request *rq)
 		request_fail(rq, HR_INVALID_JSON, "HRESULT %#x: %s", HR_INVALID_JSON, why);
 		return;
 	}
+	if (!message_labels(rq, &labels))
+		return;
 	if (pod_find(a, id) || hash_find(&a->containers, id)) {
 		request_fail(rq, HR_SYSTEM_EXISTS, "pod %s already exists", id);
 		return;
@@ -181,7 +189,7 @@ void extension_create_pod(struct agent *a, struct request *rq)
 	if (r == 0)
 		r = cgfs_resources_from_oci(resources ? NULL : "{}", 2, &opts, &res, &err);
 	if (r == 0)
-		r = pod_create(a, id, res, NULL, &pod, &err);
+		r = pod_create(a, id, res, labels, NULL, &pod, &err);
 	cgfs_resources_free(res);
 	if (r < 0) {
 		request_fail_err(rq, r, &err);

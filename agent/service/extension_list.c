@@ -89,6 +89,7 @@ static char *container_text(const struct page *p, const struct container *c)
 		return NULL;
 	json_out_object(&o, NULL);
 	json_out_string(&o, "Id", c->id);
+	describe_labels(&o, c->labels);
 	describe_state(&o, c);
 	if (c->group) {
 		json_out_string(&o, "CgroupPath", cgfs_group_path(c->group));
@@ -172,6 +173,7 @@ static void put_pod(struct page *p, const struct pod *pod, const char *after)
 	json_out_object(&o, NULL);
 	json_out_string(&o, "Id", pod->id);
 	json_out_string(&o, "CgroupPath", pod->group ? cgfs_group_path(pod->group) : "");
+	describe_labels(&o, pod->labels);
 	if (!after)
 		put_figures(&o, p, pod->group);
 	json_out_array(&o, "Containers");

@@ -8,6 +8,7 @@
 #include "agent/model/container.h"
 #include "agent/runtime/spec.h"
 #include "agent/service/message.h"
+#include "agent/wire/label.h"
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
 
@@ -76,6 +77,24 @@ static enum spec_far_end far_end(const struct request *rq, bool console, const i
 			       (rq->conn && !conn_state(rq->conn)->observer)
 		       ? SPEC_HOST
 		       : SPEC_NO_FAR_END;
+}
+
+bool message_labels(struct request *rq, json_t **ret)
+{
+	struct cgfs_err err = { 0 };
+	char why[JSON_WHY_MAX];
+	int r;
+
+	if (!json_get_object(rq->body, "Labels", ret, why)) {
+		message_bad_json(rq, why);
+		return false;
+	}
+	r = *ret ? labels_check(*ret, &err) : 0;
+	if (r < 0)
+		request_fail(rq, r == -ENOMEM ? HR_FAIL : HR_INVALID_ARG, "%s", err.text);
+	if (!json_object_size(*ret))
+		*ret = NULL;
+	return r == 0;
 }
 
 bool message_streams(struct request *rq, struct container_streams *ret, int fds[3])

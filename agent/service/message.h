@@ -25,6 +25,8 @@ void message_ready(struct agent *a);
 /* members.c, for the handlers.  false or NULL: @rq has been answered. */
 void message_bad_json(struct request *rq, const char *why);
 bool message_id(struct request *rq, const char **ret);
+/* The member Labels, checked; NULL: there are none. */
+bool message_labels(struct request *rq, json_t **ret);
 /* A member that is a string with JSON in it. */
 json_t *message_embedded(struct request *rq, const json_t *in, const char *name);
 /* StdioFds: takes what the message names from the connection; the others are -EBADF.

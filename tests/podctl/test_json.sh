@@ -32,8 +32,8 @@ table() {
 printed() {
 	jq -r 'paths as $p | getpath($p) | . as $v | ($p | map(if type == "number" then "[]" else . end) | join(".")
 		| gsub("\\.\\[\\]"; "[]")) as $name | ($v | type) as $type
-		| select(($name | test("(^|\\.)stats\\.[a-z_]+[.\\[]") | not)
-			and ($type != "object" or ($name | test("(^|\\.)stats\\.")))
+		| select(($name | test("(^|\\.)(stats\\.[a-z_]+[.\\[]|labels\\.)") | not)
+			and ($type != "object" or ($name | test("(^|\\.)(stats\\.|labels$)")))
 			and ($type != "array" or ($name | test("(^|\\.)stats\\."))))
 		| "\($name) \($type)"' | sed 's/ number$/ integer/; s/ array$/ list/' | sort -u
 }

@@ -59,6 +59,13 @@ struct mounts {
 	size_t n;
 };
 
+/* Labels: those that are given, or those that are looked for. */
+struct labels {
+	char **name; /* "NAME", or of those that are looked for also "NAME=VALUE" */
+	size_t n;
+	json_t *set; /* of those that are given; NULL: none */
+};
+
 struct args {
 	const char *verb;
 	/* for every verb */
@@ -78,6 +85,7 @@ struct args {
 	const char *oci_bundle; /* an OCI bundle; NULL: none */
 	const char *hostname;
 	struct mounts mounts;
+	struct labels labels;
 	char *const *command; /* NULL: none */
 	bool keep;
 	bool detach, rm;
@@ -220,6 +228,15 @@ void process_args_free(struct process_args *p);
 void mounts_free(struct mounts *m);
 /* What is in the container: --bundle, --mount; with an agent. */
 extern const struct opt container_options[];
+
+/* --- label.c ---------------------------------------------------------------------------------- */
+
+/* --label of what makes pods and containers, and of what looks for them. */
+extern const struct opt label_options[], label_filter_options[];
+void labels_free(struct labels *l);
+/* Has a pod or container with @own labels, in a pod with @pods (either may be NULL), all that are
+ * looked for? */
+bool labels_match(const struct labels *l, const json_t *own, const json_t *pods);
 
 /* --- args.c ------------------------------------------------------------------------------------
  */

@@ -156,5 +156,6 @@ int main(int argc, char **argv)
 	limits_free(&a.limits);
 	process_args_free(&a.process);
 	mounts_free(&a.mounts);
+	labels_free(&a.labels);
 	return out_finish(status);
 }

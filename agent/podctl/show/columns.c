@@ -7,9 +7,9 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#define TEXT_LEN (2 * CGFS_ID_MAX + 2)
+#define TEXT_LEN (2 * CGFS_ID_MAX + 2) /* labels may be longer, and are cut */
 
-enum { NAME, POD, CONTAINER, STATE, PATH, PID, OOM, FIGURE };
+enum { NAME, POD, CONTAINER, STATE, LABELS, PATH, PID, OOM, FIGURE };
 
 /* Short names; every figure has its own name as well. */
 static const struct {
@@ -21,6 +21,7 @@ static const struct {
 	{ "pod", POD, 0 },
 	{ "container", CONTAINER, 0 },
 	{ "state", STATE, 0 },
+	{ "labels", LABELS, 0 },
 	{ "path", PATH, 0 },
 	{ "pid", PID, 0 },
 	{ "oom", OOM, CGFS_STAT_OOM_KILLS },
@@ -50,9 +51,10 @@ static int find(struct columns *c, const char *option, const char *name, size_t 
 			return 0;
 		}
 	}
-	return err_value(reterr, -EINVAL, option, ret->name,
-			 "is neither name, pod, container, state, path, pid, pids, memory, limit, "
-			 "cpu, denied, oom nor a figure of `podctl stat`");
+	return err_value(
+		reterr, -EINVAL, option, ret->name,
+		"is neither name, pod, container, state, labels, path, pid, pids, memory, limit, "
+		"cpu, denied, oom nor a figure of `podctl stat`");
 }
 
 int columns_parse(struct columns *ret, const char *list, const char *sort, struct cgfs_err *reterr)
@@ -75,6 +77,8 @@ int columns_parse(struct columns *ret, const char *list, const char *sort, struc
 		c.sorted = true;
 		r = find(&c, "--sort", sort + c.down, strlen(sort + c.down), &c.sort, reterr);
 	}
+	if (r == 0 && c.sorted && c.sort.kind == LABELS)
+		r = err_value(reterr, -EINVAL, "--sort", c.sort.name, "has no order");
 	if (r == 0)
 		*ret = c;
 	return r;
@@ -104,6 +108,8 @@ static const char *text(const struct column *c, const struct group_info *g, char
 		return g->ctr;
 	case STATE:
 		return info_state(g);
+	case LABELS:
+		return *info_labels(g, buf, TEXT_LEN) ? buf : "-";
 	case PATH:
 		return g->path;
 	default:

@@ -6,6 +6,8 @@
 #include "agent/podctl/show/show.h"
 #include "cgfs/base/json.h"
 
+#include <stdio.h>
+
 int info_name(struct group_info *g, const char *pod, const char *ctr, const char *path,
 	      struct cgfs_err *reterr)
 {
@@ -21,6 +23,7 @@ void info_free(struct group_info *g)
 	free(g->ctr);
 	free(g->path);
 	free(g->log);
+	json_decref(g->labels);
 	json_decref(g->processes);
 	json_decref(g->shared);
 	json_decref(g->doc);
@@ -48,6 +51,22 @@ const char *info_state(const struct group_info *g)
 	return json_array_size(g->processes) ? "running" : "empty";
 }
 
+char *info_labels(const struct group_info *g, char *buf, size_t len)
+{
+	const char *name;
+	json_t *value;
+	size_t n = 0;
+
+	buf[0] = '\0';
+	json_object_foreach(g->labels, name, value)
+	{
+		if (n < len)
+			n += (size_t)snprintf(buf + n, len - n, "%s%s=%s", n ? "," : "", name,
+					      json_string_value(value));
+	}
+	return buf;
+}
+
 json_t *info_doc(const struct group_info *g)
 {
 	auto_free char *text = NULL;
@@ -59,8 +78,9 @@ json_t *info_doc(const struct group_info *g)
 		stats = cgfs_stats_json(&g->stats, &text) < 0
 				? NULL
 				: cgfs_json_load(text, strlen(text), 0, NULL);
-	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:O, s:o, s:o}", "id",
-			 *g->ctr ? g->ctr : g->pod, "path", g->path, "cgroup_id",
+	return json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o, s:O, s:o, s:o}", "id",
+			 *g->ctr ? g->ctr : g->pod, "path", g->path, "labels",
+			 g->labels ? json_incref(g->labels) : json_object(), "cgroup_id",
 			 (json_int_t)g->cgroup_id, "state", info_state(g), "pid",
 			 g->pid ? json_integer(g->pid) : json_null(), "exit_code",
 			 g->exit_code < 0 ? json_null() : json_integer(g->exit_code), "processes",
@@ -92,6 +112,36 @@ int list_add(struct group_list *l, struct group_info *g, struct cgfs_err *reterr
 	l->info[l->n++] = *g;
 	*g = (struct group_info){ 0 };
 	return 0;
+}
+
+void list_keep_labels(struct group_list *l, const struct labels *wanted)
+{
+	const json_t *of_pod = NULL;
+	json_t *pods = NULL;
+	const char *pod = "";
+	auto_free char *copy = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; wanted->n && i < l->n; i++) {
+		struct group_info *g = &l->info[i];
+
+		/* A pod comes before its containers, and may have been taken out of the list. */
+		if (!*g->ctr || !streq(pod, g->pod)) {
+			json_decref(pods);
+			pods = *g->ctr ? NULL : json_incref(g->labels);
+			free(copy);
+			copy = strdup(g->pod);
+			pod = copy ? copy : "";
+		}
+		of_pod = *g->ctr ? pods : NULL;
+		if (labels_match(wanted, g->labels, of_pod))
+			l->info[n++] = *g;
+		else
+			info_free(g);
+	}
+	json_decref(pods);
+	if (wanted->n)
+		l->n = n;
 }
 
 void list_free(struct group_list *l)

@@ -57,7 +57,8 @@ void doc_event_text(const json_t *event, char *buf, size_t len);
 struct group_info {
 	char *pod, *ctr; /* @ctr "": the pod itself */
 	char *path;
-	char *log; /* the file with what a container has printed; NULL: none is known */
+	json_t *labels; /* an object; NULL: none */
+	char *log;	/* the file with what a container has printed; NULL: none is known */
 	uint64_t cgroup_id;
 	pid_t pid;	   /* of the first process; 0: not known */
 	int64_t exit_code; /* -1: not known */
@@ -85,13 +86,17 @@ bool info_figure(const struct group_info *g, enum cgfs_stat stat, uint64_t *ret)
 bool info_oom_kills(const struct group_info *g, uint64_t *ret);
 /* "running", "frozen" or "empty" */
 const char *info_state(const struct group_info *g);
-/* id, path, cgroup_id, state, pid, exit_code, processes, shared_namespaces, stats */
+/* "app=web,tier=front"; @buf is returned, cut where it is too small. */
+char *info_labels(const struct group_info *g, char *buf, size_t len);
+/* id, path, labels, cgroup_id, state, pid, exit_code, processes, shared_namespaces, stats */
 json_t *info_doc(const struct group_info *g);
 
 /* Where there are no names yet. */
 int list_name(struct group_list *l, const char *root, const char *layout, struct cgfs_err *reterr);
 /* Takes over what @g has, on failure, too. */
 int list_add(struct group_list *l, struct group_info *g, struct cgfs_err *reterr);
+/* Only those that have the labels which @wanted looks for. */
+void list_keep_labels(struct group_list *l, const struct labels *wanted);
 void list_free(struct group_list *l);
 /* root, layout, pods; a pod's document has `containers` in addition. */
 json_t *list_doc(const struct group_list *l);

@@ -153,7 +153,8 @@ static int create_container(struct client *c, const struct args *a, const char *
 	if (!bundle || !text || !members ||
 	    json_object_set_new(members, "ContainerConfig", json_string(text)) < 0 ||
 	    json_object_set_new(members, "Log", json_boolean(!streams->n && !streams->console)) <
-		    0) {
+		    0 ||
+	    (a->labels.set && json_object_set(members, "Labels", a->labels.set) < 0)) {
 		json_decref(members);
 		return no_memory(reterr);
 	}
@@ -189,7 +190,7 @@ int remote_create_container(struct client *c, const struct args *a, const char *
 }
 
 int remote_create_pod(struct client *c, const char *pod, const struct limits *limits,
-		      struct cgfs_err *reterr)
+		      json_t *labels, struct cgfs_err *reterr)
 {
 	json_t *resources;
 	int r = limits_oci(limits, true, &resources, reterr);
@@ -197,8 +198,8 @@ int remote_create_pod(struct client *c, const char *pod, const struct limits *li
 	if (r < 0)
 		return r;
 	return remote_call(c, MSG_EXT_CREATE_POD, NULL,
-			   json_pack("{s:s, s:o, s:b}", "PodId", pod, "Resources", resources,
-				     "ExactDevices", limits_has_devices(limits)),
+			   json_pack("{s:s, s:o, s:b, s:O*}", "PodId", pod, "Resources", resources,
+				     "ExactDevices", limits_has_devices(limits), "Labels", labels),
 			   NULL, 0, NULL, reterr);
 }
 
@@ -211,7 +212,7 @@ static int agent_create(struct source *s, struct cgfs_err *reterr)
 		r = remote_create_container(agent_of(s)->c, a, a->pod, a->command, NULL, NULL,
 					    reterr);
 	else
-		r = remote_create_pod(agent_of(s)->c, a->pod, &a->limits, reterr);
+		r = remote_create_pod(agent_of(s)->c, a->pod, &a->limits, a->labels.set, reterr);
 	return r < 0 ? cgfs_err_context(reterr, r, "create pod \"%s\"", a->pod) : 0;
 }
 

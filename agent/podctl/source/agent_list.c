@@ -3,6 +3,7 @@
  * agent_list.c - what an agent knows of pods and containers: all of them in pages, or one.
  */
 #include "agent/podctl/source/agent.h"
+#include "agent/wire/label.h"
 
 /* The rest of the processes, which did not fit into the first answer. */
 static int more_processes(struct client *c, const char *pod, const char *ctr, json_t *answer,
@@ -44,6 +45,9 @@ static int take_answer(const json_t *answer, const char *pod, const char *ctr,
 	info.doc = json_incref(json_object_get(answer, "Stats"));
 	info.processes = json_incref(json_object_get(answer, "Processes"));
 	info.shared = json_incref(json_object_get(answer, "SharedNamespaces"));
+	if (json_object_size(json_object_get(answer, "Labels")) &&
+	    labels_check(json_object_get(answer, "Labels"), NULL) == 0)
+		info.labels = json_incref(json_object_get(answer, "Labels"));
 	info.cgroup_id = doc_number(answer, "CgroupId");
 	info.pid = (pid_t)doc_number(answer, "Pid");
 	r = info_name(&info, pod, ctr, doc_string(answer, "CgroupPath"), reterr);

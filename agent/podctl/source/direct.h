@@ -82,7 +82,7 @@ int direct_exec(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_await(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_attach(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_unmake(struct source *s, struct command *cmd, struct cgfs_err *reterr);
-int direct_info(struct cgfs_group *g, unsigned int what, struct group_info *ret,
+int direct_info(struct cgfs *c, struct cgfs_group *g, unsigned int what, struct group_info *ret,
 		struct cgfs_err *reterr);
 /* Takes @g over until the source is closed; on failure the caller keeps it. */
 int direct_keep(struct direct_source *s, struct cgfs_group *g, struct cgfs_err *reterr);

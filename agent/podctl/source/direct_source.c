@@ -4,6 +4,7 @@
  */
 #include "agent/podctl/source/direct.h"
 #include "agent/podctl/source/keeper.h"
+#include "agent/podctl/source/mark.h"
 #include "agent/wire/protocol.h"
 
 #include <poll.h>
@@ -203,7 +204,7 @@ static int processes(struct cgfs_group *g, json_t **ret, struct cgfs_err *reterr
 
 /* All in one document when the kernel's own counters are asked for; else figures as they are, and
  * a document of the lists. */
-int direct_info(struct cgfs_group *g, unsigned int what, struct group_info *ret,
+int direct_info(struct cgfs *c, struct cgfs_group *g, unsigned int what, struct group_info *ret,
 		struct cgfs_err *reterr)
 {
 	struct cgfs_group *pod = cgfs_group_pod(g);
@@ -220,6 +221,7 @@ int direct_info(struct cgfs_group *g, unsigned int what, struct group_info *ret,
 
 	r = info_name(&info, cgfs_group_id(pod ? pod : g), pod ? cgfs_group_id(g) : "",
 		      cgfs_group_path(g), reterr);
+	info.labels = mark_read_labels(c, g);
 	if (r == 0)
 		r = processes(g, &info.processes, reterr);
 	if (r == 0 && info.in_stats)
@@ -235,6 +237,7 @@ int direct_info(struct cgfs_group *g, unsigned int what, struct group_info *ret,
 }
 
 struct direct_listing {
+	struct cgfs *c;
 	unsigned int what;
 	struct group_list *list;
 };
@@ -243,7 +246,7 @@ static int add_info(void *arg, struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	struct direct_listing *l = arg;
 	struct group_info info;
-	int r = direct_info(g, l->what, &info, reterr);
+	int r = direct_info(l->c, g, l->what, &info, reterr);
 
 	return r < 0 ? r : list_add(l->list, &info, reterr);
 }
@@ -252,7 +255,7 @@ static int direct_list(struct source *source, const struct target *only, unsigne
 		       struct group_list *list, struct cgfs_err *reterr)
 {
 	struct direct_source *s = direct_of(source);
-	struct direct_listing l = { .what = what, .list = list };
+	struct direct_listing l = { .c = s->d.c, .what = what, .list = list };
 	struct cgfs_group *pod, *ctr;
 	int r;
 
@@ -276,7 +279,7 @@ static int direct_stat(struct source *s, const struct target *t, unsigned int wh
 
 	if (r < 0)
 		return r;
-	r = direct_info(ctr ? ctr : pod, what, ret, reterr);
+	r = direct_info(direct_of(s)->d.c, ctr ? ctr : pod, what, ret, reterr);
 	cgfs_group_close(ctr);
 	cgfs_group_close(pod);
 	return r;
@@ -285,8 +288,14 @@ static int direct_stat(struct source *s, const struct target *t, unsigned int wh
 static int direct_create(struct source *s, struct cgfs_err *reterr)
 {
 	struct cgfs_group *pod = NULL;
-	int r = cgfs_pod_create(direct_of(s)->d.c, s->a->pod, &s->a->limits.res, &pod, reterr);
+	struct cgfs *c = direct_of(s)->d.c;
+	int r = cgfs_pod_create(c, s->a->pod, &s->a->limits.res, &pod, reterr);
 
+	if (r == 0)
+		r = mark_labels(c, pod, s->a->labels.set, reterr);
+	/* Without them it would be found by nobody. */
+	if (pod && r < 0)
+		ignore(cgfs_group_remove(pod, NULL, NULL));
 	cgfs_group_close(pod);
 	return r;
 }

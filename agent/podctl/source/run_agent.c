@@ -96,7 +96,7 @@ static int make(struct agent_source *s, struct command *cmd, struct cgfs_err *re
 		return r;
 	/* One that exists stays as it is. */
 	of_pod.res.set &= CGFS_SET_DEVICES;
-	r = remote_create_pod(s->waiter, cmd->target.pod, &of_pod, reterr);
+	r = remote_create_pod(s->waiter, cmd->target.pod, &of_pod, NULL, reterr);
 	cmd->made_pod = r == 0;
 	if (r < 0 && r != -EEXIST)
 		return r;

@@ -5,6 +5,7 @@
  */
 #include "agent/podctl/source/direct.h"
 #include "agent/podctl/source/keeper.h"
+#include "agent/podctl/source/mark.h"
 #include "agent/podctl/source/process.h"
 
 #include <fcntl.h>
@@ -13,33 +14,11 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 
 #define REMOVE_TIMEOUT_MS 10000
 
 /* The groups that the source keeps open. */
 enum { POD, CTR };
-
-/* A pod that a run made goes with the last run in it, whichever that is.  It carries a mark, which
- * is an attribute of its directory and no file.  Without the privilege for the first name the
- * second may do; without either the maker alone removes it. */
-static const char *const marks[] = { "trusted.cgfs.run", "user.cgfs.run" };
-
-static bool pod_mark(const struct direct_source *s, bool set)
-{
-	const struct cgfs_mounts *m = cgfs_mounts(s->d.c);
-	char path[512];
-
-	for (size_t i = 0; i < m->n * ARRAY_SIZE(marks); i++) {
-		const char *name = marks[i % ARRAY_SIZE(marks)];
-
-		snprintf(path, sizeof(path), "%s%s", m->mount[i / ARRAY_SIZE(marks)].path,
-			 cgfs_group_path(s->group[POD]));
-		if (set ? setxattr(path, name, "", 0, 0) == 0 : getxattr(path, name, NULL, 0) >= 0)
-			return true;
-	}
-	return false;
-}
 
 static int make_pod(struct direct_source *s, struct command *cmd, struct cgfs_group **ret,
 		    struct cgfs_err *reterr)
@@ -73,7 +52,7 @@ static int make(struct direct_source *s, struct command *cmd, struct cgfs_err *r
 		return r;
 	}
 	if (cmd->made_pod && !a->keep && !a->detach)
-		(void)pod_mark(s, true);
+		ignore(mark_set(s->d.c, s->group[POD], MARK_RUN, ""));
 	r = cgfs_container_create(s->d.c, pod, cmd->target.ctr, &a->limits.res, &ctr, reterr);
 	if (r == 0)
 		r = direct_keep(s, ctr, reterr);
@@ -81,6 +60,9 @@ static int make(struct direct_source *s, struct command *cmd, struct cgfs_err *r
 		cgfs_group_close(ctr);
 		return r;
 	}
+	r = mark_labels(s->d.c, ctr, a->labels.set, reterr);
+	if (r < 0)
+		return r;
 	direct_unlock(&s->d);
 	return 0;
 }
@@ -245,8 +227,8 @@ static void take_stats(struct direct_source *s, struct command *cmd)
 	const unsigned int what = CGFS_READ_MEMORY | CGFS_READ_POLICY;
 	struct group_info pod = { .in_stats = true }, ctr = { .in_stats = true };
 
-	ignore(direct_info(s->group[CTR], what, &ctr, NULL));
-	ignore(direct_info(s->group[POD], what, &pod, NULL));
+	ignore(direct_info(s->d.c, s->group[CTR], what, &ctr, NULL));
+	ignore(direct_info(s->d.c, s->group[POD], what, &pod, NULL));
 	report_stats(&cmd->report, &ctr, &pod);
 	info_free(&ctr);
 	info_free(&pod);
@@ -335,7 +317,8 @@ int direct_unmake(struct source *source, struct command *cmd, struct cgfs_err *r
 		r = cgfs_group_remove(s->group[CTR], CGFS_REMOVE_OPTS_WAIT(REMOVE_TIMEOUT_MS),
 				      reterr);
 	/* Another process may have put a container of its own into the pod meanwhile. */
-	if (r == 0 && s->n > POD && (cmd->made_pod || pod_mark(s, false)) &&
+	if (r == 0 && s->n > POD &&
+	    (cmd->made_pod || mark_get(s->d.c, s->group[POD], MARK_RUN, NULL, 0) >= 0) &&
 	    cgfs_container_list(s->group[POD], count_one, NULL, NULL) == 0)
 		r = cgfs_group_remove(s->group[POD], CGFS_REMOVE_OPTS_WAIT(REMOVE_TIMEOUT_MS),
 				      reterr);

@@ -16,7 +16,8 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static const struct opt *const tables[] = { limits_options, options, opt_answer, NULL };
+static const struct opt *const tables[] = { limits_options, options, label_options, opt_answer,
+					    NULL };
 
 static int check(struct args *a, struct cgfs_err *reterr)
 {

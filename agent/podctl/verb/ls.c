@@ -17,8 +17,8 @@ static int set_state(const char *what, const char *value, void *to, struct cgfs_
 static const struct opt options[] = {
 	{ "columns", 'o', "LIST", opt_string, offsetof(struct args, columns),
 	  "print these columns, separated by commas: name, pod,\n"
-	  "container, state, path, pid, pids, memory, limit, cpu, denied,\n"
-	  "oom, and every figure of `podctl stat` by its name" },
+	  "container, state, labels, path, pid, pids, memory, limit, cpu,\n"
+	  "denied, oom, and every figure of `podctl stat` by its name" },
 	{ "sort", 0, "COLUMN", opt_string, offsetof(struct args, sort),
 	  "sort by this column; -COLUMN sorts the highest first" },
 	{ "state", 0, "STATE", set_state, offsetof(struct args, state),
@@ -30,7 +30,7 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static const struct opt *const tables[] = { options, opt_answer, NULL };
+static const struct opt *const tables[] = { options, label_filter_options, opt_answer, NULL };
 
 static int choose(const struct args *a, struct columns *ret, struct cgfs_err *reterr)
 {
@@ -77,6 +77,8 @@ static int ls(struct args *a, struct source *s, struct cgfs_err *reterr)
 		r = operands_list(s,
 				  columns.all_figures ? PROTOCOL_READ_FIGURES : PROTOCOL_READ_BRIEF,
 				  &list, reterr);
+	if (r == 0)
+		list_keep_labels(&list, &a->labels);
 	if (r == 0 && a->state)
 		keep_state(&list, a->state);
 	if (r == 0 && a->json)

@@ -3,6 +3,7 @@
  * stat.c - the verb `stat`: every figure and limit of a pod or container, with its unit.
  */
 #include "agent/podctl/verb/verb.h"
+#include "agent/wire/label.h"
 #include "cgfs/base/json.h"
 
 #include <stdio.h>
@@ -167,7 +168,7 @@ static int print(const struct group_info *g)
 {
 	enum cgfs_stat missing[CGFS_STAT_COUNT];
 	struct table t = { .cols = 3, .right = 2 };
-	char text[OUT_LEN], note[2 * OUT_LEN + 8];
+	char text[OUT_LEN], note[2 * OUT_LEN + 8], labels[LABELS_MAX];
 	size_t n = 0;
 	uint64_t value;
 	int r;
@@ -179,6 +180,8 @@ static int print(const struct group_info *g)
 	if (g->exit_code >= 0)
 		printf("  exit code %lld", (long long)g->exit_code);
 	print_shared(g);
+	if (*info_labels(g, labels, sizeof(labels)))
+		printf("  %s", labels);
 	fputs("\n\n", stdout);
 
 	for (enum cgfs_stat s = 0; s < CGFS_STAT_COUNT; s++) {

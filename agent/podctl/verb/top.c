@@ -33,7 +33,7 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static const struct opt *const tables[] = { options, opt_answer_long, NULL };
+static const struct opt *const tables[] = { options, label_filter_options, opt_answer_long, NULL };
 
 struct view {
 	const struct args *a;
@@ -82,6 +82,7 @@ static int take(struct view *v, struct cgfs_err *reterr)
 	list_free(&v->list);
 	v->list = (struct group_list){ 0 };
 	r = operands_list(v->s, what, &v->list, reterr);
+	list_keep_labels(&v->list, &v->a->labels);
 	if (r == 0 && top_update(&v->top, &v->list, now_us()) < 0)
 		r = no_memory(reterr);
 	/* The question was about one that is gone. */
