@@ -19,6 +19,7 @@ int cgfs_bpf_history(struct cgfs_bpf *bpf, uint64_t pod_cgroup_id, struct cgfs_b
 	const size_t most = (size_t)CGFS_REFUSED * CGFS_HISTORY_SLOTS;
 	auto_free struct cgfs_bpf_record *records = calloc(most, sizeof(*records));
 	struct cgfs_state state;
+	struct cgfs_group there;
 	uint32_t zero = 0;
 	size_t n = 0;
 	int r = records ? 0 : -ENOMEM;
@@ -34,8 +35,12 @@ int cgfs_bpf_history(struct cgfs_bpf *bpf, uint64_t pod_cgroup_id, struct cgfs_b
 	}
 	if (r >= 0 && bpf_map_lookup_elem(bpf->groups->o.fd[GROUPS_STATE], &zero, &state) < 0)
 		r = -errno;
+	if (r >= 0)
+		r = cgfs_bpf_group_read(bpf->groups, pod_cgroup_id, &there);
 	if (r < 0)
-		return err_file(reterr, r, "read", "history");
+		return err_why(reterr, r, "read history in", bpf->pins.dir,
+			       r == -ENOENT ? "the device policy there does not know the pod"
+					    : NULL);
 	qsort(records, n, sizeof(*records), later_first);
 	*ret = take_ptr(records);
 	*ret_n = n;

@@ -94,9 +94,11 @@ struct cgfs_bpf_record {
  * @reterr:        may be NULL
  *
  * Records are kept until the pod is removed, also those of containers that are gone.  A pod
- * without records, and one that is not known, has none.
+ * without records has none.
  *
- * Errors:  -ENOMEM, or the kernel's
+ * Errors:  -ENOENT  the pod is not known
+ *          -ENOMEM
+ *          other    the kernel's
  *
  * Return: 0, or a negative errno.
  */

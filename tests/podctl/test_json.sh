@@ -90,6 +90,8 @@ t_json_is_as_documented() {
 	expect 137 d run --json --pod web --memory 8M -- \
 		sh -c 'exec dd if=/dev/zero of=/dev/null bs=200M count=1'
 	tail -n 1 "$tmp/err" > "$tmp/out"; agrees run
+	expect 0 d explain --json web; agrees explain
+	seen explain
 	expect 0 d doctor --json; agrees doctor
 	expect 1 d rm --json web none; agrees rm removed
 	clean
