@@ -69,14 +69,20 @@ static void put_figures(struct json_out *o, const struct page *p, struct cgfs_gr
 	struct cgfs_stats figures = CGFS_STATS_INIT;
 	auto_free char *text = NULL;
 	struct pids pids = { 0 };
+	bool number;
 
 	if (!p->q->figures || !g || cgfs_group_stats(g, p->q->figures, &figures, NULL) < 0 ||
-	    cgfs_stats_json(&figures, &text) < 0 || strlen(text) > FIGURES_MAX ||
-	    describe_pids(g, READING_CGROUPS_MAX, &pids, NULL) < 0)
+	    cgfs_stats_json(&figures, &text) < 0 || strlen(text) > FIGURES_MAX)
+		return;
+	/* Whoever looks every second wants to know whether there are processes, not which. */
+	number = p->q->figures & CGFS_READ_USAGE && !(p->q->figures & CGFS_READ_CGROUP) &&
+		 figures.figure[CGFS_STAT_PIDS_CURRENT].available;
+	if (!number && describe_pids(g, READING_CGROUPS_MAX, &pids, NULL) < 0)
 		return;
 	json_out_number(o, "CgroupId", cgfs_group_cgroup_id(g));
 	json_out_raw(o, "Stats", text);
-	describe_processes(o, &pids, 0, PROCESSES_MAX);
+	if (!number)
+		describe_processes(o, &pids, 0, PROCESSES_MAX);
 	free(pids.pid);
 }
 
@@ -315,13 +321,12 @@ static bool query(struct request *rq, struct list_query *ret)
 	if (!extension_string(rq, "After", &ret->after) ||
 	    !extension_string(rq, "PodId", &ret->pod) || !extension_string(rq, "Figures", &figures))
 		return false;
-	if (streq(figures, "brief")) {
-		ret->figures = PROTOCOL_READ_BRIEF;
-	} else if (streq(figures, "all")) {
-		ret->figures = PROTOCOL_READ_FIGURES;
-	} else if (*figures) {
+	ret->figures = protocol_figures(figures);
+	if (*figures && !ret->figures) {
 		request_fail(rq, HR_INVALID_ARG,
-			     "Figures: \"%.64s\" is neither \"brief\" nor \"all\"", figures);
+			     "Figures: \"%.64s\" is neither \"brief\" nor \"all\" nor a list of "
+			     "figures",
+			     figures);
 		return false;
 	}
 	return true;

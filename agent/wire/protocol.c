@@ -4,8 +4,11 @@
  */
 #include "agent/wire/protocol.h"
 
+#include <cgfs/cgfs.h>
 #include <errno.h>
-#include <stddef.h>
+#include <stdio.h>
+
+#include "cgfs/base/util.h"
 
 const char *protocol_name(uint32_t type)
 {
@@ -81,4 +84,45 @@ int protocol_errno_from_hresult(uint32_t hr)
 	default:
 		return -EIO;
 	}
+}
+
+#define FIGURE(name, bit) { name, bit },
+static const struct {
+	const char *name;
+	unsigned int bit;
+} figures[] = { PROTOCOL_FIGURES(FIGURE) };
+
+unsigned int protocol_figures(const char *names)
+{
+	unsigned int what = 0;
+
+	if (streq(names, "brief"))
+		return PROTOCOL_READ_BRIEF;
+	if (streq(names, "all"))
+		return PROTOCOL_READ_FIGURES;
+	while (*names) {
+		size_t len = strcspn(names, ","), i = 0;
+
+		while (i < ARRAY_SIZE(figures) && (strlen(figures[i].name) != len ||
+						   strncmp(figures[i].name, names, len) != 0))
+			i++;
+		if (i == ARRAY_SIZE(figures))
+			return 0;
+		what |= figures[i].bit;
+		names += len + (names[len] == ',');
+	}
+	return what;
+}
+
+char *protocol_figures_text(unsigned int what, char buf[PROTOCOL_FIGURES_MAX])
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
+		if (what & figures[i].bit)
+			n += (size_t)snprintf(buf + n, PROTOCOL_FIGURES_MAX - n, "%s%s",
+					      n ? "," : "", figures[i].name);
+	}
+	return buf;
 }

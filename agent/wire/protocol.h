@@ -53,6 +53,24 @@ enum protocol_message { PROTOCOL_REQUESTS(PROTOCOL_ENUM) };
 #define PROTOCOL_READ_FIGURES                                                                      \
 	(PROTOCOL_READ_BRIEF | CGFS_READ_MEMORY_STAT | CGFS_READ_IO | CGFS_READ_PRESSURE)
 
+/* X("name", bit): other lists of figures, in ListPods' Figures: "usage,pressure". */
+#define PROTOCOL_FIGURES(X)                                                                        \
+	X("usage", CGFS_READ_USAGE)                                                                \
+	X("memory", CGFS_READ_MEMORY)                                                              \
+	X("memory_stat", CGFS_READ_MEMORY_STAT)                                                    \
+	X("cpu", CGFS_READ_CPU)                                                                    \
+	X("pids", CGFS_READ_PIDS)                                                                  \
+	X("policy", CGFS_READ_POLICY)                                                              \
+	X("io", CGFS_READ_IO)                                                                      \
+	X("pressure", CGFS_READ_PRESSURE)                                                          \
+	X("cgroup", CGFS_READ_CGROUP)
+
+/* CGFS_READ_* bits of a list of names, "brief" and "all"; 0: it is none. */
+unsigned int protocol_figures(const char *names);
+#define PROTOCOL_FIGURES_MAX 80
+/* The names of bits; @buf is returned. */
+char *protocol_figures_text(unsigned int what, char buf[PROTOCOL_FIGURES_MAX]);
+
 /* Notifications, agent to client; their id is 0. */
 #define MSG_NOTIFICATION	   0x30100101u
 #define MSG_EXT_EVENT_NOTIFICATION 0x3cf00101u

@@ -212,7 +212,7 @@ static int cpuacct_stats(const struct cgfs_dir *d, unsigned int what, struct cgf
 }
 
 static const struct stat_file cpuacct_figures[] = {
-	STAT_NUMBER("cpuacct.usage", CPUACCT_USAGE, CPU, CPU_USAGE),
+	STAT_NUMBER_USED("cpuacct.usage", CPUACCT_USAGE, CPU, CPU_USAGE),
 	STAT_NUMBER("cpuacct.usage_user", CPUACCT_USER, CPU, CPU_USER),
 	STAT_NUMBER("cpuacct.usage_sys", CPUACCT_SYSTEM, CPU, CPU_SYSTEM),
 	{ "cpuacct.stat", KEPT_CPUACCT_STAT, CGFS_READ_CPU, 0, v1_keys, 0 },
@@ -220,7 +220,7 @@ static const struct stat_file cpuacct_figures[] = {
 };
 
 const struct ctl_ops ctl_cpuacct_v1 = {
-	.reads = CGFS_READ_CPU,
+	.reads = CGFS_READ_CPU | CGFS_READ_USAGE,
 	.figures = cpuacct_figures,
 	.stats = cpuacct_stats,
 };
@@ -268,8 +268,11 @@ static int v2_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 		    struct cgfs_err *reterr)
 {
 	char text[64], *period;
-	ssize_t n = dir_read_kept(d, KEPT_CPU_QUOTA, "cpu.max", text, sizeof(text));
+	ssize_t n;
 
+	if (!(what & CGFS_READ_CPU))
+		return 0;
+	n = dir_read_kept(d, KEPT_CPU_QUOTA, "cpu.max", text, sizeof(text));
 	if (n < 0)
 		return n == -ENOENT ? 0 : dir_error(d, (int)n, "read", "cpu.max", NULL, reterr);
 	ctl_stat_set(s, CGFS_STAT_CPU_QUOTA, text[0] == 'm' ? CGFS_MAX : strtoull(text, NULL, 10));
@@ -291,7 +294,7 @@ static const struct cgfs_key v2_keys[] = {
 };
 
 static const struct stat_file v2_figures[] = {
-	STAT_KEYED("cpu.stat", CPU_STAT, CPU, v2_keys),
+	STAT_KEYED_USED("cpu.stat", CPU_STAT, CPU, v2_keys),
 	STAT_NUMBER("cpu.weight", CPU_WEIGHT, CPU, CPU_WEIGHT),
 	{ .name = NULL },
 };
@@ -304,7 +307,7 @@ static const struct ctl_limit v2_more[] = {
 
 const struct ctl_ops ctl_cpu_v2 = {
 	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS,
-	.reads = CGFS_READ_CPU,
+	.reads = CGFS_READ_CPU | CGFS_READ_USAGE,
 	.apply = v2_apply,
 	.figures = v2_figures,
 	.stats = v2_stats,

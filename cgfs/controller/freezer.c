@@ -132,6 +132,6 @@ static int stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats 
 }
 
 const struct ctl_ops ctl_freezer_v1 = {
-	.reads = CGFS_READ_CGROUP,
+	.reads = CGFS_READ_CGROUP | CGFS_READ_USAGE,
 	.stats = stats,
 };

@@ -225,8 +225,8 @@ static const struct cgfs_key v1_stat[] = {
 };
 
 static const struct stat_file v1_figures[] = {
-	STAT_NUMBER("memory.usage_in_bytes", MEMORY_CURRENT, MEMORY, MEMORY_CURRENT),
-	STAT_NUMBER(V1_LIMIT, MEMORY_MAX, MEMORY, MEMORY_MAX),
+	STAT_NUMBER_USED("memory.usage_in_bytes", MEMORY_CURRENT, MEMORY, MEMORY_CURRENT),
+	STAT_NUMBER_USED(V1_LIMIT, MEMORY_MAX, MEMORY, MEMORY_MAX),
 	STAT_NUMBER("memory.soft_limit_in_bytes", MEMORY_LOW, MEMORY, MEMORY_LOW),
 	STAT_NUMBER("memory.max_usage_in_bytes", MEMORY_PEAK, MEMORY, MEMORY_PEAK),
 	STAT_NUMBER("memory.memsw.usage_in_bytes", MEMORY_SWAP_CURRENT, MEMORY,
@@ -234,7 +234,7 @@ static const struct stat_file v1_figures[] = {
 	STAT_NUMBER(V1_MEMSW, MEMORY_SWAP_MAX, MEMORY, MEMORY_SWAP_MAX),
 	STAT_NUMBER("memory.kmem.usage_in_bytes", MEMORY_KERNEL, MEMORY, MEMORY_KERNEL),
 	STAT_NUMBER("memory.failcnt", MEMORY_FAILCNT, MEMORY, MEMORY_EVENTS_MAX),
-	STAT_KEYED("memory.oom_control", MEMORY_EVENTS, MEMORY, v1_events),
+	STAT_KEYED_USED("memory.oom_control", MEMORY_EVENTS, MEMORY, v1_events),
 	STAT_KEYED("memory.stat", MEMORY_STAT, MEMORY_STAT, v1_stat),
 	{ .name = NULL },
 };
@@ -242,7 +242,7 @@ static const struct stat_file v1_figures[] = {
 static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
 		    struct cgfs_err *reterr)
 {
-	if (!(what & CGFS_READ_MEMORY))
+	if (!(what & (CGFS_READ_MEMORY | CGFS_READ_USAGE)))
 		return 0;
 	v1_local(d->g, s, CGFS_STAT_MEMORY_EVENTS_MAX, CGFS_STAT_MEMORY_LOCAL_MAX);
 	v1_local(d->g, s, CGFS_STAT_MEMORY_EVENTS_OOM_KILL, CGFS_STAT_MEMORY_LOCAL_OOM_KILL);
@@ -311,7 +311,7 @@ const struct ctl_ops ctl_memory_v1 = {
 	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAPPINESS |
 		   CGFS_SET_MEMORY_KERNEL | CGFS_SET_MEMORY_KERNEL_TCP |
 		   CGFS_SET_MEMORY_OOM_DISABLE,
-	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT,
+	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT | CGFS_READ_USAGE,
 	.prepare_root = v1_prepare_root,
 	.apply = v1_apply,
 	.figures = v1_figures,
@@ -409,8 +409,8 @@ static const struct cgfs_key v2_stat[] = {
 };
 
 static const struct stat_file v2_figures[] = {
-	STAT_NUMBER("memory.current", MEMORY_CURRENT, MEMORY, MEMORY_CURRENT),
-	STAT_NUMBER("memory.max", MEMORY_MAX, MEMORY, MEMORY_MAX),
+	STAT_NUMBER_USED("memory.current", MEMORY_CURRENT, MEMORY, MEMORY_CURRENT),
+	STAT_NUMBER_USED("memory.max", MEMORY_MAX, MEMORY, MEMORY_MAX),
 	STAT_NUMBER("memory.high", MEMORY_HIGH, MEMORY, MEMORY_HIGH),
 	STAT_NUMBER("memory.low", MEMORY_LOW, MEMORY, MEMORY_LOW),
 	STAT_NUMBER("memory.min", MEMORY_MIN, MEMORY, MEMORY_MIN),
@@ -420,7 +420,7 @@ static const struct stat_file v2_figures[] = {
 	STAT_NUMBER("memory.swap.peak", MEMORY_SWAP_PEAK, MEMORY, MEMORY_SWAP_PEAK),
 	STAT_NUMBER("memory.zswap.current", MEMORY_ZSWAP, MEMORY, MEMORY_ZSWAP_CURRENT),
 	STAT_NUMBER("memory.zswap.max", MEMORY_ZSWAP_MAX, MEMORY, MEMORY_ZSWAP_MAX),
-	STAT_KEYED("memory.events", MEMORY_EVENTS, MEMORY, v2_events),
+	STAT_KEYED_USED("memory.events", MEMORY_EVENTS, MEMORY, v2_events),
 	STAT_KEYED("memory.events.local", MEMORY_EVENTS_LOCAL, MEMORY, v2_local),
 	STAT_KEYED("memory.swap.events", MEMORY_SWAP_EVENTS, MEMORY, v2_swap_events),
 	STAT_KEYED("memory.stat", MEMORY_STAT, MEMORY_STAT, v2_stat),
@@ -436,7 +436,7 @@ static const struct ctl_limit v2_more[] = {
 const struct ctl_ops ctl_memory_v2 = {
 	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_MIN |
 		   CGFS_SET_MEMORY_ZSWAP_MAX | CGFS_SET_ZSWAP_WRITEBACK | CGFS_SET_MEMORY_OOM_GROUP,
-	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT,
+	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT | CGFS_READ_USAGE,
 	.apply = v2_apply,
 	.figures = v2_figures,
 	.limits = v2_more,

@@ -20,17 +20,17 @@ static const struct cgfs_key events[] = { { "max", CGFS_STAT_PIDS_EVENTS_MAX } }
 static const struct cgfs_key local[] = { { "max", CGFS_STAT_PIDS_LOCAL_MAX } };
 
 static const struct stat_file figures[] = {
-	STAT_NUMBER("pids.current", PIDS_CURRENT, PIDS, PIDS_CURRENT),
+	STAT_NUMBER_USED("pids.current", PIDS_CURRENT, PIDS, PIDS_CURRENT),
 	STAT_NUMBER("pids.max", PIDS_MAX, PIDS, PIDS_MAX),
 	STAT_NUMBER("pids.peak", PIDS_PEAK, PIDS, PIDS_PEAK),
-	STAT_KEYED("pids.events", PIDS_EVENTS, PIDS, events),
+	STAT_KEYED_USED("pids.events", PIDS_EVENTS, PIDS, events),
 	STAT_KEYED("pids.events.local", PIDS_EVENTS_LOCAL, PIDS, local),
 	{ .name = NULL },
 };
 
 const struct ctl_ops ctl_pids = {
 	.handles = CGFS_SET_PIDS_MAX,
-	.reads = CGFS_READ_PIDS,
+	.reads = CGFS_READ_PIDS | CGFS_READ_USAGE,
 	.apply = apply,
 	.figures = figures,
 };

@@ -118,18 +118,20 @@ const struct stat_file tree_figures[] = {
 	{ .name = NULL },
 };
 
-int descendants_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr)
+int descendants_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats *s,
+		      struct cgfs_err *reterr)
 {
 	static const struct cgfs_key keys[] = { { "frozen", CGFS_STAT_FROZEN } };
 	static const struct stat_file events =
 		STAT_KEYED("cgroup.events", CGROUP_EVENTS, CGROUP, keys);
 	struct cgfs_dir d = dir_in(g, g->c->unified);
 	bool v1_frozen = s->figure[CGFS_STAT_FROZEN].value;
-	int r;
+	int r = 0;
 
 	if (g->c->unified < 0)
 		return 0;
-	r = ctl_stat_file(&d, tree_figures, s, reterr);
+	if (what & CGFS_READ_CGROUP)
+		r = ctl_stat_file(&d, tree_figures, s, reterr);
 	if (r == 0)
 		r = ctl_stat_file(&d, &events, s, reterr);
 	/* Either freezer stops them. */

@@ -13,7 +13,9 @@ int pressure_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *
 int pressure_watch(struct cgfs_group *g, enum cgfs_pressure what, const char *trigger,
 		   void (*fn)(struct cgfs_group *g), int *ret_fd, int *ret_wd,
 		   struct cgfs_err *reterr);
-int descendants_stats(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_err *reterr);
+/* For CGFS_READ_USAGE only whether it is frozen. */
+int descendants_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats *s,
+		      struct cgfs_err *reterr);
 /* Microseconds that all its processes have used, and those below; 0 when it cannot be read. */
 uint64_t unified_cpu_time(struct cgfs_group *g);
 

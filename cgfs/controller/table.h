@@ -26,6 +26,15 @@ struct stat_file {
 	{                                                                                          \
 		name, KEPT_##slot, CGFS_READ_##what, CGFS_STAT_##stat, NULL, 0                     \
 	}
+/* The same for files that CGFS_READ_USAGE reads as well. */
+#define STAT_NUMBER_USED(name, slot, what, stat)                                                   \
+	{                                                                                          \
+		name, KEPT_##slot, CGFS_READ_##what | CGFS_READ_USAGE, CGFS_STAT_##stat, NULL, 0   \
+	}
+#define STAT_KEYED_USED(name, slot, what, keys)                                                    \
+	{                                                                                          \
+		name, KEPT_##slot, CGFS_READ_##what | CGFS_READ_USAGE, 0, keys, ARRAY_SIZE(keys)   \
+	}
 #define STAT_KEYED(name, slot, what, keys)                                                         \
 	{                                                                                          \
 		name, KEPT_##slot, CGFS_READ_##what, 0, keys, ARRAY_SIZE(keys)                     \

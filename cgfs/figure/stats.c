@@ -84,8 +84,8 @@ static int collect(struct cgfs_group *g, unsigned int what, struct cgfs_stats *s
 	}
 	if (r == 0 && (what & CGFS_READ_PRESSURE))
 		r = answer(g, g->c->unified, &from, pressure_stats(g, s, reterr));
-	if (r == 0 && (what & CGFS_READ_CGROUP))
-		r = answer(g, g->c->unified, &from, descendants_stats(g, s, reterr));
+	if (r == 0 && (what & (CGFS_READ_CGROUP | CGFS_READ_USAGE)))
+		r = answer(g, g->c->unified, &from, descendants_stats(g, what, s, reterr));
 	if (r == 0 && (what & CGFS_READ_POLICY))
 		r = answer(g, g->c->unified, &from, from_policy(g, s, reterr));
 	/* Where no figure can be had, the caller has to know why. */

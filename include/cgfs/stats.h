@@ -218,6 +218,9 @@ static inline bool cgfs_stats_get(const struct cgfs_stats *stats, enum cgfs_stat
 #define CGFS_READ_NATIVE      (1u << 11) /* the kernel's own fields, see cgfs_group_native() */
 #define CGFS_READ_LIMITS      (1u << 12) /* all limits, see cgfs_group_limits() */
 #define CGFS_READ_CPUSET      (1u << 13)
+/* What changes from one second to the next, and the limit of memory: some of the figures of MEMORY,
+ * CPU, PIDS and CGROUP, and fewer files. */
+#define CGFS_READ_USAGE	      (1u << 14)
 #define CGFS_READ_ALL	      (~0u)
 
 /**

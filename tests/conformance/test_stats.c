@@ -5,6 +5,8 @@
  */
 #include "world.h"
 
+#include "cgfs/base/util.h"
+
 static void read_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats *s)
 {
 	OK(cgfs_group_stats(g, what, s, &err));
@@ -228,4 +230,34 @@ WORLD_TEST(stats_descriptors_are_kept_not_leaked)
 	for (int i = 0; i < 20; i++)
 		read_stats(ctr, CGFS_READ_ALL, &s);
 	CHECK_INT(world_fds(), fds);
+}
+
+/* What changes every second is the same in the short reading as in the long one, and nothing else
+ * is read. */
+WORLD_TEST(stats_usage_is_a_part_of_all)
+{
+	static const enum cgfs_stat part[] = {
+		CGFS_STAT_CPU_USAGE,	CGFS_STAT_MEMORY_CURRENT,  CGFS_STAT_MEMORY_MAX,
+		CGFS_STAT_PIDS_CURRENT, CGFS_STAT_PIDS_EVENTS_MAX, CGFS_STAT_FROZEN,
+	};
+	static const enum cgfs_stat rest[] = {
+		CGFS_STAT_CPU_QUOTA,	   CGFS_STAT_CPU_WEIGHT, CGFS_STAT_MEMORY_PEAK,
+		CGFS_STAT_MEMORY_SWAP_MAX, CGFS_STAT_PIDS_MAX,	 CGFS_STAT_DESCENDANTS,
+	};
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_resources res = memory(64 * MIB);
+	struct cgfs_stats all = CGFS_STATS_INIT, some = CGFS_STATS_INIT;
+	struct cgfs_group *pod =
+		world_pod(w, c, "web", world_version(w, CGFS_MEMORY) == CGFS_NONE ? NULL : &res);
+
+	(void)world_spawn_in(w, world_container(w, pod, c, "c1", NULL));
+	read_stats(pod, CGFS_READ_ALL, &all);
+	read_stats(pod, CGFS_READ_USAGE, &some);
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
+		CHECK_INT(some.figure[part[i]].available, all.figure[part[i]].available);
+	for (size_t i = 0; i < ARRAY_SIZE(rest); i++)
+		CHECK(!some.figure[rest[i]].available);
+	CHECK_INT(some.figure[CGFS_STAT_MEMORY_MAX].value, all.figure[CGFS_STAT_MEMORY_MAX].value);
+	CHECK_INT(some.figure[CGFS_STAT_PIDS_CURRENT].value,
+		  all.figure[CGFS_STAT_PIDS_CURRENT].value);
 }

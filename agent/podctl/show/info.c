@@ -43,11 +43,13 @@ bool info_oom_kills(const struct group_info *g, uint64_t *ret)
 
 const char *info_state(const struct group_info *g)
 {
-	uint64_t frozen;
+	uint64_t frozen, n;
 
 	/* A frozen group without processes refuses new ones, so that is what the reader needs. */
 	if (info_figure(g, CGFS_STAT_FROZEN, &frozen) && frozen)
 		return "frozen";
+	if (!g->processes)
+		return info_figure(g, CGFS_STAT_PIDS_CURRENT, &n) && n ? "running" : "empty";
 	return json_array_size(g->processes) ? "running" : "empty";
 }
 

@@ -62,7 +62,7 @@ struct group_info {
 	uint64_t cgroup_id;
 	pid_t pid;	   /* of the first process; 0: not known */
 	int64_t exit_code; /* -1: not known */
-	json_t *processes; /* process ids, sorted */
+	json_t *processes; /* process ids, sorted; NULL: their number is a figure, and is enough */
 	json_t *shared; /* types of the namespaces that it shares with its pod; NULL: not known */
 	/* Figures are in @stats, and @doc then has the lists alone, or all in @doc, as
 	 * cgfs_group_json() writes it. */

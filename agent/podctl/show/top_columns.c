@@ -204,11 +204,11 @@ static void print_state(const struct top_row *r, char *buf, size_t len, enum sty
 #define POLICY CGFS_READ_POLICY
 static const struct top_column columns[] = {
 	{ "name", NULL, 0, 0, 0, NULL, NULL },
-	{ "cpu", "CPU%", 6, 0, CGFS_READ_CPU, by_cpu, print_cpu },
-	{ "memory", "MEMORY", 6, 0, CGFS_READ_MEMORY, by_memory, print_memory },
-	{ "limit", "LIMIT", 6, 72, CGFS_READ_MEMORY, by_limit, print_limit },
-	{ "bar", "", BAR + 2, 58, CGFS_READ_MEMORY, NULL, print_bar },
-	{ "pids", "PIDS", 5, 40, CGFS_READ_PIDS, by_pids, print_pids },
+	{ "cpu", "CPU%", 6, 0, CGFS_READ_USAGE, by_cpu, print_cpu },
+	{ "memory", "MEMORY", 6, 0, CGFS_READ_USAGE, by_memory, print_memory },
+	{ "limit", "LIMIT", 6, 72, CGFS_READ_USAGE, by_limit, print_limit },
+	{ "bar", "", BAR + 2, 58, CGFS_READ_USAGE, NULL, print_bar },
+	{ "pids", "PIDS", 5, 40, CGFS_READ_USAGE, by_pids, print_pids },
 	{ "cpu-psi", "PSI:CPU", 7, 110, CGFS_READ_PRESSURE, by_pcpu, print_pcpu },
 	{ "memory-psi", "MEM", 5, 110, CGFS_READ_PRESSURE, by_pmem, print_pmem },
 	{ "io-psi", "IO", 5, 110, CGFS_READ_PRESSURE, by_pio, print_pio },
@@ -216,9 +216,9 @@ static const struct top_column columns[] = {
 	{ "write", "WRITE/s", 7, 130, CGFS_READ_IO, by_write, print_write },
 	{ "throttled", "THROTTLED", 9, 145, CGFS_READ_CPU, NULL, print_throttled },
 	{ "denied", "DENIED", 6, 90, POLICY, by_denied, print_denied },
-	{ "refused", "REFUSED", 7, 90, CGFS_READ_PIDS, by_refused, print_refused },
-	{ "oom", "OOM", 4, 64, POLICY | CGFS_READ_MEMORY, by_oom, print_oom },
-	{ "state", "STATE", 7, 100, CGFS_READ_CGROUP, NULL, print_state },
+	{ "refused", "REFUSED", 7, 90, CGFS_READ_USAGE, by_refused, print_refused },
+	{ "oom", "OOM", 4, 64, POLICY | CGFS_READ_USAGE, by_oom, print_oom },
+	{ "state", "STATE", 7, 100, CGFS_READ_USAGE, NULL, print_state },
 };
 
 const struct top_column *top_find_column(const char *name)
@@ -258,7 +258,7 @@ void top_next_column(struct top *t, int step)
 
 unsigned int top_figures(const struct top *t, int width)
 {
-	unsigned int what = CGFS_READ_CPU | CGFS_READ_MEMORY | t->sort->read;
+	unsigned int what = CGFS_READ_USAGE | t->sort->read;
 
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
 		what |= columns[i].from <= width ? columns[i].read : 0;

@@ -40,6 +40,7 @@ static int take_answer(const json_t *answer, const char *pod, const char *ctr,
 {
 	const json_t *code = json_object_get(answer, "ExitCode");
 	struct group_info info = { .exit_code = code ? json_integer_value(code) : -1 };
+	uint64_t n;
 	int r;
 
 	info.doc = json_incref(json_object_get(answer, "Stats"));
@@ -55,7 +56,8 @@ static int take_answer(const json_t *answer, const char *pod, const char *ctr,
 		info.log = strdup(doc_string(answer, "LogPath"));
 		r = info.log ? 0 : no_memory(reterr);
 	}
-	if (!json_is_object(info.doc) || !json_is_array(info.processes))
+	if (!json_is_object(info.doc) ||
+	    (!json_is_array(info.processes) && !info_figure(&info, CGFS_STAT_PIDS_CURRENT, &n)))
 		r = cgfs_err_set(reterr, -EPROTO, NULL, NULL, NULL,
 				 "an answer has no Stats or no Processes");
 	else if (json_is_true(json_object_get(answer, "Truncated")))
@@ -230,20 +232,23 @@ static int add_page(void *arg, json_t *page, struct cgfs_err *reterr)
 int agent_stat(struct source *s, const struct target *t, unsigned int what, struct group_info *ret,
 	       struct cgfs_err *reterr)
 {
-	return remote_describe(agent_of(s)->c, t->pod, t->ctr, what & ~PROTOCOL_READ_BRIEF, ret,
-			       reterr);
+	return remote_describe(agent_of(s)->c, t->pod, t->ctr,
+			       what & ~(PROTOCOL_READ_BRIEF | CGFS_READ_USAGE), ret, reterr);
 }
 
 int agent_list(struct source *s, const struct target *only, unsigned int what,
 	       struct group_list *list, struct cgfs_err *reterr)
 {
 	struct listing l = { .c = agent_of(s)->c, .only = only, .figures = "", .list = list };
+	char names[PROTOCOL_FIGURES_MAX];
 	struct group_info info;
 	int r = 0;
 
 	l.from = list->n;
-	l.all = what & ~PROTOCOL_READ_BRIEF;
-	if (!l.all)
+	l.all = what & ~(PROTOCOL_READ_BRIEF | CGFS_READ_USAGE);
+	if (what & CGFS_READ_USAGE && !(what & ~(PROTOCOL_READ_FIGURES | CGFS_READ_USAGE)))
+		l.figures = protocol_figures_text(what, names);
+	else if (!l.all)
 		l.figures = "brief";
 	else if (!(what & ~PROTOCOL_READ_FIGURES))
 		l.figures = "all";

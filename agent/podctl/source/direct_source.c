@@ -217,15 +217,17 @@ int direct_info(struct cgfs *c, struct cgfs_group *g, unsigned int what, struct 
 		.exit_code = -1,
 		.cgroup_id = cgfs_group_cgroup_id(g),
 	};
+	uint64_t n;
 	int r;
 
 	r = info_name(&info, cgfs_group_id(pod ? pod : g), pod ? cgfs_group_id(g) : "",
 		      cgfs_group_path(g), reterr);
 	info.labels = mark_read_labels(c, g);
-	if (r == 0)
-		r = processes(g, &info.processes, reterr);
 	if (r == 0 && info.in_stats)
 		r = cgfs_group_stats(g, what, &info.stats, reterr);
+	if (r == 0 && (!(what & CGFS_READ_USAGE) || what & CGFS_READ_CGROUP ||
+		       !info_figure(&info, CGFS_STAT_PIDS_CURRENT, &n)))
+		r = processes(g, &info.processes, reterr);
 	if (r == 0 && text)
 		r = doc_group(g, text, &info.doc, reterr);
 	if (r < 0) {

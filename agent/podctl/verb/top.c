@@ -76,7 +76,7 @@ static int check(struct args *a, struct cgfs_err *reterr)
 
 static int take(struct view *v, struct cgfs_err *reterr)
 {
-	unsigned int what = top_figures(&v->top, v->screen.columns) | CGFS_READ_CGROUP;
+	unsigned int what = top_figures(&v->top, v->screen.columns);
 	int r;
 
 	list_free(&v->list);
@@ -351,7 +351,7 @@ static int top(struct args *a, struct source *s, struct cgfs_err *reterr)
 	v.top.reverse = *sort == '-';
 	v.top.sort = top_find_column(sort + v.top.reverse);
 	/* The first frame's rates are those since a moment ago. */
-	v.screen.columns = 200;
+	screen_measure(&v.screen);
 	r = take(&v, reterr);
 	v.next_us = now_us() + (a->delay_ms < 250 ? a->delay_ms : 250) * 1000;
 	if (r == 0)
