@@ -240,12 +240,16 @@ static int stop_agent(struct world *w)
 {
 	int status;
 
-	if (w->agent <= 0)
-		return -1;
+	if (w->agent <= 0 || waitpid(w->agent, NULL, WNOHANG) != 0)
+		return -1; /* or it has ended by itself */
 	kill(w->agent, SIGTERM);
 	for (int i = 0; i < 2 * WORLD_MS / 5; i++) {
-		if (waitpid(w->agent, &status, WNOHANG) == w->agent)
+		pid_t pid = waitpid(w->agent, &status, WNOHANG);
+
+		if (pid == w->agent)
 			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		if (pid < 0)
+			return -1; /* a failed test has reaped it */
 		nap();
 	}
 	kill(w->agent, SIGKILL);
