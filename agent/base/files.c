@@ -82,26 +82,47 @@ bool files_leads_to(const char *dir, const char *path)
 	return len > 0 && strncmp(dir, path, len) == 0 && (!path[len] || path[len] == '/');
 }
 
-void files_remove_flat(const char *dir)
+/* @each: of every entry; 0, or a negative errno, which ends it. */
+static int for_entries(const char *dir, int (*each)(int fd, const struct dirent *e))
 {
 	auto_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct dirent *e;
-	DIR *d;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	int r = 0;
 
-	if (fd < 0)
-		return;
-	d = fdopendir(fd);
 	if (!d)
-		return;
+		return -errno;
 	take_fd(&fd);
-	while ((e = readdir(d))) {
-		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
-			continue;
-		if (unlinkat(dirfd(d), e->d_name, 0) < 0 && errno == EISDIR)
-			ignore(unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR));
+	while (r == 0 && (e = readdir(d))) {
+		if (!streq(e->d_name, ".") && !streq(e->d_name, ".."))
+			r = each(dirfd(d), e);
 	}
 	closedir(d);
-	(void)rmdir(dir);
+	return r;
+}
+
+static int refuse_directory(int fd, const struct dirent *e)
+{
+	return e->d_type == DT_DIR || e->d_type == DT_UNKNOWN ? -EISDIR : 0;
+}
+
+bool files_is_flat(const char *dir)
+{
+	return for_entries(dir, refuse_directory) == 0;
+}
+
+static int remove_entry(int fd, const struct dirent *e)
+{
+	if (unlinkat(fd, e->d_name, 0) < 0 && errno == EISDIR)
+		ignore(unlinkat(fd, e->d_name, AT_REMOVEDIR));
+	return 0;
+}
+
+int files_remove_flat(const char *dir)
+{
+	int r = for_entries(dir, remove_entry);
+
+	return r == 0 && rmdir(dir) < 0 ? -errno : r;
 }
 
 #define OOM_SCORE "/proc/self/oom_score_adj"

@@ -17,8 +17,11 @@ int files_read(const char *path, char *buf, size_t len);
 int files_load(const char *path, char **ret_text, size_t *ret_len);
 /* Is @dir the same as @path, or above it? */
 bool files_leads_to(const char *dir, const char *path);
-/* Removes the files and empty directories in a directory of ours, and the directory. */
-void files_remove_flat(const char *dir);
+/* Has it files, and no directory?  false as well when that cannot be said. */
+bool files_is_flat(const char *dir);
+/* Removes the files and empty directories in a directory of ours, and the directory.
+ * 0, or a negative errno. */
+int files_remove_flat(const char *dir);
 
 /* The caller's oom_score_adj, and, in a child, another one.  Without the privilege for a value
  * below the present one, that one stays. */

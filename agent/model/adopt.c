@@ -294,6 +294,7 @@ static struct container *make_container(struct agent *a, const char *id, const j
 	c->state = (enum container_state)number_of(j, "State");
 	c->sandbox = is_true(j, "Sandbox");
 	c->own_pidns = is_true(j, "OwnPidNamespace");
+	c->plain_end = is_true(j, "PlainEnd");
 	c->exit_type = (enum exit_type)number_of(j, "ExitType");
 	c->notified = is_true(j, "Notified");
 	c->by_host = is_true(j, "Host");
@@ -347,7 +348,7 @@ static void adopt_container(struct agent *a, const char *id)
 	if (access(path, F_OK) < 0) {
 		*strrchr(path, '/') = '\0';
 		if (dirs_ours(&a->dirs, path))
-			files_remove_flat(path); /* its maker came no further */
+			ignore(files_remove_flat(path)); /* its maker came no further */
 		return;
 	}
 	j = load(a, path);

@@ -406,6 +406,7 @@ void container_create(struct agent *a, struct request *rq, const char *id,
 	c->owner = rq->conn;
 	c->by_host = rq->conn && !conn_state(rq->conn)->observer;
 	c->own_pidns = spec_own_pidns(&spec);
+	c->plain_end = !spec_has_end(&spec);
 
 	/* From here every failure takes everything back before it is answered. */
 	r = dirs_make(&a->dirs, c->dir);

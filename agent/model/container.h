@@ -58,6 +58,7 @@ struct container {
 	enum container_state state;
 	bool sandbox;
 	bool own_pidns;
+	bool plain_end;	     /* the runtime has nothing to do at its end but to forget it */
 	bool created;	     /* the runtime was asked to create it */
 	bool dir_ours;	     /* what is in dir, this agent or one before it wrote */
 	unsigned int jobs;   /* runs of the runtime under way, deletion not counted */

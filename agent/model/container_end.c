@@ -145,7 +145,7 @@ static void forget_in_runtime(const struct container *c)
 	if (asprintf(&path, "%s/runtime/%s", c->a->state_dir, c->id) < 0)
 		path = NULL;
 	if (path)
-		files_remove_flat(path);
+		ignore(files_remove_flat(path));
 }
 
 static void runtime_deleted(void *ctx, int code, const char *why)
@@ -161,8 +161,7 @@ static void runtime_deleted(void *ctx, int code, const char *why)
 	container_end_step(c);
 }
 
-/* true: it runs, and continues the deletion. */
-static bool runtime_delete(struct container *c)
+static bool run_delete(struct container *c)
 {
 	auto_free char *log = container_file(c, c->serial++, "log");
 	struct runtime_job job = { .verb = RUNTIME_DELETE,
@@ -174,6 +173,14 @@ static bool runtime_delete(struct container *c)
 				   .ctx = c };
 
 	return log && runtime_run(c->a->runtime, &job) == 0;
+}
+
+/* true: it runs, and continues the deletion. */
+static bool runtime_delete(struct container *c)
+{
+	if (c->plain_end && c->init && runtime_forget(c->a->runtime, c->id))
+		return false;
+	return run_delete(c);
 }
 
 void container_end_step(struct container *c)
@@ -220,7 +227,7 @@ void container_removed(struct container *c, int error, const char *message)
 	log_write(&a->log, error ? LOG_ERROR : LOG_INFO, "container deleted", "container", c->id,
 		  "pod", pod ? pod->id : NULL, "error", error ? message : NULL, NULL);
 	if (c->dir_ours)
-		files_remove_flat(c->dir);
+		ignore(files_remove_flat(c->dir));
 	(void)dirs_remove(&a->dirs, c->dir);
 	if (!pod)
 		home_remove_files(a, c->bundle);

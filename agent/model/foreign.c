@@ -143,7 +143,7 @@ static int delete_state(void *arg, const char *id)
 		f->jobs += runtime_run(f->a->runtime, &job) == 0;
 	}
 	if (dirs_ours(&f->a->dirs, dir))
-		files_remove_flat(dir);
+		ignore(files_remove_flat(dir));
 	(void)dirs_remove(&f->a->dirs, dir);
 	return 0;
 }

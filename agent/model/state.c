@@ -133,11 +133,11 @@ static json_t *container_state_json(const struct container *c)
 		if (!p->exited)
 			json_array_append_new(execs, process_json(p));
 	}
-	j = json_pack("{s:i, s:b, s:b, s:b, s:i, s:b, s:o, s:o, s:o}", "State", (int)c->state,
-		      "Sandbox", c->sandbox, "OwnPidNamespace", c->own_pidns, "Host", c->by_host,
-		      "ExitType", (int)c->exit_type, "Notified", c->notified, "Bundle",
-		      json_text(c->bundle), "Pod", json_text(c->pod ? c->pod->id : ""), "Execs",
-		      execs);
+	j = json_pack("{s:i, s:b, s:b, s:b, s:b, s:i, s:b, s:o, s:o, s:o}", "State", (int)c->state,
+		      "Sandbox", c->sandbox, "OwnPidNamespace", c->own_pidns, "PlainEnd",
+		      c->plain_end, "Host", c->by_host, "ExitType", (int)c->exit_type, "Notified",
+		      c->notified, "Bundle", json_text(c->bundle), "Pod",
+		      json_text(c->pod ? c->pod->id : ""), "Execs", execs);
 	if (j && c->scratch)
 		json_object_set_new(j, "Scratch", json_text(c->scratch));
 	if (j && c->labels)

@@ -20,6 +20,7 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
+#include "agent/base/files.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/runtime/runtime_child.h"
@@ -28,11 +29,12 @@
 /*
  * Runs at one time.  What a container does can hold a run up (a FIFO in place of a file that the
  * runtime reads, a limit that starves it), so no pod gets more than its share, every run has a time
- * limit, and deletions have places of their own.
+ * limit, and deletions are counted apart.  Nor does one pod wait for others: the first run of each
+ * has a place while there are any at all, and only what is more shares the smaller number.
  */
+#define PLACES_MAX   256
 #define PARALLEL_MAX 32
 #define POD_SHARE    6
-#define DELETE_MAX   32
 
 #define HURRY_MS      1000
 #define KILL_RETRY_MS 50
@@ -129,6 +131,7 @@ int runtime_new(struct loop *loop, struct log *log, struct cgfs *cgfs, const cha
 	rt->loop = loop;
 	rt->log = log;
 	rt->how.cgfs = cgfs;
+	rt->how.copy = -EBADF;
 	rt->queue_end = &rt->queue;
 	rt->how.oom_score = oom_score;
 	rt->how.null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -175,6 +178,7 @@ void runtime_free(struct runtime *rt)
 	}
 	if (rt->how.null >= 0)
 		close(rt->how.null);
+	runtime_copy_drop(&rt->how);
 	free(rt->how.path);
 	free(rt->how.root);
 	free(rt);
@@ -183,6 +187,25 @@ void runtime_free(struct runtime *rt)
 const char *runtime_path(const struct runtime *rt)
 {
 	return rt->how.path;
+}
+
+static bool known(const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	base = base ? base + 1 : path;
+	return strncmp(base, "crun", 4) == 0 || strncmp(base, "runc", 4) == 0;
+}
+
+bool runtime_forget(const struct runtime *rt, const char *id)
+{
+	auto_free char *path = NULL;
+
+	if (!known(rt->how.path) || asprintf(&path, "%s/%s", rt->how.root, id) < 0) {
+		path = NULL;
+		return false;
+	}
+	return files_is_flat(path) && files_remove_flat(path) == 0;
 }
 
 /* --- in the parent -------------------------------------------------------------------------- */
@@ -341,6 +364,7 @@ static int run_begin(struct run *r, struct cgfs_err *err)
 	int status;
 
 	(void)unlink(r->job.log);
+	runtime_copy_refresh(&rt->how);
 	r->pid = fork();
 	if (r->pid < 0)
 		return cgfs_err_set(err, -errno, "fork", NULL, NULL, NULL);
@@ -375,18 +399,17 @@ static int run_begin(struct run *r, struct cgfs_err *err)
 
 static bool has_place(const struct run *r)
 {
-	const struct runtime *rt = r->rt;
-	unsigned int share = 0;
+	bool deletes = r->job.verb == RUNTIME_DELETE;
+	unsigned int now = deletes ? r->rt->deleting : r->rt->running, share = 0;
 
 	if (r->cancelled)
 		return true;
-	if (r->job.verb == RUNTIME_DELETE)
-		return rt->deleting < DELETE_MAX;
-	if (rt->running >= PARALLEL_MAX)
+	if (now >= PLACES_MAX)
 		return false;
-	for (const struct run *o = rt->active; o; o = o->next)
-		share += o->job.verb != RUNTIME_DELETE && streq(o->job.pod, r->job.pod);
-	return share < POD_SHARE;
+	for (const struct run *o = r->rt->active; o; o = o->next)
+		share +=
+			(o->job.verb == RUNTIME_DELETE) == deletes && streq(o->job.pod, r->job.pod);
+	return share == 0 || (share < POD_SHARE && now < PARALLEL_MAX);
 }
 
 /* The first that may begin now, taken out of the queue; NULL: none. */

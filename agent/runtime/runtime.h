@@ -62,6 +62,10 @@ const char *runtime_path(const struct runtime *rt);
 /* Copies what @job points to, takes its descriptors over.  `done` is called exactly once, never
  * from within.  -ENOMEM: nothing was taken, `done` will not be called. */
 int runtime_run(struct runtime *rt, const struct runtime_job *job);
+/* Removes what the runtime keeps of a container that has ended: files in one directory, as crun and
+ * runc have them.  false: they are not there, or there is more, or it is another runtime; it has to
+ * delete the container itself. */
+bool runtime_forget(const struct runtime *rt, const char *id);
 /* Ends all runs for a container but a deletion: those that wait never begin, those that run are
  * killed with what they have started.  `done` is called for each, never from within. */
 void runtime_cancel(struct runtime *rt, const char *id);

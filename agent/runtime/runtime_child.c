@@ -160,6 +160,9 @@ void runtime_child(const struct runtime_how *how, const struct runtime_job *job)
 	setsid();
 	/* The runtime gets its streams and nothing else. */
 	close_on_exec_from(3);
+	if (how->copy >= 0)
+		(void)syscall(SYS_execveat, how->copy, "", argv, environ, AT_EMPTY_PATH);
+	/* Where a kernel executes nothing that is not on a file system. */
 	execv(how->path, (char **)argv);
 	child_fail(job->log, "run %s", how->path);
 }

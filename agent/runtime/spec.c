@@ -250,6 +250,12 @@ bool spec_own_pidns(const struct spec *s)
 	return ns && (!path || !*path);
 }
 
+bool spec_has_end(const struct spec *s)
+{
+	return json_member(json_member(s->json, "hooks"), "poststop") ||
+	       json_member(s->lin, "intelRdt");
+}
+
 void spec_drop(json_t *object, const char *name)
 {
 	const char *key;

@@ -63,6 +63,8 @@ json_t *spec_namespace(const struct spec *s, const char *type);
 int spec_number(const char *text, uint64_t *ret);
 /* No path:"" pid namespace: killing init does not kill the rest. */
 bool spec_own_pidns(const struct spec *s);
+/* Has the runtime more to do at the container's end than to forget it? */
+bool spec_has_end(const struct spec *s);
 /* A copy of the limits that init has; NULL: it has none. */
 json_t *spec_rlimits(const struct spec *s);
 /* The text for the runtime, for a bundle elsewhere: without what is not the runtime's business, and

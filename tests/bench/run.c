@@ -9,27 +9,22 @@
  * without cgroups, and of podctl without the command, is what each takes for the cgroups.
  */
 #include "bench.h"
+#include "bundle.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define ROUNDS	 40
 #define ARGS	 28
 #define PROGRAMS 8
-#define PATIENCE 6000 /* times 10 ms */
-#define BUSYBOX	 "/bin/busybox"
+#define BUSYBOX	 BUNDLE_BUSYBOX
 #define POD_ARGS "-m", "64M", "--cpus", "0.5", "--cpu-weight", "59", "-p", "64"
 
 struct program {
@@ -39,7 +34,8 @@ struct program {
 
 struct run {
 	struct bench *b;
-	char dir[64], podctl[512], agent[512], socket[128], cold_root[80], cold_pins[96], id[32];
+	char dir[64], podctl[512], agent[512], socket[BUNDLE_SOCKET_MAX], cold_root[80],
+		cold_pins[96], id[32];
 	pid_t agent_pid;
 	int hidden_fd; /* a mount namespace without the cgroup2 tree */
 	bool no_pivot;
@@ -85,135 +81,6 @@ static void add(struct run *r, const char *name, int namespace_fd, const char *c
 
 #define ADD(r, name, fd, ...) add(r, name, fd, (const char *const[]){ __VA_ARGS__, NULL })
 
-/* -- what the runtimes need ------------------------------------------------------------------ */
-
-static const char config[] =
-	"{\"ociVersion\":\"1.0.2\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"cwd\":\"/\","
-	"\"args\":[\"/bin/busybox\",\"true\"],\"env\":[\"PATH=/bin\"]},"
-	"\"root\":{\"path\":\"rootfs\",\"readonly\":true},\"mounts\":["
-	"{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
-	"{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],"
-	"\"linux\":{\"cgroupsPath\":\"/%s\",\"namespaces\":[{\"type\":\"pid\"},"
-	"{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}],"
-	"\"resources\":{\"memory\":{\"limit\":67108864},"
-	"\"cpu\":{\"shares\":512,\"quota\":50000,\"period\":100000},\"pids\":{\"limit\":64},"
-	"\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}}}\n";
-
-static int copy_file(const char *from, const char *to)
-{
-	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-	char buf[65536];
-	ssize_t n = -1;
-
-	while (in >= 0 && out >= 0 && (n = read(in, buf, sizeof(buf))) > 0) {
-		if (write(out, buf, (size_t)n) != n) {
-			n = -1;
-			break;
-		}
-	}
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	return n == 0 ? 0 : -EIO;
-}
-
-static int make_bundle(struct run *r)
-{
-	static const char *const directories[] = { "", "/bin", "/proc", "/dev" };
-	char path[128];
-	FILE *f;
-
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		snprintf(path, sizeof(path), "%s/rootfs%s", r->dir, directories[i]);
-		if (mkdir(path, 0755) < 0)
-			return -errno;
-	}
-	snprintf(path, sizeof(path), "%s/config.json", r->dir);
-	f = fopen(path, "we");
-	if (!f)
-		return -errno;
-	fprintf(f, config, r->id);
-	fclose(f);
-	snprintf(path, sizeof(path), "%s/rootfs%s", r->dir, BUSYBOX);
-	return copy_file(BUSYBOX, path);
-}
-
-static bool hybrid(const struct bench *b)
-{
-	const struct cgfs_mounts *m = cgfs_mounts(b->c);
-
-	return bench_unified(b) >= 0 && m->n > 1;
-}
-
-/* crun refuses a host with v1 hierarchies and a cgroup2 tree that has controllers.  The namespace
- * is made once: that is not what a run costs. */
-static int hide_cgroup2(struct run *r)
-{
-	const char *unified;
-	char ready = 0, path[64];
-	int p[2];
-	pid_t pid;
-
-	r->hidden_fd = -1;
-	if (!hybrid(r->b))
-		return 0;
-	unified = cgfs_mounts(r->b->c)->mount[bench_unified(r->b)].path;
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
-		    umount2(unified, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 || write(p[1], "", 1) != 1)
-			_exit(1);
-		pause();
-		_exit(0);
-	}
-	close(p[1]);
-	if (pid > 0 && read(p[0], &ready, 1) == 1) {
-		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
-		r->hidden_fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	close(p[0]);
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	return r->hidden_fd < 0 ? -EIO : 0;
-}
-
-static int start_agent(struct run *r)
-{
-	char state[96], root[96], pins[96];
-
-	snprintf(r->socket, sizeof(r->socket), "unix:%s/sock", r->dir);
-	snprintf(state, sizeof(state), "%s/state", r->dir);
-	snprintf(root, sizeof(root), "%s-agent", r->b->root);
-	snprintf(pins, sizeof(pins), "/sys/fs/bpf%s-agent", r->b->root);
-	r->agent_pid = fork();
-	if (r->agent_pid == 0) {
-		execl(r->agent, "cgfs-agent", "-v4", "-loglevel", "error", "-listen", r->socket,
-		      "-state-dir", state, "-root", root, "-pin-dir", pins, "-delete-on-exit",
-		      NULL);
-		_exit(127);
-	}
-	for (int i = 0; r->agent_pid > 0 && i < PATIENCE; i++) {
-		if (access(r->socket + strlen("unix:"), F_OK) == 0)
-			return 0;
-		usleep(10000);
-	}
-	return -ETIMEDOUT;
-}
-
-static bool in_path(const char *name)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "command -v %s > /dev/null", name);
-	return system(command) == 0;
-}
-
 /* -- rows ------------------------------------------------------------------------------------ */
 
 static void add_runtimes(struct run *r, char *root, size_t len)
@@ -223,13 +90,13 @@ static void add_runtimes(struct run *r, char *root, size_t len)
 	const char *id = r->no_pivot ? r->id : NULL;
 
 	snprintf(root, len, "%s/runtime", r->dir);
-	if (in_path("crun")) {
+	if (bundle_in_path("crun")) {
 		ADD(r, "crun run, its cgroups left out", r->hidden_fd, "crun",
 		    "--cgroup-manager=disabled", "--root", root, "run", no_pivot, bundle, dir, id);
 		ADD(r, "crun run", r->hidden_fd, "crun", "--cgroup-manager=cgroupfs", "--root",
 		    root, "run", no_pivot, bundle, dir, id);
 	}
-	if (in_path("runc"))
+	if (bundle_in_path("runc"))
 		ADD(r, "runc run", -1, "runc", "--root", root, "run", no_pivot, bundle, dir, id);
 }
 
@@ -239,9 +106,10 @@ static int add_agent(struct run *r, char *rootfs, char *bundles, size_t len)
 
 	snprintf(rootfs, len, "%s/rootfs", r->dir);
 	snprintf(bundles, len, "%s/bundles", r->dir);
-	if (!in_path("crun") || access(r->agent, X_OK) < 0)
+	if (!bundle_in_path("crun") || access(r->agent, X_OK) < 0)
 		return 0;
-	res = start_agent(r);
+	r->agent_pid = bundle_agent(r->b, r->dir, "agent", NULL, r->socket);
+	res = r->agent_pid < 0 ? (int)r->agent_pid : 0;
 	if (res == 0)
 		ADD(r, "podctl run with an agent, which runs crun", -1, r->podctl, "run", "--agent",
 		    r->socket, "--pod", "run", "--rootfs", rootfs, "--bundle-dir", bundles,
@@ -251,7 +119,6 @@ static int add_agent(struct run *r, char *rootfs, char *bundles, size_t len)
 
 static int set_up(struct run *r)
 {
-	struct statfs fs;
 	int res;
 
 	bench_program("podctl", r->podctl, sizeof(r->podctl));
@@ -260,12 +127,12 @@ static int set_up(struct run *r)
 	snprintf(r->dir, sizeof(r->dir), "/tmp/cgfs-bench-run.XXXXXX");
 	snprintf(r->cold_root, sizeof(r->cold_root), "%s-cold", r->b->root);
 	snprintf(r->cold_pins, sizeof(r->cold_pins), "/sys/fs/bpf%s", r->cold_root);
-	r->no_pivot =
-		statfs("/", &fs) == 0 && (fs.f_type == RAMFS_MAGIC || fs.f_type == TMPFS_MAGIC);
-	if (!mkdtemp(r->dir))
-		return -errno;
-	res = make_bundle(r);
-	return res < 0 ? res : hide_cgroup2(r);
+	r->no_pivot = bundle_no_pivot();
+	r->hidden_fd = -1;
+	res = bundle_dir(r->dir);
+	if (res == 0)
+		res = bundle_make(r->dir, r->id, "[\"" BUSYBOX "\",\"true\"]");
+	return res < 0 ? res : bundle_hide_cgroup2(r->b, &r->hidden_fd);
 }
 
 static void tear_down(struct run *r)
@@ -283,9 +150,7 @@ static void tear_down(struct run *r)
 		 "find /sys/fs/cgroup -depth -type d -name '%s' -exec rmdir {} +", r->id);
 	if (system(command) != 0)
 		fprintf(stderr, "run: cgroups %s are left\n", r->id);
-	snprintf(command, sizeof(command), "rm -rf '%s'", r->dir);
-	if (system(command) != 0)
-		fprintf(stderr, "run: %s is left\n", r->dir);
+	bundle_dir_remove(r->dir);
 }
 
 static int rows(struct bench *b)
