@@ -82,10 +82,8 @@ static int idle(int argc, char **argv)
 	if (!pid_file)
 		return 0;
 	pid = fork();
-	while (pid == 0 && create)
-		pause();
 	if (pid == 0)
-		return 0;
+		return create ? pause() : 0;
 	f = fopen(pid_file, "we");
 	if (f)
 		fprintf(f, "%d", pid);
