@@ -127,6 +127,11 @@ static int run_watch_memory(struct scene *s, struct cgfs_err *err)
 	return cgfs_group_watch_memory(s->ctr, 32 * MIB + 1, 8 * MIB, err);
 }
 
+static int run_hold(struct scene *s, struct cgfs_err *err)
+{
+	return cgfs_group_hold_admission(s->ctr, 1000, false, err);
+}
+
 /* Does it fire?  A watch that was put up under a fault has to. */
 static int run_watch_fires(struct scene *s, struct cgfs_err *err)
 {
@@ -235,6 +240,8 @@ FAULT_OP(reclaim, "cgfs_group_reclaim", "reclaim", with_container, run_reclaim,
 	 NEEDS_MEMORY | FINDS | GOES_ON, GONE | FAKE_WRITE)
 FAULT_OP(watch_memory, "cgfs_group_watch_memory", "watch memory", with_container, run_watch_memory,
 	 NEEDS_MEMORY, 0)
+FAULT_OP(hold, "cgfs_group_hold_admission", "hold admission", with_container, run_hold,
+	 NEEDS_MEMORY | FINDS, 0)
 FAULT_OP(watch_fires, "cgfs_group_watch_memory_lines", "a memory watch fires", with_container,
 	 run_watch_fires, NEEDS_MEMORY | GOES_ON | TRUSTS_ABSENCE | FINDS, GONE)
 FAULT_OP(watch_empty, "cgfs_group_watch_empty", "watch for emptiness", with_container,
