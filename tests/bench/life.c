@@ -179,7 +179,7 @@ static int call(struct side *s, uint32_t type, json_t *body, json_t **ret)
 /* The specification that crun gets, as a member of the pod. */
 static json_t *create_body(const struct life *l, const char *id, const char *pod)
 {
-	char path[128];
+	char path[160];
 	json_t *spec, *config;
 	char *text;
 
@@ -192,7 +192,8 @@ static json_t *create_body(const struct life *l, const char *id, const char *pod
 				      strcmp(id, pod) == 0 ? "sandbox" : "container",
 				      "io.kubernetes.cri.sandbox-id", pod,
 				      "io.microsoft.cri.skip-pod-networking", "true"));
-	snprintf(path, sizeof(path), "%s/bundles/%.40s", l->dir, id);
+	/* What the agent keeps of a sandbox is in its bundle: each agent has its own. */
+	snprintf(path, sizeof(path), "%s/bundles-%zu/%.40s", l->dir, l->n, id);
 	config = json_pack("{s:{s:i, s:i}, s:s, s:o}", "SchemaVersion", "Major", 2, "Minor", 1,
 			   "OciBundlePath", path, "OciSpecification", spec);
 	text = json_dumps(config, JSON_COMPACT);
