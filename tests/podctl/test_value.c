@@ -238,7 +238,8 @@ TAP_TEST(devices_keep_their_order)
 	size_t n;
 
 	(void)cgfs_device_defaults(&n);
-	CHECK_INT(parse(&a, &err, WORDS("-d", "c 1:11 r", "--device=deny b *:* rwm", "ls")), 0);
+	CHECK_INT(parse(&a, &err, WORDS("--device", "c 1:11 r", "--device=deny b *:* rwm", "ls")),
+		  0);
 	CHECK_INT(limits_finish(&a.limits, &err), 0);
 	CHECK_INT(a.limits.res.n_devices, n + 2);
 	CHECK_INT(a.limits.res.devices[n].minor, 11);
@@ -268,8 +269,8 @@ TAP_TEST(limits_survive_oci)
 	struct args a;
 
 	CHECK_INT(parse(&a, &err,
-			WORDS("-m", "64M", "-c", "0.5", "-p", "max", "--cpu-weight", "300", "-d",
-			      "c 1:11 r", "-d", "deny c 10:* rw", "ls")),
+			WORDS("-m", "64M", "-c", "0.5", "-p", "max", "--cpu-weight", "300",
+			      "--device", "c 1:11 r", "--device", "deny c 10:* rw", "ls")),
 		  0);
 	CHECK_INT(limits_finish(&a.limits, &err), 0);
 	CHECK_INT(limits_oci(&a.limits, false, &oci, &err), 0);
