@@ -207,7 +207,8 @@ static bool has_admission(struct cgfs_group *pod)
 	res.memory_admit_bytes = 1024 * MIB;
 	has = cgfs_group_set(pod, &res, NULL, NULL) == 0;
 	res.memory_admit_bytes = CGFS_MAX;
-	OK(cgfs_group_set(pod, &res, NULL, &err));
+	if (has)
+		OK(cgfs_group_set(pod, &res, NULL, &err));
 	return has;
 }
 
