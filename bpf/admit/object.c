@@ -155,7 +155,11 @@ int cgfs_bpf_admit_set(struct object *o, const struct cgfs_policy_group *group,
 	return r < 0 ? refuse(o, r, "give a budget by", reterr) : 0;
 }
 
-/* Two that overlap are one, from the first on. */
+/* How far back one reaches to those before it: longer than any start of a process takes. */
+#define HOLD_REACH_NS (120ull * 1000000000)
+
+/* Two that overlap are one, from the first on.  But where one follows the other without end, as
+ * probes of a container's health do, a process is not let in for as long as it lives. */
 int cgfs_bpf_admit_hold(struct object *o, const struct cgfs_policy_group *group, uint64_t ms,
 			bool all, struct cgfs_err *reterr)
 {
@@ -173,7 +177,8 @@ int cgfs_bpf_admit_hold(struct object *o, const struct cgfs_policy_group *group,
 		if (!was.until_ns)
 			return 0;
 		if (was.until_ns > now && was.since_ns < value.since_ns)
-			value.since_ns = was.since_ns;
+			value.since_ns = was.since_ns + HOLD_REACH_NS > now ? was.since_ns
+									    : now - HOLD_REACH_NS;
 	}
 	r = know(o, group);
 	if (r == 0)

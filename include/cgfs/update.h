@@ -101,8 +101,9 @@ CGFS_API CGFS_CHECK int cgfs_group_set(struct cgfs_group *g, const struct cgfs_r
  *
  * For who starts a process in the group from outside, as an OCI runtime does: for so long no budget
  * (memory_admit_bytes), of the group or of its pod, refuses processes of the group that were
- * started after this call, or with @all any.  Calls that overlap are one, from the first on.
- * Nothing is done where no group has a budget.
+ * started after this call, or with @all any.  Calls that overlap are one, from the first on, but
+ * for processes that are older than two minutes at the last one.  Nothing is done where no group
+ * has a budget.
  *
  * Errors:  -EINVAL  @ms is too large
  *          -EROFS   the context is for reading
