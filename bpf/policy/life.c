@@ -34,6 +34,7 @@ static int drop_group(struct cgfs_bpf *b, uint64_t cgroup_id, struct cgfs_err *r
 	bool known = cgfs_bpf_group_read(b->groups, cgroup_id, &there) == 0;
 	int r = 0;
 
+	cgfs_bpf_find_late(b);
 	for (size_t i = b->n; i-- > 0 && r == 0;) {
 		struct object *o = b->object[i];
 
@@ -206,6 +207,7 @@ int cgfs_bpf_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters
 	struct cgfs_group there;
 	int r = cgfs_bpf_group_read(b->groups, cgroup_id, &there);
 
+	cgfs_bpf_find_late(b);
 	FOR_ALL (b, o, counters)
 		r = r < 0 ? r : o->ops->counters(o, cgroup_id, &there, &c);
 	if (r < 0)

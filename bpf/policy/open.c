@@ -102,21 +102,40 @@ static int crossed_memory(void *ctx, uint64_t cgroup_id, uint64_t bytes)
 	return m ? cgfs_bpf_memory_crossed(m, cgroup_id, bytes) : -EOPNOTSUPP;
 }
 
-/* The first budget loads what enforces it, or takes over what another process has pinned since. */
-static int admission(struct cgfs_bpf *b, struct object **ret, struct cgfs_err *reterr)
+/* Takes over what enforces budgets when another process has pinned it since, with its events. */
+static int find_admission(struct cgfs_bpf *b, struct object **ret, struct cgfs_err *reterr)
 {
 	struct object *o = find_object(b, cgfs_bpf_admit_object.name);
-	struct cgfs_err err = { 0 };
-	int r = 0;
+	int r;
 
 	*ret = o;
-	if (o->on)
+	if (o->on || !cgfs_bpf_object_pinned(o))
 		return 0;
+	r = cgfs_bpf_object_adopt(o, reterr);
+	return r < 0 ? r : cgfs_bpf_events_add(b, o, reterr);
+}
+
+void cgfs_bpf_find_late(struct cgfs_bpf *b)
+{
+	struct object *o;
+
+	ignore(find_admission(b, &o, NULL));
+}
+
+/* The first budget loads what enforces it. */
+static int admission(struct cgfs_bpf *b, struct object **ret, struct cgfs_err *reterr)
+{
+	struct cgfs_err err = { 0 };
+	struct object *o;
+	int r = find_admission(b, ret, &err);
+
+	o = *ret;
 	o->asked = true;
-	r = cgfs_bpf_object_pinned(o) ? cgfs_bpf_object_adopt(o, &err)
-				      : cgfs_bpf_object_make(o, &err);
-	if (r == 0)
-		r = cgfs_bpf_events_add(b, o, &err);
+	if (r == 0 && !o->on) {
+		r = cgfs_bpf_object_make(o, &err);
+		if (r == 0)
+			r = cgfs_bpf_events_add(b, o, &err);
+	}
 	if (r < 0) {
 		snprintf(o->why, sizeof(o->why), "%.159s", err.text);
 		if (reterr)
@@ -158,10 +177,14 @@ static int hold_memory(void *ctx, const struct cgfs_policy_group *group, uint64_
 		       struct cgfs_err *reterr)
 {
 	struct cgfs_bpf *b = ctx;
-	struct object *o = find_object(b, cgfs_bpf_admit_object.name);
-	int r = o->on ? cgfs_bpf_lock(&b->pins, reterr) : 0;
+	struct object *o;
+	int r = find_admission(b, &o, reterr);
 
-	if (!o->on || r < 0)
+	if (r == 0 && o->on)
+		r = cgfs_bpf_writable(&b->pins, reterr);
+	if (r == 0 && o->on)
+		r = cgfs_bpf_lock(&b->pins, reterr);
+	if (r < 0 || !o->on)
 		return r;
 	r = cgfs_bpf_admit_hold(o, group, ms, all, reterr);
 	cgfs_bpf_unlock(&b->pins);

@@ -52,6 +52,9 @@ struct object *cgfs_bpf_reporter(const struct cgfs_bpf *b, enum cgfs_event_type 
 /* Are all required objects pinned?  Without one, the others' pins are what a crash left. */
 bool cgfs_bpf_all_pinned(const struct cgfs_bpf *b);
 
+/* Takes over the object that another process has pinned since, for the first budget. */
+void cgfs_bpf_find_late(struct cgfs_bpf *b);
+
 /* life.c: functions of struct cgfs_policy_ops. */
 int cgfs_bpf_add(void *ctx, const struct cgfs_policy_group *group,
 		 const struct cgfs_device_rule *rules, size_t n, struct cgfs_err *reterr);

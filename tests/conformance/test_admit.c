@@ -354,3 +354,33 @@ WORLD_TEST(admit_is_held_for_what_is_started)
 	puppet_end(&new);
 	puppet_end(&old);
 }
+
+/* The first budget was given by a process that came later than this one. */
+WORLD_TEST(admit_of_another_process)
+{
+	struct cgfs *early = extra_context(w, WORLD_POLICY);
+	struct scene s = begin(w);
+	struct puppet p = puppet_in(s.ctr);
+	struct cgfs_group *pod, *ctr;
+
+	OK(cgfs_pod_open(early, "web", &pod, &err));
+	world_track(w, pod);
+	OK(cgfs_container_open(early, pod, "c1", &ctr, &err));
+	world_track(w, ctr);
+	set_budget(s.ctr, BUDGET * MIB);
+	puppet_fill(&p, 64);
+	refused(&p);
+	OK(cgfs_group_hold_admission(ctr, 3600000, true, &err));
+	CHECK_INT(puppet(&p, PUPPET_FORK), 0);
+	OK(cgfs_group_hold_admission(ctr, 0, true, &err));
+	refused(&p);
+	/* Changing the one keeps the other. */
+	set_exempt(ctr, true);
+	CHECK_INT(world_stat(ctr, CGFS_STAT_ADMIT_BUDGET), BUDGET * MIB);
+	CHECK_INT(puppet(&p, PUPPET_FORK), 0);
+	set_exempt(ctr, false);
+	refused(&p);
+	set_budget(ctr, CGFS_MAX);
+	admitted(&p);
+	puppet_end(&p);
+}
