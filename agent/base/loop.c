@@ -15,12 +15,14 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "cgfs/base/clock.h"
 #include "cgfs/base/util.h"
 
 #define CHILD_BUCKETS 256
 #define ORPHANS_MAX   256
+#define REAP_MAX      64
 
 struct orphan {
 	pid_t pid;
@@ -229,8 +231,14 @@ static void on_signalfd(void *ctx, uint32_t events)
 			l->on_signal(l->on_signal_ctx, (int)si.ssi_signo);
 		return;
 	}
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	/* Orphans can be thousands at once; others have their turn. */
+	for (int i = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0; i++) {
 		child_ended(l, pid, status);
+		if (i == REAP_MAX) {
+			kill(getpid(), SIGCHLD);
+			break;
+		}
+	}
 }
 
 void loop_on_signal(struct loop *l, void (*fn)(void *ctx, int sig), void *ctx)

@@ -7,6 +7,7 @@
 
 #include "agent/base/hash.h"
 #include "agent/base/loop.h"
+#include "agent/model/removal.h"
 
 #include <jansson.h>
 
@@ -79,10 +80,11 @@ struct container {
 	bool starting;
 	bool streams_given;	      /* came with Create, or the start cannot ask for them */
 	uint32_t ports[3];	      /* of the host, for init's streams; 0: none */
-	bool removing;		      /* cgfs_group_remove() was called */
+	struct removal removal;	      /* of its cgroups */
 	struct cgfs_resources *later; /* limits that would hold the runtime up; see limits.c */
 	struct update *updates;	      /* changes of limits, the first of them under way */
 	struct loop_timer end_timer;  /* a deletion is answered by then */
+	struct loop_timer kill_timer;
 	enum exit_type exit_type;
 	bool notified;
 	uint64_t exit_serial; /* orders the ends of containers */

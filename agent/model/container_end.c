@@ -23,6 +23,9 @@
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
 
+/* By then init has ended with its group, if it is in there. */
+#define KILL_INIT_MS 500
+
 /* The receiver of the exit notification; NULL: it is not connected now. */
 static struct conn *owner(const struct container *c)
 {
@@ -98,10 +101,38 @@ static void drop_streams(struct container *c)
 		process_drop_streams(c->init);
 }
 
-void container_end(struct container *c, struct request *rq, uint32_t hr, const char *text)
+static void kill_init(void *ctx)
+{
+	struct container *c = ctx;
+
+	if (c->init && !c->init->exited)
+		(void)process_kill(c->init, SIGKILL);
+}
+
+/* Init with the others, since in a pid namespace of its own it takes them all with it at once; by
+ * itself when that fails, or when it has left the group. */
+static void kill_all(struct container *c)
 {
 	struct cgfs_err err = { 0 };
+	int r = c->group && c->created ? cgfs_group_kill_begin(c->group, &err) : -ENOENT;
 
+	if (c->init && !c->init->exited)
+		c->exit_type = EXIT_FORCED;
+	c->kill_timer = (struct loop_timer){ .fn = kill_init, .ctx = c };
+	if (r < 0 || loop_timer_set(c->a->loop, &c->kill_timer, KILL_INIT_MS) < 0)
+		kill_init(c);
+	if (!c->group || !c->created)
+		return;
+	/* What v1's freezer has stopped does not die before it is let go. */
+	if (r == 0)
+		r = cgfs_group_thaw(c->group, &err);
+	if (r < 0)
+		log_write(&c->a->log, LOG_DEBUG, "while a container is deleted", "container", c->id,
+			  "error", err.text, NULL);
+}
+
+void container_end(struct container *c, struct request *rq, uint32_t hr, const char *text)
+{
 	reply_add(&c->replies, rq, hr, text);
 	if (c->end_timer.index == 0) {
 		c->end_timer = (struct loop_timer){ .fn = on_end_time, .ctx = c };
@@ -122,17 +153,7 @@ void container_end(struct container *c, struct request *rq, uint32_t hr, const c
 	drop_streams(c);
 	runtime_cancel(c->a->runtime, c->id);
 	limits_cancel(c);
-	if (c->init && !c->init->exited) {
-		c->exit_type = EXIT_FORCED;
-		(void)process_kill(c->init, SIGKILL);
-	}
-	if (c->group && c->created) {
-		/* What v1's freezer has stopped does not die before it is let go. */
-		if (cgfs_group_kill_begin(c->group, &err) < 0 ||
-		    cgfs_group_thaw(c->group, &err) < 0)
-			log_write(&c->a->log, LOG_DEBUG, "while a container is deleted",
-				  "container", c->id, "error", err.text, NULL);
-	}
+	kill_all(c);
 	container_end_step(c);
 }
 
@@ -183,11 +204,13 @@ static bool runtime_delete(struct container *c)
 	return run_delete(c);
 }
 
+static void not_removed(void *ctx, int error, const char *message)
+{
+	container_removed(ctx, error, message);
+}
+
 void container_end_step(struct container *c)
 {
-	struct cgfs_err err = { 0 };
-	int r;
-
 	switch (c->end) {
 	case END_PROCESSES:
 		if (c->jobs > 0 || (c->init && !c->init->exited))
@@ -198,12 +221,10 @@ void container_end_step(struct container *c)
 		c->end = END_GROUP;
 		/* fall through */
 	case END_GROUP:
-		if (c->removing)
-			return;
-		c->removing = true;
-		r = c->group ? cgfs_group_remove(c->group, NULL, &err) : 0;
-		if (r < 0 || !c->group)
-			container_removed(c, r, err.text);
+		if (!c->group)
+			container_removed(c, 0, NULL);
+		else if (!c->removal.begun)
+			removal_begin(&c->removal, c->a->loop, c->group, not_removed, c);
 		return;
 	case END_SCRATCH:
 		container_removed(c, 0, NULL);
@@ -252,7 +273,9 @@ void container_free(struct container *c)
 	scratch_forget(c);
 	output_free(c);
 	limits_drop(c);
+	removal_drop(&c->removal);
 	loop_timer_clear(c->a->loop, &c->end_timer);
+	loop_timer_clear(c->a->loop, &c->kill_timer);
 	json_decref(c->rlimits);
 	json_decref(c->labels);
 	json_decref(c->user);

@@ -25,6 +25,7 @@ struct foreign {
 	struct cgfs_group *group;
 	struct reply *replies; /* due when it is gone */
 	struct loop_timer end_timer;
+	struct removal removal;
 	char *id;
 	unsigned int jobs;
 };
@@ -52,6 +53,7 @@ static void forget(struct foreign *f, int error, const char *message)
 {
 	hash_remove(&f->a->foreign, &f->node);
 	loop_timer_clear(f->a->loop, &f->end_timer);
+	removal_drop(&f->removal);
 	reply_all(&f->replies, error, message);
 	cgfs_group_close(f->group);
 	free(f->id);
@@ -75,14 +77,18 @@ void foreign_forget(struct agent *a)
 		       "the agent is stopping");
 }
 
-bool foreign_removed(struct agent *a, const char *id, int error, const char *message)
+void foreign_removed(struct agent *a, const char *id, int error, const char *message)
 {
 	struct hash_node *node = hash_find(&a->foreign, id);
+	struct foreign *f = node ? container_of(node, struct foreign, node) : NULL;
 
-	if (!node)
-		return false;
-	end(container_of(node, struct foreign, node), error, message);
-	return true;
+	if (f && f->removal.begun && removal_over(&f->removal, error))
+		end(f, error, message);
+}
+
+static void not_removed(void *ctx, int error, const char *message)
+{
+	end(ctx, error, message);
 }
 
 static void on_end_time(void *ctx)
@@ -96,14 +102,8 @@ static void on_end_time(void *ctx)
 
 static void remove_group(struct foreign *f)
 {
-	struct cgfs_err err = { 0 };
-	int r;
-
-	if (f->jobs > 0)
-		return;
-	r = cgfs_group_remove(f->group, NULL, &err);
-	if (r < 0)
-		end(f, r, err.text);
+	if (f->jobs == 0 && !f->removal.begun)
+		removal_begin(&f->removal, f->a->loop, f->group, not_removed, f);
 }
 
 static void runtime_deleted(void *ctx, int code, const char *why)

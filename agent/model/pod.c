@@ -109,7 +109,7 @@ bool pod_adopt_rest(struct agent *a, const char *id, const struct pod_known *kno
 
 	if (!p)
 		return false;
-	p->doomed = p->removing = true;
+	p->doomed = p->removal.begun = true;
 	if (p->dir)
 		home_keep(a, p->dir);
 	home_keep_namespaces(p);
@@ -123,6 +123,7 @@ void pod_free(struct pod *p)
 	if (p->node.key)
 		hash_remove(&p->a->pods, &p->node);
 	loop_timer_clear(p->a->loop, &p->end_timer);
+	removal_drop(&p->removal);
 	reply_all(&p->replies, -ECANCELED, "the agent is stopping");
 	aside_drop(&p->emptying);
 	cgfs_group_close(p->group);
@@ -142,19 +143,18 @@ void pod_join(struct pod *p, struct container *c)
 	p->n++;
 }
 
+static void not_removed(void *ctx, int error, const char *message)
+{
+	pod_removed(ctx, error, message);
+}
+
 static void begin_removal(struct pod *p)
 {
-	struct cgfs_err err = { 0 };
-	int r;
-
-	if (p->removing)
+	if (p->removal.begun)
 		return;
-	p->removing = true;
 	/* Beside the cgroups: both wait for the kernel. */
 	p->emptying_begun = home_empty(p);
-	r = cgfs_group_remove(p->group, NULL, &err);
-	if (r < 0)
-		pod_removed(p, r, err.text);
+	removal_begin(&p->removal, p->a->loop, p->group, not_removed, p);
 }
 
 static int count(void *arg, const char *id)

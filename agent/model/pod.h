@@ -8,6 +8,7 @@
 #include "agent/base/aside.h"
 #include "agent/base/hash.h"
 #include "agent/base/loop.h"
+#include "agent/model/removal.h"
 
 #include <cgfs/cgfs.h>
 #include <jansson.h>
@@ -27,7 +28,7 @@ struct pod {
 	bool by_sandbox; /* made by a sandbox container, not by CreatePod */
 	bool sandbox_exited;
 	bool doomed;		     /* no new members; goes with its last one */
-	bool removing;		     /* cgfs_group_remove() was called */
+	struct removal removal;	     /* of its cgroups */
 	struct loop_timer end_timer; /* a deletion is answered by then */
 	struct reply *replies;	     /* due when it is gone */
 	char *dir;		     /* see home.h; NULL: it has no sandbox */
@@ -81,7 +82,7 @@ void foreign_report(struct agent *a);
 void foreign_delete(struct agent *a, struct request *rq, const char *id);
 /* The agent stops: nothing of them is kept. */
 void foreign_forget(struct agent *a);
-/* false: there is no such removal. */
-bool foreign_removed(struct agent *a, const char *id, int error, const char *message);
+/* CGFS_EVENT_REMOVED came, perhaps for another. */
+void foreign_removed(struct agent *a, const char *id, int error, const char *message);
 
 #endif

@@ -94,15 +94,16 @@ static void on_removed(struct agent *a, const struct cgfs_event *ev)
 
 	if (!*ev->container) {
 		p = pod_find(a, ev->pod);
-		if (p && p->removing)
+		if (!p || !p->removal.begun)
+			foreign_removed(a, ev->pod, ev->error, ev->message);
+		else if (removal_over(&p->removal, ev->error))
 			pod_removed(p, ev->error, ev->message);
-		else
-			(void)foreign_removed(a, ev->pod, ev->error, ev->message);
 		return;
 	}
 	node = hash_find(&a->containers, ev->container);
 	c = node ? container_of(node, struct container, node) : NULL;
-	if (c && c->removing && streq(ev->pod, c->pod ? c->pod->id : ""))
+	if (c && c->removal.begun && streq(ev->pod, c->pod ? c->pod->id : "") &&
+	    removal_over(&c->removal, ev->error))
 		container_removed(c, ev->error, ev->message);
 }
 
@@ -121,7 +122,9 @@ static void on_event(void *ctx, uint32_t events)
 			break;
 		if (ev.type != CGFS_EVENT_REMOVED)
 			log_event(a, &ev);
-		broadcast(a, &ev);
+		/* That one goes on. */
+		if (ev.type != CGFS_EVENT_REMOVED || ev.error != -E2BIG)
+			broadcast(a, &ev);
 		if (ev.type == CGFS_EVENT_REMOVED)
 			on_removed(a, &ev);
 	} while (now_ns(CLOCK_MONOTONIC) < until);

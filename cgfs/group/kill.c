@@ -4,12 +4,14 @@
  * container can make wide is walked through in parts, and what does not stop at once is looked at
  * again.  Owns the order of these steps; must not know what waits for the end.
  *
- * Where there is a cgroup2 directory the kernel does it, which cannot miss a fork.  Without
- * it: signal all; stop those that are left, so that none forks while the list is walked; signal
- * those; let them go so that they die.  A child that is being made is on no list yet, and its
- * parent stands still only once it is.  Without a freezer, or where a process does not stop in
- * time: again and again, until a round finds no more than the one before; a fork bomb outlives
- * that at most until the next call, which removal makes.
+ * Where there is a cgroup2 directory the kernel does it, which cannot miss a fork.  In steps it
+ * does so when few are left: thousands that die at once leave no processor to anybody else, since
+ * the scheduler lets a cgroup go on until it sleeps, however short each of its processes runs.
+ * Without a cgroup2 directory: signal all; stop those that are left, so that none forks while the
+ * list is walked; signal those; let them go so that they die.  A child that is being made is on no
+ * list yet, and its parent stands still only once it is.  Without a freezer, or where a process
+ * does not stop in time: again and again, until a round finds no more than the one before; a fork
+ * bomb outlives that at most until the next call, which removal makes.
  */
 #include "cgfs/base/clock.h"
 #include "cgfs/base/util.h"
@@ -24,6 +26,10 @@
 #include <signal.h>
 #include <time.h>
 
+#define PART	  64  /* that die at once */
+#define PART_DIRS 256 /* in so many cgroups; beyond that they are not looked for */
+#define PART_US	  2000u
+
 #define STOP_NS	      500000000u
 #define STOP_FIRST_NS 1000000u
 #define STOP_LAST_NS  50000000u
@@ -31,7 +37,7 @@
 
 struct killing {
 	struct cgfs_group *g;
-	enum { SIGNAL, STOP, SIGNAL_AGAIN, OTHERS, THAW, THAW_BELOW, DONE } phase;
+	enum { PARTS, AT_ONCE, SIGNAL, STOP, SIGNAL_AGAIN, OTHERS, THAW, THAW_BELOW, DONE } phase;
 	const struct freezer *freezer;
 	bool by_signal; /* procs_kill() cannot */
 	bool frozen;	/* by us */
@@ -41,6 +47,7 @@ struct killing {
 	int hierarchy; /* that is walked through */
 	unsigned int round;
 	size_t n, before, found;
+	size_t part;		   /* how many more may be signalled in this step */
 	uint64_t at, until, delay; /* CLOCK_MONOTONIC; at 0: the next step may be made now */
 	int result;
 	struct cgfs_err err;
@@ -79,6 +86,25 @@ static int signal_dir(struct killing *k, int dirfd)
 	return r;
 }
 
+/* The last of them, which are the youngest.  Not the first: with the init of a pid namespace all
+ * the others go at once. */
+static int part_of_dir(struct killing *k, int dirfd)
+{
+	const struct cgfs_fs *fs = k->g->c->fs;
+	struct pid_list l = { .c = k->g->c, .dirfd = dirfd };
+	int r;
+
+	l.file = procs_file(l.c, k->hierarchy, false);
+	r = procs_read_dir(&l);
+	for (size_t i = l.n; r == 0 && l.n > PART && k->part && i-- > 1; k->part--) {
+		if (l.pid[i])
+			ignore(fs->ops->kill(fs->ctx, l.pid[i], SIGKILL));
+	}
+	k->n += l.n;
+	free(l.pid);
+	return r;
+}
+
 /* v1: a process that is frozen does not die of a signal, and a cgroup that was frozen itself stays
  * so when the one above it is thawed. */
 static int thaw_dir(struct killing *k, int dirfd)
@@ -92,6 +118,8 @@ static int thaw_dir(struct killing *k, int dirfd)
 
 static int visit(struct killing *k, int dirfd)
 {
+	if (k->phase == PARTS)
+		return part_of_dir(k, dirfd);
 	return k->phase == THAW_BELOW ? thaw_dir(k, dirfd) : signal_dir(k, dirfd);
 }
 
@@ -115,7 +143,8 @@ static int walk(struct killing *k, struct tree_budget *budget)
 		if (r == 0)
 			r = visit(k, fd);
 		if (r == 0)
-			r = tree_begin(&k->walk, k->g->c, fd, SIZE_MAX);
+			r = tree_begin(&k->walk, k->g->c, fd,
+				       k->phase == PARTS ? PART_DIRS : SIZE_MAX);
 		k->walking = r == 0;
 	}
 	if (r == 0)
@@ -135,23 +164,50 @@ static void go_on_with(struct killing *k, int phase, int from)
 	k->hierarchy = from;
 }
 
-static void begin(struct killing *k, struct cgfs_group *g)
+static void begin(struct killing *k, struct cgfs_group *g, int phase)
 {
-	struct cgfs *c = g->c;
+	*k = (struct killing){ .g = g, .found = SIZE_MAX, .before = SIZE_MAX };
+	go_on_with(k, phase, procs_first(g->c));
+}
+
+/* As long as they get fewer; what forks as fast as it is killed is killed at once. */
+static int in_parts(struct killing *k, struct tree_budget *budget)
+{
 	int r;
 
-	*k = (struct killing){ .g = g, .found = SIZE_MAX };
-	r = procs_kill(g, &k->err);
+	k->at = 0;
+	if (!k->walking)
+		k->part = PART;
+	r = walk(k, budget);
+	if (r == -EAGAIN)
+		return r;
+	k->round = k->n < k->before ? 0 : k->round + 1;
+	if (r < 0 || k->part == PART || k->round == ROUNDS) {
+		k->round = 0;
+		k->phase = AT_ONCE;
+		return 0;
+	}
+	k->before = k->n;
+	k->at = events_timer(k->g->c, PART_US);
+	return -EAGAIN;
+}
+
+static int at_once(struct killing *k)
+{
+	struct cgfs *c = k->g->c;
+	int r = procs_kill(k->g, &k->err);
+
 	if (!is_gone(r)) {
 		k->result = r;
 		go_on_with(k, r < 0 ? DONE : OTHERS, 0);
-		return;
+		return 0;
 	}
 	k->by_signal = true;
 	k->freezer = freezer_of(c);
-	if (freezer_lost(g, k->freezer, -ENOENT) == 0)
+	if (freezer_lost(k->g, k->freezer, -ENOENT) == 0)
 		k->freezer = freezer_v1(c);
 	go_on_with(k, SIGNAL, procs_first(c));
+	return 0;
 }
 
 /* The first signals need not wait until all stand still. */
@@ -269,6 +325,10 @@ static int thaw_below(struct killing *k, struct tree_budget *budget)
 static int one_step(struct killing *k, struct tree_budget *budget)
 {
 	switch (k->phase) {
+	case PARTS:
+		return in_parts(k, budget);
+	case AT_ONCE:
+		return at_once(k);
 	case SIGNAL:
 		return signal_first(k, budget);
 	case STOP:
@@ -326,7 +386,7 @@ int cgfs_group_kill(struct cgfs_group *g, struct cgfs_err *reterr)
 	if (r < 0)
 		return r;
 	kill_free(g);
-	begin(&k, g);
+	begin(&k, g, AT_ONCE);
 	while (go(&k, NULL) == -EAGAIN) {
 		r = events_wait(g->c, k.at);
 		if (r == 0)
@@ -364,7 +424,7 @@ int kill_go(struct cgfs_group *g, size_t *ret_found, struct cgfs_err *reterr)
 		g->killing = malloc(sizeof(*g->killing));
 		if (!g->killing)
 			return err_value(reterr, -ENOMEM, "kill", g->rel, NULL);
-		begin(g->killing, g);
+		begin(g->killing, g, PARTS);
 	}
 	r = next_step(g);
 	if (r < 0)

@@ -30,6 +30,7 @@
 struct emptying {
 	int at; /* the how manieth hierarchy */
 	bool walking;
+	size_t max; /* how many more directories may be below the group */
 	struct tree_walk walk;
 	int below;  /* why something below is left in this hierarchy */
 	int result; /* and in any of them */
@@ -45,6 +46,7 @@ struct removal {
 		      */
 	int refused; /* why it is not gone yet */
 	struct emptying emptying;
+	size_t max_below;
 	bool quiet;   /* a caller waits: the result is returned, no event says it */
 	bool reclaim; /* to be done once no process is left */
 	bool holds;   /* a reference of the group: the caller may close his at any time */
@@ -118,7 +120,7 @@ static int begin_below(struct cgfs_group *g, struct emptying *e, int root)
 {
 	auto_door_fd struct door_fd dir = { g->c,
 					    fs_open(g->c, root, g->rel, O_RDONLY | O_DIRECTORY) };
-	int r = dir.fd < 0 ? dir.fd : tree_begin(&e->walk, g->c, dir.fd, SIZE_MAX);
+	int r = dir.fd < 0 ? dir.fd : tree_begin(&e->walk, g->c, dir.fd, e->max);
 
 	e->below = 0;
 	e->walking = r == 0;
@@ -148,6 +150,7 @@ static int rmdir_in(struct cgfs_group *g, int i, struct tree_budget *budget, cha
 		if (r == -EAGAIN)
 			return r;
 		e->walking = false;
+		e->max = e->walk.left;
 		r = r < 0 ? r : e->below;
 		if (e->below)
 			return r;
@@ -161,7 +164,8 @@ static int rmdir_in(struct cgfs_group *g, int i, struct tree_budget *budget, cha
 	return r;
 }
 
-/* 0, or why a directory is left; -EAGAIN: @budget is used up. */
+/* 0, or why a directory is left; -EAGAIN: @budget is used up, which one call can do: rmdir(2) waits
+ * for the lock of all cgroups, and that for those who use it.  -E2BIG: see max_below. */
 static int group_rmdir(struct cgfs_group *g, struct tree_budget *budget, char *left, size_t len)
 {
 	struct emptying *e = &g->removal->emptying;
@@ -175,14 +179,18 @@ static int group_rmdir(struct cgfs_group *g, struct tree_budget *budget, char *l
 			i = i == n - 1 ? unified : i + (i >= unified);
 		if (i == unified && e->result < 0)
 			break;
+		if (!tree_may_go_on(budget))
+			return -EAGAIN;
 		r = rmdir_in(g, i, budget, left, len);
 		if (r == -EAGAIN)
 			return r;
 		if (r < 0)
 			e->result = r;
+		if (r == -E2BIG)
+			break;
 	}
 	r = e->result;
-	*e = (struct emptying){ 0 };
+	*e = (struct emptying){ .max = g->removal->max_below };
 	return r;
 }
 
@@ -377,6 +385,12 @@ static bool remove_directories(struct cgfs_group *g)
 		gone(g);
 		return false;
 	}
+	if (r == -E2BIG) {
+		snprintf(rm->left, sizeof(rm->left), "more than %zu cgroups below %.200s",
+			 rm->max_below, g->path);
+		finish(g, r);
+		return false;
+	}
 	/* Processes that are in one of v1's hierarchies alone. */
 	rm->unsure = false;
 	rm->refused = r;
@@ -484,6 +498,8 @@ static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, stru
 	g->removal->event = events_reserve();
 	g->removal->quiet = opts->wait;
 	g->removal->reclaim = opts->reclaim;
+	g->removal->max_below = opts->max_below ? opts->max_below : SIZE_MAX;
+	g->removal->emptying.max = g->removal->max_below;
 	g->removal->delay_us = RETRY_FIRST_US;
 	g->removal->give_up_at = now_ns(CLOCK_MONOTONIC) + GIVE_UP_NS;
 

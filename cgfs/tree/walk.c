@@ -102,9 +102,12 @@ bool tree_late(const struct cgfs *c)
 	return c->step_until && now_ns(CLOCK_MONOTONIC) >= c->step_until;
 }
 
-static bool used_up(const struct tree_budget *b)
+bool tree_may_go_on(struct tree_budget *b)
 {
-	return b->dirs == 0 || (b->dirs < TREE_STEP && now_ns(CLOCK_MONOTONIC) >= b->until_ns);
+	if (b->dirs == 0 || (b->dirs < TREE_STEP && now_ns(CLOCK_MONOTONIC) >= b->until_ns))
+		return false;
+	b->dirs--;
+	return true;
 }
 
 int tree_go(struct tree_walk *w, const struct tree_ops *ops, void *arg, struct tree_budget *budget)
@@ -112,10 +115,8 @@ int tree_go(struct tree_walk *w, const struct tree_ops *ops, void *arg, struct t
 	int r = 0;
 
 	while (r == 0 && w->top) {
-		if (budget && used_up(budget))
+		if (budget && !tree_may_go_on(budget))
 			return -EAGAIN;
-		if (budget)
-			budget->dirs--;
 		r = w->top->entered ? up(w, ops, arg) : down(w, ops, arg);
 	}
 	tree_end(w);

@@ -24,6 +24,8 @@ struct tree_budget {
 };
 /* Of one step; steps of one dispatch share their time. */
 struct tree_budget tree_step(const struct cgfs *c);
+/* Takes one directory from it; false: it is used up. */
+bool tree_may_go_on(struct tree_budget *b);
 /* Has the dispatch that is under way used up its time?  Then no step is begun. */
 bool tree_late(const struct cgfs *c);
 

@@ -329,6 +329,10 @@ struct cgfs_remove_opts {
 	 * event.  Other events that arrive in the meantime are kept for cgfs_event_read(). */
 	bool wait;
 	unsigned int timeout_ms;
+	/* How many cgroups may be below the group, counted over all hierarchies; 0: any number.
+	 * With more the removal ends with -E2BIG once the processes are gone: see
+	 * cgfs_group_clear(). */
+	size_t max_below;
 };
 
 #define CGFS_REMOVE_OPTS_INIT CGFS_SIZED(struct cgfs_remove_opts)
@@ -357,7 +361,8 @@ struct cgfs_remove_opts {
  *          -EOPNOTSUPP  @opts->reclaim, and this kernel cannot reclaim on request; nothing was
  *                       changed
  *          -EINVAL      @opts->sz is not set
- *          -E2BIG       @opts is from a newer version and uses members unknown here
+ *          -E2BIG       @opts is from a newer version and uses members unknown here; with
+ *                       @opts->wait also: there are more than @opts->max_below
  * Context: waits @opts->timeout_ms at the most, with @opts->wait.  With @opts->reclaim the call, or
  *          the cgfs_event_read() that finds the group empty, takes as long as the kernel reclaims
  *
@@ -365,6 +370,24 @@ struct cgfs_remove_opts {
  */
 CGFS_API CGFS_CHECK int cgfs_group_remove(struct cgfs_group *g, const struct cgfs_remove_opts *opts,
 					  struct cgfs_err *reterr);
+
+/**
+ * cgfs_group_clear() - remove the cgroups below a container, or below the containers of a pod
+ * @g:      borrowed; the group and, of a pod, its containers stay
+ * @reterr: may be NULL; names the first that could not be removed
+ *
+ * For callers that must not wait: a container can have made so many cgroups below its own that
+ * the kernel holds each rmdir up for a long time.  They give cgfs_remove_opts.max_below, call this
+ * in a child process when the removal ends with -E2BIG, and call cgfs_group_remove() once more.
+ * Only directories change; nothing that the parent process has in memory does.
+ *
+ * Errors:  -EBUSY  there is a process in one of them; the others have been removed
+ *          others  the kernel's
+ * Context: takes as long as the kernel takes
+ *
+ * Return: 0, or a negative errno.
+ */
+CGFS_API CGFS_CHECK int cgfs_group_clear(struct cgfs_group *g, struct cgfs_err *reterr);
 
 /**
  * cgfs_pod_list() - call @fn for each directory below the pods root, in any hierarchy

@@ -4,10 +4,14 @@
  */
 #include "load.h"
 
+#include <cgfs/cgfs.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cgfs/base/util.h"
 
@@ -82,4 +86,29 @@ json_t *load_create_body(struct world *w, const char *id, const char *pod, const
 			 json_t *resources)
 {
 	return world_create_body(w, id, world_spec(w, id, pod, script, resources));
+}
+
+size_t load_make_deep(const struct world *w, const char *path, int n, int hierarchies)
+{
+	struct cgfs_mounts m = CGFS_MOUNTS_INIT;
+	char full[512];
+	size_t made = 0;
+
+	CHECK_INT(cgfs_discover(&m, NULL), 0);
+	for (size_t i = 0; i < m.n && hierarchies > 0; i++) {
+		int dir, below;
+
+		snprintf(full, sizeof(full), "%s%s/%s", m.mount[i].path, w->root, path);
+		dir = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		hierarchies -= dir >= 0;
+		for (int k = 0; dir >= 0 && k < n && mkdirat(dir, "d", 0755) == 0; k++) {
+			below = openat(dir, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			close(dir);
+			dir = below;
+			made++;
+		}
+		if (dir >= 0)
+			close(dir);
+	}
+	return made;
 }

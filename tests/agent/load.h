@@ -17,6 +17,9 @@ uint64_t load_receive(struct client *c, uint32_t *ret_hr);
 double load_now(void);
 /* What another connection asks is answered; the longest that it took. */
 double load_ask(struct world *w, struct client *other, int n);
+/* Cgroups below a container's, each in the one before, in as many hierarchies as it may be in; how
+ * many there are. */
+size_t load_make_deep(const struct world *w, const char *path, int n, int hierarchies);
 json_t *load_create_body(struct world *w, const char *id, const char *pod, const char *script,
 			 json_t *resources);
 

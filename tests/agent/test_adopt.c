@@ -15,7 +15,7 @@
 #include "agent/base/files.h"
 #include "agent/model/process.h"
 #include "cgfs/base/util.h"
-#include "world.h"
+#include "load.h"
 
 static json_t *of(const char *id)
 {
@@ -493,4 +493,31 @@ KERNEL_TEST(lock_file_names_no_other_directory)
 	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
 	CHECK_INT(rmdir(bystander), 0);
 	next_agent(w);
+}
+
+/* Killed while the cgroups of a container are being removed, a child process at work on them. */
+KERNEL_TEST(deletion_of_a_deep_tree_is_ended_by_the_next_agent)
+{
+	int n = getenv("CGFS_TEST_GUEST") ? 60 : 400;
+	struct cgfs_err err = { 0 };
+
+	for (int round = 0; round < 4; round++) {
+		json_t *body = json_pack("{s:s}", "PodId", "c");
+		int r;
+
+		world_create(w, "c", "c", NULL);
+		world_start(w, "c");
+		(void)load_make_deep(w, "c/c", n, 9);
+		load_send(w->c, MSG_EXT_DELETE_POD, 10, json_incref(body));
+		for (int i = 0; i < round * 8; i++)
+			nap();
+		restart(w);
+		/* All of it was gone, or it goes now; on a slow machine after the answer. */
+		r = client_call(w->c, MSG_EXT_DELETE_POD, body, NULL, 0, WORLD_MS, NULL, &err);
+		json_decref(body);
+		CHECK_MSG(r == 0 || r == -ENOENT || strstr(err.text, "being"), "%s", err.text);
+		for (int i = 0; i < WORLD_MS / 5 && kit_exists(&w->kit, "c"); i++)
+			nap();
+		CHECK(!kit_exists(&w->kit, "c"));
+	}
 }

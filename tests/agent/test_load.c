@@ -378,38 +378,13 @@ KERNEL_TEST(processes_of_a_wide_tree_keep_nobody_waiting)
 	client_close(other);
 }
 
-static size_t make_deep(const struct world *w, const char *path, int n, int hierarchies)
-{
-	struct cgfs_mounts m = CGFS_MOUNTS_INIT;
-	char full[512];
-	size_t made = 0;
-
-	CHECK_INT(cgfs_discover(&m, NULL), 0);
-	for (size_t i = 0; i < m.n && hierarchies > 0; i++) {
-		int dir, below;
-
-		snprintf(full, sizeof(full), "%s%s/%s", m.mount[i].path, w->root, path);
-		dir = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		hierarchies -= dir >= 0;
-		for (int k = 0; dir >= 0 && k < n && mkdirat(dir, "d", 0755) == 0; k++) {
-			below = openat(dir, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			close(dir);
-			dir = below;
-			made++;
-		}
-		if (dir >= 0)
-			close(dir);
-	}
-	return made;
-}
-
 KERNEL_TEST(deep_tree_keeps_nobody_waiting)
 {
 	struct client *other = world_connect(w, true);
 
 	world_create(w, "c", "c", NULL);
 	world_start(w, "c");
-	tap_note("%zu cgroups, each in the one before", make_deep(w, "c/c", tree_size(), 9));
+	tap_note("%zu cgroups, each in the one before", load_make_deep(w, "c/c", tree_size(), 9));
 	delete_and_ask(w, other, "c");
 	client_close(other);
 }

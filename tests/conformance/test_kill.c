@@ -235,6 +235,37 @@ WORLD_TEST(kill_wide_tree_in_bounded_steps)
 	}
 }
 
+#define MANY 150
+
+/* Those that die leave the processor to the caller: so many die at once, and the first, with which
+ * others may go, is none of them. */
+WORLD_TEST(kill_many_in_parts)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid[MANY];
+	unsigned int steps;
+
+	for (int no_kill = 0; no_kill < 2; no_kill++) {
+		int left = 0;
+
+		pid[0] = world_spawn_in(w, ctr);
+		for (int i = 1; i < MANY; i++)
+			pid[i] = world_fork(w, pid[0]);
+		shim_no_kill(w->shim, no_kill);
+		OK(cgfs_group_kill_begin(ctr, &err));
+		CHECK(world_alive(w, pid[0]));
+		for (int i = 0; i < MANY; i++)
+			left += world_alive(w, pid[i]);
+		CHECK_MSG(left >= MANY - 64, "%d are left after the first part", left);
+		/* Each step is driven by reading events, also when the first is gone. */
+		for (int i = 0; i < MANY; i++) {
+			until_gone(w, c, pid[i], &steps);
+			world_gone(w, pid[i]);
+		}
+	}
+}
+
 /* Without cgroup.kill the processes are stopped first; the caller does not wait for that. */
 WORLD_TEST(kill_what_does_not_stop_keeps_no_caller_waiting)
 {

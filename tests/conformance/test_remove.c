@@ -219,6 +219,61 @@ WORLD_TEST(remove_wide_tree_in_bounded_steps)
 	world_check_groups(w, 1);
 }
 
+/* More than the caller's loop has the time for: another process removes them. */
+WORLD_TEST(remove_bounded_leaves_many_to_clear)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *pod = world_pod(w, c, "web", NULL);
+	struct cgfs_group *ctr = world_container(w, pod, c, "c1", NULL);
+	struct cgfs_remove_opts opts = CGFS_REMOVE_OPTS_INIT;
+	struct cgfs_event ev = CGFS_EVENT_INIT;
+	pid_t pid = world_spawn_in(w, ctr);
+	char path[512];
+
+	for (int i = 0; i < WIDE; i++) {
+		snprintf(path, sizeof(path), i % 2 ? "%s/w%d/d" : "%s/w%d", cgfs_group_path(ctr),
+			 i & ~1);
+		make_nested(w, path);
+	}
+	/* Whose processes are killed first, in both cases. */
+	opts.max_below = WIDE / 3;
+	OK(cgfs_group_remove(pod, &opts, &err));
+	world_event(w, c, CGFS_EVENT_REMOVED, "", &ev);
+	CHECK_INT(ev.error, -E2BIG);
+	CHECK_HAS(ev.message, "more than 100 cgroups");
+	world_gone(w, pid);
+	/* The container is the policy's, which the next removal tells. */
+	OK(cgfs_group_clear(pod, &err));
+	(void)shim_rmdirs(w->shim);
+	OK(cgfs_group_clear(ctr, &err));
+	CHECK_INT(shim_rmdirs(w->shim), 0);
+	world_check_groups(w, 2);
+	opts.wait = true;
+	opts.timeout_ms = PATIENCE_MS;
+	OK(cgfs_group_remove(pod, &opts, &err));
+	world_check_groups(w, 0);
+}
+
+WORLD_TEST(clear_leaves_what_is_in_use)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr);
+	char path[512];
+
+	extra_nest(w, ctr, "a");
+	extra_nest(w, ctr, "b");
+	extra_enter(w, ctr, "a", pid);
+	CHECK_HAS(REFUSED(cgfs_group_clear(ctr, &err), -EBUSY), "a below it");
+	snprintf(path, sizeof(path), "%s/b", cgfs_group_path(ctr));
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++)
+		CHECK(world_version(w, ctl) == CGFS_NONE || !w->ops->exists(w, ctl, path));
+	CHECK(world_alive(w, pid));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
+	world_gone(w, pid);
+	world_check_groups(w, 1);
+}
+
 WORLD_TEST(remove_id_is_free_afterwards)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
