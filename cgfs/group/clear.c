@@ -53,9 +53,10 @@ static int clear_in(struct cgfs_group *g, int i, struct clearing *k)
 	static const struct tree_ops ops = { .enter = enter, .leave = leave };
 	auto_door_fd struct door_fd dir = { g->c, fs_open(g->c, g->c->hierarchy[i].root_fd, g->rel,
 							  O_RDONLY | O_DIRECTORY) };
-	int r = dir.fd < 0 ? dir.fd : tree_walk(g->c, dir.fd, &ops, k);
 
-	return is_gone(r) ? 0 : r;
+	if (dir.fd < 0)
+		return dir.fd == -ENOENT ? 0 : dir.fd;
+	return tree_walk(g->c, dir.fd, &ops, k);
 }
 
 int cgfs_group_clear(struct cgfs_group *g, struct cgfs_err *reterr)

@@ -157,6 +157,14 @@ static int run_destroy(struct scene *s, struct cgfs_err *err)
 	return r;
 }
 
+static int run_clear(struct scene *s, struct cgfs_err *err)
+{
+	int r = cgfs_group_clear(s->ctr, err);
+
+	CHECK(world_alive(s->w, s->pid));
+	return r;
+}
+
 static struct cgfs_remove_opts reclaiming(void)
 {
 	struct cgfs_remove_opts opts = CGFS_REMOVE_OPTS_INIT;
@@ -279,6 +287,7 @@ FAULT_OP(list_pods, "cgfs_pod_list", "list pods", with_some, run_pod_list, 0, GO
 FAULT_OP(list_late, "", "list another's pods", with_late, run_pod_list, 0, GONE)
 FAULT_OP(list_containers, "cgfs_container_list", "list containers", with_some, run_container_list,
 	 0, GONE)
+FAULT_OP(clear, "cgfs_group_clear", "clear", with_nested, run_clear, GOES_ON | TRUSTS_ABSENCE, GONE)
 FAULT_OP(destroy, "", "destroy", with_nested, run_destroy, GOES_ON, GONE)
 FAULT_OP(destroy_reclaiming, "", "reclaim and destroy", with_nested, run_destroy_reclaiming,
 	 GOES_ON | NEEDS_MEMORY | TRUSTS_ABSENCE, GONE)
