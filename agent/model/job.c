@@ -97,11 +97,18 @@ static void hold(const struct container *c, uint64_t ms, bool start)
 			  "error", err.text, NULL);
 }
 
+/* There is one hold of a container: other runs that are under way still need it. */
+static void let_go(const struct job *j, unsigned int own)
+{
+	if (j->c->jobs <= own)
+		hold(j->c, HOLD_ON_MS, j->starts);
+}
+
 static void done(void *ctx, int code, const char *why)
 {
 	struct job *j = ctx;
 
-	hold(j->c, HOLD_ON_MS, j->starts);
+	let_go(j, 1);
 	j->done(j, code, why);
 }
 
@@ -136,8 +143,10 @@ int job_run(struct job *j, enum runtime_verb verb,
 	j->starts = verb == RUNTIME_START;
 	hold(j->c, HOLD_MS, j->starts);
 	r = runtime_run(j->c->a->runtime, &job);
-	if (r < 0)
+	if (r < 0) {
+		let_go(j, 0);
 		return r;
+	}
 	j->fds[0] = j->fds[1] = j->fds[2] = -EBADF;
 	j->c->jobs++;
 	return 0;
