@@ -382,6 +382,9 @@ void container_create(struct agent *a, struct request *rq, const char *id,
 		hr = spec_refuse(HR_INVALID_ARG, why,
 				 "OciBundlePath \"%.200s\" is not an absolute, plain path",
 				 paths->bundle);
+	if (hr == HR_OK && home_taken(a, paths->bundle, &place))
+		hr = spec_refuse(HR_FAIL, why, "OciBundlePath \"%.200s\" is another container's",
+				 paths->bundle);
 	if (hr == HR_OK && *paths->scratch && !spec_path_ok(paths->scratch, 3))
 		hr = spec_refuse(HR_INVALID_ARG, why,
 				 "ScratchDirPath \"%.200s\" is not an absolute, plain path of at "

@@ -59,6 +59,14 @@ char *home_path(const char *bundle, const struct spec_place *place)
 		       : path;
 }
 
+bool home_taken(const struct agent *a, const char *bundle, const struct spec_place *place)
+{
+	auto_free char *dir = home_path(bundle, place);
+	auto_free char *path = dir ? below(dir, file_names[HOSTNAME]) : NULL;
+
+	return place->kind != SPEC_WORKLOAD && path && dirs_ours(&a->dirs, path);
+}
+
 /* --- hostname, hosts, resolv.conf ------------------------------------------------------------ */
 
 static char *hosts_text(const char *name)
@@ -85,10 +93,12 @@ static char *hosts_text(const char *name)
  * guest's network resolves as the guest does. */
 static char *resolv_text(const struct spec *s)
 {
+	/* Often a link. */
+	auto_free char *path = realpath("/etc/resolv.conf", NULL);
 	char *text = NULL;
 	size_t len;
 
-	if (spec_namespace(s, "network") || files_load("/etc/resolv.conf", &text, &len) < 0)
+	if (spec_namespace(s, "network") || !path || files_load(path, &text, &len) < 0)
 		return strdup("");
 	if (len <= RESOLV_MAX && strlen(text) == len)
 		return text;
@@ -215,13 +225,11 @@ static bool is_mount(const char *path)
 /* A mount of @type at @path, of itself when NULL; what containers mount below it propagates. */
 static int mount_shared(const char *path, const char *type, const char *data)
 {
-	if (is_mount(path))
-		return 0;
-	if (mount(type ? type : path, path, type, type ? MS_NOSUID | MS_NODEV : MS_BIND, data) <
-		    0 ||
-	    mount(NULL, path, NULL, MS_SHARED, NULL) < 0)
+	if (!is_mount(path) &&
+	    mount(type ? type : path, path, type, type ? MS_NOSUID | MS_NODEV : MS_BIND, data) < 0)
 		return -errno;
-	return 0;
+	/* Also of one that an agent was killed after. */
+	return mount(NULL, path, NULL, MS_SHARED, NULL) < 0 ? -errno : 0;
 }
 
 /* The directory for mounts of @kind, there and mounted.  Other file systems are mounted below the
@@ -242,6 +250,9 @@ static int make_shared(struct pod *p, enum spec_shared kind, const char *path, c
 		r = state_save_pod(p, true, err);
 	if (r == 0)
 		r = dirs_make(&p->a->dirs, dir);
+	/* What is mounted on one of another program would stay there. */
+	if (r == 0 && !dirs_ours(&p->a->dirs, dir))
+		r = -EEXIST;
 	if (r == 0 && kind == SPEC_SHARED_DISK)
 		r = mount_shared(dir, NULL, NULL);
 	if (r < 0 || kind == SPEC_SHARED_DISK) {

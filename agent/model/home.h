@@ -16,6 +16,8 @@ struct pod;
 /* The directory for a pod, or a container without one, whose first container has @bundle; NULL: no
  * memory.  As in the reference: pods that share a utility VM's sandbox have one beside it. */
 char *home_path(const char *bundle, const struct spec_place *place);
+/* Is that directory another container's, with whose end its files go? */
+bool home_taken(const struct agent *a, const char *bundle, const struct spec_place *place);
 /* Makes and mounts what the container @c, in the table and in its pod, gets of it; changes @s.
  * HR_OK, or an HR_... and @why. */
 uint32_t home_apply(struct container *c, struct spec *s, const struct spec_place *place,

@@ -218,6 +218,39 @@ KERNEL_TEST(files_of_others_in_a_bundle_are_left)
 	CHECK_INT(rmdir(path), 0);
 }
 
+/* Another container that comes with the bundle of a sandbox takes nothing of it along. */
+KERNEL_TEST(bundle_is_of_one_sandbox)
+{
+	sandbox(w);
+	for (int i = 0; i < 2; i++) {
+		json_t *body = world_create_body(w, "sb",
+						 world_spec(w, "x", i ? "x" : NULL, "true", NULL));
+
+		json_object_set_new(body, "ContainerId", json_string("x"));
+		world_refuse(w, MSG_CREATE, body, HR_FAIL);
+		CHECK(in_bundle(w, "sb/hostname") && in_bundle(w, "sb/hosts"));
+	}
+	CHECK_INT(run(w, "c", workload(w, "c", NULL, NULL, "[ -s /etc/hosts ]")), 0);
+}
+
+/* A directory of another program gets no mount, which nobody would take away. */
+KERNEL_TEST(directories_of_others_are_not_shared)
+{
+	char path[200];
+
+	sandbox(w);
+	snprintf(path, sizeof(path), "%s/bundles/sb/sandboxMounts", w->dir);
+	CHECK_INT(mkdir(path, 0700), 0);
+	refuse_naming(w, "c", workload(w, "c", "sandbox://a", "rw", "true"), "sb/sandboxMounts");
+	world_delete(w, "sb");
+	CHECK(mounts_below(w) == 0);
+	CHECK_INT(rmdir(path), 0);
+	*strrchr(path, '/') = '\0';
+	CHECK_INT(rmdir(path), 0);
+	*strrchr(path, '/') = '\0';
+	CHECK_INT(rmdir(path), 0);
+}
+
 /* --- shared sources ----------------------------------------------------------------------------
  */
 
