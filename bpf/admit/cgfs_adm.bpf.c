@@ -8,7 +8,7 @@
  * Optional: needs the kernel's BTF, and bpf among the security modules.
  */
 #include "bpf/base/kernel.h"
-#include "bpf/group/maps.bpf.h"
+#include "bpf/group/history.bpf.h"
 
 #include <bpf/bpf_core_read.h>
 #include <cgfs/abi/admit.h>
@@ -98,6 +98,56 @@ static __always_inline void record(struct cgfs_admit *a, __u64 usage, __u64 now,
 	bpf_ringbuf_submit(r, 0);
 }
 
+/* Of the pod's groups the one that the process is in; 0: its memory is below the pod, and it is
+ * not in that cgroup2 tree. */
+static __always_inline __u64 group_of(struct task_struct *task, __u64 pod_cgroup_id)
+{
+	struct cgroup_subsys_state *css = &task->cgroups->dfl_cgrp->self;
+
+	for (int level = 0; level < CGFS_GROUP_DEPTH && css; level++) {
+		__u64 id = css->cgroup->kn->id;
+		struct cgfs_group *g = group_find(id);
+
+		if (g)
+			return g->pod_cgroup_id == pod_cgroup_id ? id : 0;
+		css = css->parent;
+	}
+	return 0;
+}
+
+/* Global, so that the verifier looks at it once. */
+__attribute__((noinline)) int cgfs_refusal_keep(enum cgfs_refusal_call call, __u64 usage, __u64 now)
+{
+	struct cgfs_admit *a = bpf_get_local_storage(&cgfs_admit, 0);
+	struct cgfs_group *g = group_find(a->cgroup_id);
+	struct cgfs_history h = {
+		.cgroup_id = a->cgroup_id,
+		.limit_bytes = a->budget_bytes,
+		.level = CGFS_OF_CONTAINER,
+		.call = call == CGFS_REFUSED_MAP    ? CGFS_CALL_MAP
+			: call == CGFS_REFUSED_EXEC ? CGFS_CALL_EXEC
+						    : CGFS_CALL_FORK,
+		.usage_bytes = usage,
+		.last_ns = now,
+		.pid = bpf_get_current_pid_tgid() >> 32,
+	};
+
+	if (g && !g->container[0]) {
+		__u64 id = group_of(bpf_get_current_task_btf(), a->cgroup_id);
+
+		h.level = CGFS_OF_POD;
+		if (id) {
+			h.cgroup_id = id;
+			g = group_find(id);
+		}
+	}
+	if (!g)
+		return 0;
+	bpf_get_current_comm(h.comm, sizeof(h.comm));
+	history_put(g, CGFS_REFUSED, &h);
+	return 0;
+}
+
 static __always_inline void count(struct cgfs_admit *a, enum cgfs_refusal_call call)
 {
 	struct cgfs_group_key key = { .cgroup_id = a->cgroup_id };
@@ -148,6 +198,7 @@ __attribute__((noinline)) int cgfs_judge(enum cgfs_refusal_call call)
 	if (bpf_get_retval() < 0 || is_exempt(task, own, id, now))
 		return 0;
 	count(a, call);
+	cgfs_refusal_keep(call, usage, now);
 	record(a, usage, now, call);
 	return 1;
 }

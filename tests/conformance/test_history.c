@@ -3,7 +3,7 @@
  * test_history.c - what was refused to a pod, and killed in it, stays in the pinned map until the
  * pod is removed: with nobody who received the events, and after the container is gone.
  */
-#include "extra.h"
+#include "puppet.h"
 
 #include "cgfs/base/util.h"
 
@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* The history of a pod, read by a handle of its own that may change nothing. */
@@ -357,5 +358,69 @@ WORLD_TEST(history_keeps_thresholds)
 	CHECK(r.value.usage_bytes >= 8 * MIB);
 	CHECK_INT(r.value.count, 1);
 	CHECK_INT(r.value.pid, pid);
+}
+
+/* The group with the budget is full; its process is in the container "web/c1". */
+static void check_refusals(struct world *w, struct cgfs_group *ctr, struct cgfs_group *full,
+			   enum cgfs_history_level level, uint64_t limit)
+{
+	static const enum puppet_op ops[] = { PUPPET_FORK, PUPPET_EXEC, PUPPET_BRK };
+	static const enum cgfs_history_call calls[] = { CGFS_CALL_FORK, CGFS_CALL_EXEC,
+							CGFS_CALL_MAP };
+	struct cgfs_resources res = CGFS_RESOURCES_INIT;
+	struct cgfs_bpf_record was = { 0 }, r;
+	struct cgfs_err why = { 0 };
+	char name[16], command[1024], says[200], text[8192] = "";
+	struct puppet p;
+	FILE *f;
+
+	res.set = CGFS_SET_MEMORY_ADMIT;
+	res.memory_admit_bytes = limit;
+	if (cgfs_group_set(full, &res, NULL, &why) < 0)
+		world_skip(w, "no admission: %s", why.text);
+	CHECK_INT(prctl(PR_GET_NAME, name), 0); /* a puppet's, too */
+	p = puppet_in(ctr);
+	puppet_fill(&p, 64);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(ops); i++) {
+		CHECK(puppet(&p, ops[i / 2]) != 0);
+		r = latest(w, cgfs_group_pod(ctr));
+		CHECK_INT(r.key.kind, CGFS_REFUSED);
+		CHECK_INT(r.value.call, calls[i / 2]);
+		CHECK_INT(r.value.level, level);
+		CHECK_INT(r.value.limit_bytes, limit);
+		CHECK(r.value.usage_bytes > limit / 2 && r.value.usage_bytes < 2 * limit);
+		CHECK_STR(r.value.container, "c1");
+		CHECK_INT(r.value.cgroup_id, cgfs_group_cgroup_id(ctr));
+		CHECK_INT(r.value.pid, p.pid);
+		CHECK_STR(r.value.comm, name);
+		/* The same again is a count. */
+		CHECK(i % 2 == 0 || r.value.count == was.value.count + 1);
+		was = r;
+	}
+	if (getenv("CGFS_TEST_GUEST") && access("/bin/podctl", X_OK) == 0) {
+		snprintf(command, sizeof(command), "/bin/podctl explain --root %s --pin-dir %s web",
+			 w->root, w->pin_dir);
+		f = popen(command, "re");
+		CHECK(f && fread(text, 1, sizeof(text) - 1, f) > 0 && pclose(f) == 0);
+		snprintf(says, sizeof(says),
+			 "web/c1: %s (pid %d) was refused a new program: the %s was at its budget",
+			 name, (int)p.pid, full == ctr ? "container" : "pod");
+		CHECK_HAS(text, says);
+	}
+	puppet_end(&p);
+	res.memory_admit_bytes = CGFS_MAX;
+	OK(cgfs_group_set(full, &res, NULL, &err));
+}
+
+WORLD_TEST(history_keeps_refusals)
+{
+	struct cgfs *c = extra_context(w, WORLD_POLICY);
+	struct cgfs_group *pod, *ctr;
+
+	world_need(w, CGFS_MEMORY);
+	pod = world_pod(w, c, "web", NULL);
+	ctr = world_container(w, pod, c, "c1", NULL);
+	check_refusals(w, ctr, ctr, CGFS_OF_CONTAINER, 16 * MIB);
+	check_refusals(w, ctr, pod, CGFS_OF_POD, 24 * MIB);
 }
 #endif

@@ -284,13 +284,11 @@ const struct verb verb_explain = {
 	.name = "explain",
 	.operands = "POD[/CONTAINER]",
 	.summary = "Say what was refused to a pod, or killed in it, and why",
-	.text = "Prints the last denied devices, kills for lack of memory and crossed thresholds,\n"
-		"the latest first: which process, by which rule or at whose limit, how often, and\n"
-		"what to change.  They are read from a pinned eBPF map of this machine, which "
-		"keeps\n"
-		"them until the pod is removed, also of containers that are gone.  Reading "
-		"changes\n"
-		"nothing.",
+	.text = "Prints the last denied devices, kills for lack of memory, crossed thresholds and\n"
+		"refusals by a memory budget, the latest first: which process, by which rule or\n"
+		"at whose limit, how often, and what to change.  They are read from a pinned eBPF\n"
+		"map of this machine, which keeps them until the pod is removed, also of\n"
+		"containers that are gone.  Reading changes nothing.",
 	.tables = tables,
 	.min = 1,
 	.max = 1,
