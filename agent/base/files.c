@@ -6,9 +6,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "cgfs/base/util.h"
 
@@ -159,4 +161,12 @@ void files_restore_limit(void)
 {
 	if (limit_before.rlim_max)
 		ignore(setrlimit(RLIMIT_NOFILE, &limit_before));
+}
+
+bool files_is_mount(const char *path)
+{
+	struct statx st;
+
+	return syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0 &&
+	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }

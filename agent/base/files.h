@@ -17,6 +17,8 @@ int files_read(const char *path, char *buf, size_t len);
 int files_load(const char *path, char **ret_text, size_t *ret_len);
 /* Is @dir the same as @path, or above it? */
 bool files_leads_to(const char *dir, const char *path);
+/* Is a file system mounted there?  A link is not followed. */
+bool files_is_mount(const char *path);
 /* Has it files, and no directory?  false as well when that cannot be said. */
 bool files_is_flat(const char *dir);
 /* Removes the files and empty directories in a directory of ours, and the directory.

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "agent/base/files.h"
 #include "agent/base/log.h"
 #include "cgfs/base/clock.h"
 #include "cgfs/base/util.h"
@@ -48,14 +49,6 @@ static const struct place {
 	{ "/sys/fs/bpf", "bpf", "mode=700", PLAIN_TEXT, false },
 };
 
-static bool is_mounted(const char *path)
-{
-	struct statx sx;
-
-	return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &sx) == 0 &&
-	       sx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
-}
-
 static int mount_at(const char *type, const char *path, const char *options, unsigned long flags)
 {
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
@@ -69,7 +62,7 @@ bool init_is_first(void)
 
 	if (getpid() != 1)
 		return false;
-	if (!is_mounted("/proc"))
+	if (!files_is_mount("/proc"))
 		ignore(mount_at("proc", "/proc", NULL, PLAIN_TEXT));
 	/* Without /proc nothing can be said, and a container's first process has one. */
 	return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == FIRST_PID_INO;
@@ -90,7 +83,8 @@ static int leave_rootfs(struct cgfs_err *reterr)
 {
 	struct statfs s;
 
-	if (statfs("/", &s) < 0 || (s.f_type != RAMFS_MAGIC && s.f_type != TMPFS_MAGIC))
+	if (statfs("/", &s) < 0 ||
+	    ((unsigned int)s.f_type != RAMFS_MAGIC && (unsigned int)s.f_type != TMPFS_MAGIC))
 		return 0;
 	if (mount("/", "/proc", NULL, MS_BIND | MS_REC, NULL) < 0 || chdir("/proc") < 0 ||
 	    mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
@@ -103,7 +97,8 @@ static int mount_places(struct log *log, struct cgfs_err *reterr)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		const struct place *p = &places[i];
-		int r = is_mounted(p->path) ? 0 : mount_at(p->type, p->path, p->options, p->flags);
+		int r = files_is_mount(p->path) ? 0
+						: mount_at(p->type, p->path, p->options, p->flags);
 
 		if (r < 0 && p->needed)
 			return cgfs_err_set(reterr, r, "mount", p->path, NULL, NULL);
@@ -160,7 +155,7 @@ static int mount_cgroups(const char *layout, struct log *log, struct cgfs_err *r
 {
 	int r;
 
-	if (is_mounted(CGROUPS))
+	if (files_is_mount(CGROUPS))
 		return !layout ? 0
 			       : cgfs_err_set(reterr, -EBUSY, "mount cgroups as", NULL, layout,
 					      "others are mounted on " CGROUPS " already");

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <linux/stat.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -214,18 +213,10 @@ void home_remove_files(struct agent *a, const char *dir)
 
 /* --- what containers share ------------------------------------------------------------------- */
 
-static bool is_mount(const char *path)
-{
-	struct statx st;
-
-	return syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0 &&
-	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
-}
-
 /* A mount of @type at @path, of itself when NULL; what containers mount below it propagates. */
 static int mount_shared(const char *path, const char *type, const char *data)
 {
-	if (!is_mount(path) &&
+	if (!files_is_mount(path) &&
 	    mount(type ? type : path, path, type, type ? MS_NOSUID | MS_NODEV : MS_BIND, data) < 0)
 		return -errno;
 	/* Also of one that an agent was killed after. */

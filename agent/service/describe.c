@@ -7,9 +7,11 @@
 
 #include <cgfs/cgfs.h>
 
+#include "agent/bridge/bridge.h"
 #include "agent/model/container.h"
 #include "agent/model/process.h"
 #include "agent/runtime/namespaces.h"
+#include "agent/wire/protocol.h"
 #include "cgfs/base/json.h"
 #include "cgfs/base/util.h"
 
@@ -74,4 +76,12 @@ void describe_state(struct json_out *o, const struct container *c)
 			json_out_string(o, NULL, namespace_types[i]);
 	}
 	json_out_end(o);
+}
+
+void describe_failed(struct request *rq, int r, const struct cgfs_err *err)
+{
+	if ((r == -ENOENT || r == -ENODEV) && err->code)
+		request_fail(rq, HR_SYSTEM_NOT_FOUND, "%s", err->text);
+	else
+		request_fail_err(rq, r, err);
 }

@@ -13,6 +13,7 @@
 struct cgfs_err;
 struct cgfs_group;
 struct container;
+struct request;
 
 struct pids {
 	pid_t *pid; /* release with free() */
@@ -30,5 +31,8 @@ void describe_processes(struct json_out *o, const struct pids *pids, uint64_t af
 void describe_labels(struct json_out *o, const json_t *labels);
 /* The members State, Pid and ExitCode. */
 void describe_state(struct json_out *o, const struct container *c);
+
+/* Answers that reading has failed with @r: a group that goes meanwhile is not found. */
+void describe_failed(struct request *rq, int r, const struct cgfs_err *err);
 
 #endif

@@ -127,7 +127,7 @@ void extension_pod_stats(struct agent *a, struct request *rq)
 	if (r == -EINPROGRESS)
 		return;
 	if (r < 0) {
-		request_fail_err(rq, r, &err);
+		describe_failed(rq, r, &err);
 	} else if (request_answer_begin(rq, &o)) {
 		put_subject(&o, &s);
 		if (text)

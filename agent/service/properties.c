@@ -244,7 +244,7 @@ static void properties_answer(struct container *c, struct request *rq, bool want
 		r = properties_text(c, &pids, want_stats, &text, &err);
 	free(pids.pid);
 	if (r < 0) {
-		request_fail_err(rq, r, &err);
+		describe_failed(rq, r, &err);
 	} else if (request_answer_begin(rq, &o)) {
 		json_out_string(&o, "Properties", text);
 		request_answer_end(rq, &o);

@@ -88,7 +88,8 @@ with_agent() {	# with_agent [v3] [OPTIONS]: one that was not told to speak versi
 	agent=$!
 	trap 'kill $agent 2> /dev/null; wait' EXIT
 	local tries=2400
-	until [ -S "$tmp/sock" ]; do
+	# Bound, and listened to (__SO_ACCEPTCON)
+	until grep -q "00010000 .* $tmp/sock\$" /proc/net/unix; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || wrong "the agent does not listen: $(cat "$tmp/log")"
 		sleep 0.05

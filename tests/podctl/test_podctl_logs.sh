@@ -56,7 +56,7 @@ t_agent_logs_follow_to_the_end() {
 	detached sh -c 'echo begun; until [ -e /go ]; do sleep 0.05; done; busybox seq 1000; exit 1'
 	"$podctl" logs -f t > "$tmp/followed" &
 	local pid=$!
-	until grep -q begun "$tmp/followed"; do sleep 0.05; done
+	until grep -qs begun "$tmp/followed"; do sleep 0.05; done
 	: > "$tmp/rootfs/go"
 	wait $pid || wrong "status $?"
 	rm "$tmp/rootfs/go"
@@ -69,6 +69,8 @@ t_agent_logs_follow_to_the_end() {
 	detached sleep 1000
 	"$podctl" logs -f t > "$tmp/followed" &
 	pid=$!
+	# It has found the container when it has a descriptor of its process.
+	until [ ! -d /proc/$pid ] || ls -l /proc/$pid/fd 2> /dev/null | grep -q pidfd; do sleep 0.01; done
 	expect 0 p rm t/c1
 	wait $pid || wrong "status $? of a container that was removed"
 	expect 0 p rm --all
@@ -94,15 +96,18 @@ t_agent_logs_are_bounded() {
 
 t_agent_logs_survive_the_agent() {
 	with_agent
-	detached sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); echo $i; [ $i != 10 ] || : > /up; done'
-	until [ -e "$tmp/rootfs/up" ]; do sleep 0.05; done
+	detached sh -c 'busybox seq 10; until [ -e /go ]; do sleep 0.05; done; busybox seq 11 20000'
+	until [ "$("$podctl" logs t)" = "$(seq 10)" ]; do sleep 0.05; done
 	kill -9 $agent
 	wait $agent 2> /dev/null
-	rm -f "$tmp/sock" "$tmp/rootfs/up"
+	rm -f "$tmp/sock"
+	# More than a FIFO holds, so that it waits for the next agent
+	: > "$tmp/rootfs/go"
 	with_agent
 	expect 0 p wait t/c1
 	expect 0 p logs t
 	[ "$(cksum < "$tmp/out")" = "$(seq 20000 | cksum)" ] || wrong "$(wc -l < "$tmp/out") lines"
+	rm "$tmp/rootfs/go"
 	expect 0 p rm --all
 	end_agent
 }

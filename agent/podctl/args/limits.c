@@ -101,8 +101,8 @@ const struct opt limits_options[] = {
 	{ "memory", 'm', "SIZE", set_memory, offsetof(struct args, limits),
 	  "limit memory: 64M, 64MiB, 1G, 65536 (bytes) or max" },
 	{ "memory-admit", 0, "SIZE", set_admit, offsetof(struct args, limits),
-	  "refuse new memory (ENOMEM, EAGAIN) while so much or more is in use;\n"
-	  "max is no budget; exempt: a pod's budget does not bind the container" },
+	  "refuse new memory (ENOMEM, EAGAIN) while so much or more is used;\n"
+	  "max: no budget; exempt: the pod's budget does not bind here" },
 	{ "cpus", 'c', "N", set_cpus, offsetof(struct args, limits),
 	  "limit CPU time: 0.5 is half of one CPU; or max" },
 	{ "cpu-weight", 0, "N", set_weight, offsetof(struct args, limits),

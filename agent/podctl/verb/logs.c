@@ -103,7 +103,7 @@ static int is_over(const struct args *a, struct source *s, struct cgfs_err *rete
 	int r = s->ops->stat(s, &a->target, 0, &info, reterr);
 
 	if (r < 0)
-		return r == -ENOENT ? 1 : r;
+		return r == -ENOENT || r == -ENODEV ? 1 : r; /* or goes while it is read */
 	r = info.exit_code >= 0;
 	info_free(&info);
 	return r;
