@@ -383,6 +383,7 @@ WORLD_TEST(admit_of_another_process)
 	struct scene s;
 	struct puppet p;
 
+	world_need(w, CGFS_MEMORY);
 	w->ops->options(w, WORLD_POLICY, &opts);
 	own.pin_dir = w->pin_dir;
 	if (opts.policy) {

@@ -254,9 +254,12 @@ WORLD_TEST(admit_programs_side_by_side)
 			ctr = world_container(w, pod, c, with ? "with" : "without", &res);
 			status = extra_wait(extra_spawn(ctr, live, &run));
 			kills = world_stat(ctr, CGFS_STAT_OOM_KILLS);
-			CHECK_MSG((kills == 0) == (with != 0), "%s, %s admission: %llu OOM kills",
-				  programs[i].does, with ? "with" : "without",
-				  (unsigned long long)kills);
+			CHECK_MSG(
+				(kills == 0) == (with != 0),
+				"%s, %s admission: %llu OOM kills, status %#x, errno %d at %u MiB",
+				programs[i].does, with ? "with" : "without",
+				(unsigned long long)kills, (unsigned int)status, told->error,
+				told->mib);
 			if (with) {
 				CHECK_INT(status, 0);
 				CHECK_INT(told->error, programs[i].error);
