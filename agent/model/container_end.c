@@ -53,7 +53,7 @@ void container_notify(struct container *c)
 
 void container_init_exited(struct container *c)
 {
-	/* Whoever learns of the end finds all that it has printed. */
+	/* A client that learns of the end finds all that the container has printed. */
 	output_drain(c);
 	c->state = CONTAINER_TERMINATED;
 	c->exit_serial = ++c->a->exits;

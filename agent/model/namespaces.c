@@ -113,7 +113,7 @@ uint32_t namespaces_apply(struct container *c, struct spec *s, const struct spec
 	return c->pod->by_sandbox ? join_sandbox(c, s, why) : join_kept(c, s, why);
 }
 
-/* One that is the guest's own is nobody's to share. */
+/* A namespace that is the guest's own is not shared. */
 static void note(uint64_t to[NAMESPACE_TYPES], const uint64_t from[NAMESPACE_TYPES])
 {
 	for (int i = 0; i < NAMESPACE_TYPES; i++)

@@ -153,7 +153,7 @@ static void pipe_close(struct pipe *p)
 		return;
 	(void)loop_set(o->c->a->loop, &p->in, 0);
 	close(take_fd(&p->in.fd));
-	/* Whoever reads the file along sees that nothing more comes. */
+	/* A reader that follows the file sees that nothing more comes. */
 	if (o->pipe[0].in.fd < 0 && o->pipe[1].in.fd < 0 && o->file >= 0)
 		close(take_fd(&o->file));
 }

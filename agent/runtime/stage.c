@@ -32,7 +32,8 @@
 #define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
 #endif
 
-/* A rename in the middle of a look-up is told by EAGAIN, and a container can go on renaming. */
+/* The kernel reports a rename in the middle of a look-up by EAGAIN, and a container can go on
+ * renaming. */
 #define TRIES 64
 
 static int open_below(int base, const char *path)

@@ -74,7 +74,7 @@ static void put_figures(struct json_out *o, const struct page *p, struct cgfs_gr
 	if (!p->q->figures || !g || cgfs_group_stats(g, p->q->figures, &figures, NULL) < 0 ||
 	    cgfs_stats_json(&figures, &text) < 0 || strlen(text) > FIGURES_MAX)
 		return;
-	/* Whoever looks every second wants to know whether there are processes, not which. */
+	/* A client that asks every second wants to know whether there are processes, not which. */
 	number = p->q->figures & CGFS_READ_USAGE && !(p->q->figures & CGFS_READ_CGROUP) &&
 		 figures.figure[CGFS_STAT_PIDS_CURRENT].available;
 	if (!number && describe_pids(g, READING_CGROUPS_MAX, &pids, NULL) < 0)

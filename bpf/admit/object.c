@@ -254,7 +254,7 @@ static bool record(struct object *o, const void *data, size_t len, struct cgfs_e
 	return true;
 }
 
-/* Not pinned, and not tried: nobody has asked for it. */
+/* Not pinned, and not tried: no caller has asked for it. */
 static void probe(struct object *o, int scratch, struct cgfs_capabilities *caps)
 {
 	if (!o->on && !o->asked && !cgfs_bpf_object_pinned(o))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clear.c - the cgroups below a group, removed in one go.  Whoever calls it waits, and is a child
+ * clear.c - the cgroups below a group, removed in one go.  The caller waits, and is a child
  * process of one that cannot: nothing is changed but directories, neither in memory nor in the
  * policy, which knows no cgroup that this library did not make.
  */

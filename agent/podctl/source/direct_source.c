@@ -295,7 +295,7 @@ static int direct_create(struct source *s, struct cgfs_err *reterr)
 
 	if (r == 0)
 		r = mark_labels(c, pod, s->a->labels.set, reterr);
-	/* Without them it would be found by nobody. */
+	/* Without its labels no search would find the pod. */
 	if (pod && r < 0)
 		ignore(cgfs_group_remove(pod, NULL, NULL));
 	cgfs_group_close(pod);

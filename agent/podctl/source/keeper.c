@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * keeper.c - a terminal without a reader would stop its command, and without a holder hang it up:
- * so a process stays with it that reads and drops.  It sends the master itself to whoever connects,
- * and reads no more until that connection is closed.  So no byte of a session passes through a
- * third process, and a podctl that is killed gives the terminal back.
+ * so a process stays with it that reads and drops.  It sends the master itself to a podctl that
+ * connects, and reads no more until that connection is closed.  So no byte of a session passes
+ * through a third process, and a podctl that is killed gives the terminal back.
  */
 #include "agent/podctl/source/keeper.h"
 

@@ -8,8 +8,8 @@
 
 #include "agent/podctl/args/args.h"
 
-/* A socket for the container of this cgroup id, to which others come; a negative errno: nobody will
- * be able to. */
+/* A socket for the container of this cgroup id, to which another podctl connects; a negative errno:
+ * none will be able to. */
 int keeper_listen(uint64_t cgroup_id);
 /* The calling process, which has been forked for it, keeps @master of the command @pid until the
  * command has closed its terminal.  @listener: from keeper_listen(), or negative. */

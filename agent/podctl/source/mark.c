@@ -81,7 +81,7 @@ json_t *mark_read_labels(struct cgfs *c, struct cgfs_group *g)
 	ssize_t n = mark_get(c, g, LABELS, text, sizeof(text));
 	json_t *labels = n > 0 ? cgfs_json_load(text, (size_t)n, 0, NULL) : NULL;
 
-	/* Whoever else wrote it. */
+	/* Another program may have written it. */
 	if (!json_is_object(labels) || labels_check(labels, NULL) < 0) {
 		json_decref(labels);
 		return NULL;

@@ -92,8 +92,8 @@ struct source_ops {
 	int (*start)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 	/* Starts the command in a container that is there. */
 	int (*exec)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
-	/* Podctl takes the place of whoever started the command: its terminal is borrowed, or what
-	 * it prints is read. */
+	/* Podctl takes the place of the process that started the command: its terminal is borrowed,
+	 * or what it prints is read. */
 	int (*attach)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 	/* The window of a terminal that no podctl holds. */
 	int (*resize)(struct source *s, const struct target *t, struct cgfs_err *reterr);

@@ -18,7 +18,7 @@ struct terminal {
 	bool left;	/* the detach keys were typed */
 	bool keys_only; /* there is no master: only the detach keys matter */
 	int loan; /* the master is borrowed until this is closed; -EBADF: it is podctl's own */
-	/* Of the command, for those who borrow it; cgroup_id 0: nobody can. */
+	/* Of the command, for the podctl that borrows it; cgroup_id 0: none can. */
 	uint64_t cgroup_id;
 	pid_t pid;
 	bool in_line; /* what was typed last does not end a line */

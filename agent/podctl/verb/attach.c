@@ -56,10 +56,9 @@ const struct verb verb_attach = {
 		"Signals are passed on, ^C among them; the detach keys leave it running.  One "
 		"podctl\n"
 		"at a time has the terminal.",
-	.exits = "that of the command, or 128+N when signal N ended it, which without an\n"
-		 "agent nobody knows: 0; 0 after the detach keys; 125 when podctl failed or was "
-		 "used\n"
-		 "wrongly",
+	.exits = "that of the command, or 128+N when signal N ended it; 0 without an agent,\n"
+		 "since only an agent knows it, and after the detach keys; 125 when podctl\n"
+		 "failed or was used wrongly",
 	.own_125 = true,
 	.here = true,
 	.tables = tables,

@@ -81,8 +81,8 @@ static int check(struct args *a, struct cgfs_err *reterr)
 				    "cannot be combined with --keep or --detach");
 	if (a->detach && a->interactive && !a->tty)
 		return cgfs_err_set(reterr, -EINVAL, "--interactive", NULL, NULL,
-				    "does not go with --detach, but for --tty: nobody would be "
-				    "there to read from");
+				    "does not go with --detach, but for --tty: no process would "
+				    "supply the input");
 	if (!a->pod)
 		return cgfs_err_set(reterr, -EINVAL, NULL, NULL, NULL, "--pod is missing");
 	if (!a->argc && !a->oci_bundle)
