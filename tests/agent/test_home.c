@@ -80,28 +80,6 @@ static bool in_bundle(const struct world *w, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-static size_t mounts_below(const struct world *w)
-{
-	FILE *f = fopen("/proc/self/mounts", "re");
-	char line[1024];
-	size_t n = 0;
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
-		n += strstr(line, w->dir) && strstr(line, "/bundles/");
-	fclose(f);
-	return n;
-}
-
-static void kill_agent(struct world *w)
-{
-	client_close(w->c);
-	kill(w->agent, SIGKILL);
-	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
-	world_start_agent(w, NULL);
-	w->c = world_connect(w, true);
-}
-
 static void await_file(const char *path)
 {
 	for (int i = 0; i < WORLD_MS / 5 && access(path, F_OK) < 0; i++)
@@ -140,7 +118,7 @@ KERNEL_TEST(workloads_have_the_names_of_their_sandbox)
 	CHECK(in_bundle(w, "sb/hostname") && in_bundle(w, "sb/hosts"));
 
 	/* The next agent finds them, and removes them with the pod. */
-	kill_agent(w);
+	world_kill_agent(w);
 	CHECK_INT(run(w, "c", workload(w, "c", NULL, NULL, "grep -q other /etc/hosts")), 0);
 	world_delete(w, "sb");
 	CHECK(!in_bundle(w, "sb"));
@@ -243,7 +221,7 @@ KERNEL_TEST(directories_of_others_are_not_shared)
 	CHECK_INT(mkdir(path, 0700), 0);
 	refuse_naming(w, "c", workload(w, "c", "sandbox://a", "rw", "true"), "sb/sandboxMounts");
 	world_delete(w, "sb");
-	CHECK(mounts_below(w) == 0);
+	CHECK(world_mounts(w, "/bundles/") == 0);
 	CHECK_INT(rmdir(path), 0);
 	*strrchr(path, '/') = '\0';
 	CHECK_INT(rmdir(path), 0);
@@ -274,14 +252,14 @@ KERNEL_TEST(containers_of_a_pod_share_directories)
 		      workload(w, "c1", "sandbox-tmp://a/b", "rw",
 			       BB "grep -q ' /data tmpfs ' /proc/mounts")),
 		  0);
-	CHECK(mounts_below(w) == 2);
-	kill_agent(w);
+	CHECK(world_mounts(w, "/bundles/") == 2);
+	world_kill_agent(w);
 	CHECK_INT(run(w, "c2", workload(w, "c2", "sandbox://a/b", "ro", "[ -f /data/x ]")), 0);
 	CHECK_INT(run(w, "c2", workload(w, "c2", "sandbox-tmp://a/b", "ro", "[ -f /data/x ]")), 0);
-	CHECK(mounts_below(w) == 2);
+	CHECK(world_mounts(w, "/bundles/") == 2);
 	world_delete(w, "sb");
 	CHECK(!in_bundle(w, "sb"));
-	CHECK(mounts_below(w) == 0);
+	CHECK(world_mounts(w, "/bundles/") == 0);
 }
 
 /* A link that one container leaves for the next: what it leads to in the guest stays out of reach.
@@ -363,7 +341,7 @@ KERNEL_TEST(huge_pages_are_shared)
 		  0);
 	CHECK_INT(run(w, "c2", workload(w, "c2", "hugepages://2M/a", "rw", "[ -f /data/x ]")), 0);
 	world_delete(w, "sb");
-	CHECK(mounts_below(w) == 0);
+	CHECK(world_mounts(w, "/bundles/") == 0);
 }
 
 /* "rshared": what one container mounts there, the others see. */
@@ -408,5 +386,5 @@ KERNEL_TEST(what_a_lost_pod_has_shared_is_removed)
 	for (int i = 0; i < WORLD_MS / 5 && in_bundle(w, ""); i++)
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 	CHECK(!in_bundle(w, ""));
-	CHECK(mounts_below(w) == 0);
+	CHECK(world_mounts(w, "/bundles/") == 0);
 }

@@ -74,28 +74,6 @@ static void check_said(struct world *w, const char *id, const char *want)
 	json_decref(answer);
 }
 
-static void kill_agent(struct world *w)
-{
-	client_close(w->c);
-	kill(w->agent, SIGKILL);
-	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
-	world_start_agent(w, NULL);
-	w->c = world_connect(w, true);
-}
-
-static size_t kept(const struct world *w)
-{
-	FILE *f = fopen("/proc/self/mounts", "re");
-	char line[1024];
-	size_t n = 0;
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
-		n += strstr(line, w->dir) && strstr(line, "/state/namespaces/");
-	fclose(f);
-	return n;
-}
-
 KERNEL_TEST(workloads_join_the_namespaces_of_their_sandbox)
 {
 	json_t *spec = full(w, "sb", "sb", NULL);
@@ -115,11 +93,11 @@ KERNEL_TEST(workloads_join_the_namespaces_of_their_sandbox)
 		run(w, "c3", full(w, "c3", "sb", "[ $(cat /proc/sys/kernel/hostname) = shared ]")),
 		0);
 
-	kill_agent(w);
+	world_kill_agent(w);
 	check_said(w, "c2", "network,ipc,uts");
 	first = begin(w, "c4", full(w, "c4", "sb", NULL));
 	check_same(first, sandbox, true);
-	CHECK_INT(kept(w), 0);
+	CHECK_INT(world_mounts(w, "/state/namespaces/"), 0);
 }
 
 KERNEL_TEST(namespaces_of_the_guest_are_not_a_pods)
@@ -154,7 +132,7 @@ KERNEL_TEST(host_network_of_a_sandbox_is_its_workloads)
 		first = begin(w, i ? "c2" : "c1", full(w, i ? "c2" : "c1", "sb", NULL));
 		CHECK(namespace_of(first, 0) == namespace_of(getpid(), 0));
 		CHECK(namespace_of(first, 2) == namespace_of(sandbox, 2));
-		kill_agent(w);
+		world_kill_agent(w);
 	}
 }
 
@@ -169,7 +147,7 @@ KERNEL_TEST(pod_without_a_sandbox_keeps_its_namespaces)
 	ino_t net;
 
 	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "p-1"));
-	CHECK_INT(kept(w), 0);
+	CHECK_INT(world_mounts(w, "/state/namespaces/"), 0);
 	/* Both at once: neither finds those of the other. */
 	other = world_connect(w, true);
 	bodies[0] = world_create_body(w, "c1", full(w, "c1", "p-1", NULL));
@@ -197,7 +175,7 @@ KERNEL_TEST(pod_without_a_sandbox_keeps_its_namespaces)
 	check_same(pids[0], pids[1], true);
 	check_same(pids[0], getpid(), false);
 	check_said(w, "c1", "network,ipc,uts");
-	CHECK_INT(kept(w), 3);
+	CHECK_INT(world_mounts(w, "/state/namespaces/"), 3);
 	net = namespace_of(pids[0], 0);
 	CHECK_INT(run(w, "c3", full(w, "c3", "p-1", up)), 0);
 
@@ -208,12 +186,12 @@ KERNEL_TEST(pod_without_a_sandbox_keeps_its_namespaces)
 		CHECK_INT(world_wait(w, i ? "c2" : "c1", pids[i]), 137);
 		world_delete(w, i ? "c2" : "c1");
 	}
-	kill_agent(w);
+	world_kill_agent(w);
 	CHECK(namespace_of(begin(w, "c4", full(w, "c4", "p-1", NULL)), 0) == net);
 	check_said(w, "c4", "network,ipc,uts");
 	/* One that has the guest's own is left there, and says so. */
 	world_do(w, MSG_CREATE, world_create_body(w, "c5", world_spec(w, "c5", "p-1", NULL, NULL)));
 	check_said(w, "c5", "ipc");
 	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "p-1"));
-	CHECK_INT(kept(w), 0);
+	CHECK_INT(world_mounts(w, "/state/namespaces/"), 0);
 }

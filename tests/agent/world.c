@@ -90,6 +90,19 @@ size_t world_leftovers(const struct world *w)
 	return n;
 }
 
+size_t world_mounts(const struct world *w, const char *part)
+{
+	FILE *f = fopen("/proc/self/mounts", "re");
+	char line[1024];
+	size_t n = 0;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, w->dir) && strstr(line, part);
+	fclose(f);
+	return n;
+}
+
 /* --- the agent ------------------------------------------------------------------------------ */
 
 void (*world_child_hook)(void);
@@ -150,6 +163,15 @@ struct client *world_connect(struct world *w, bool negotiate)
 		nap();
 	}
 	FAIL("connect: %s", err.text);
+}
+
+void world_kill_agent(struct world *w)
+{
+	client_close(w->c);
+	kill(w->agent, SIGKILL);
+	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
+	world_start_agent(w, NULL);
+	w->c = world_connect(w, true);
 }
 
 static bool runs_containers(void)

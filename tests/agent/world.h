@@ -54,6 +54,10 @@ void world_start_agent(struct world *w, const char *const *args);
 struct client *world_connect(struct world *w, bool negotiate);
 /* What is left of the agent's groups, pins and directories, counted; prints it. */
 size_t world_leftovers(const struct world *w);
+/* How many mounts of its directory have @part in their path? */
+size_t world_mounts(const struct world *w, const char *part);
+/* Kills the agent, and starts and connects to the next one. */
+void world_kill_agent(struct world *w);
 /* Is there a memory controller in any hierarchy that is mounted?  Asks the kernel's files. */
 bool world_has_memory(struct world *w);
 void world_need_memory(struct world *w);
