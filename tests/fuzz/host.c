@@ -230,6 +230,13 @@ void runtime_hurry(struct runtime *rt, const char *id)
 	(void)id;
 }
 
+/* Of some containers the runtime keeps more than the agent may remove. */
+bool runtime_forget(const struct runtime *rt, const char *id)
+{
+	(void)rt;
+	return strlen(id) % 2;
+}
+
 /* Those of the container end in their turn, without having run. */
 void runtime_cancel(struct runtime *rt, const char *id)
 {

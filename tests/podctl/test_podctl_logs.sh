@@ -70,7 +70,9 @@ t_agent_logs_follow_to_the_end() {
 	"$podctl" logs -f t > "$tmp/followed" &
 	pid=$!
 	# It has found the container when it has a descriptor of its process.
-	until [ ! -d /proc/$pid ] || ls -l /proc/$pid/fd 2> /dev/null | grep -q pidfd; do sleep 0.01; done
+	until [ ! -d /proc/$pid ] || [ -n "$(find /proc/$pid/fd -lname '*pidfd*' 2> /dev/null)" ]; do
+		sleep 0.01
+	done
 	expect 0 p rm t/c1
 	wait $pid || wrong "status $? of a container that was removed"
 	expect 0 p rm --all
