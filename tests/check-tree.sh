@@ -76,6 +76,8 @@ empty "strings are compared with streq()" "$(grep -v 'cgfs/base/util.h$' <<< "$c
 	xargs -r grep -nE '!strcmp\(|strcmp\(.*\) *(==|!=|&&|\|\||\))')"
 empty "nothing is left for later" "$(grep -v 'check-tree' <<< "$text" |
 	xargs grep -nwE 'TODO|FIXME|XXX')"
+empty "no file has two versions of one place" "$(files . | existing |
+	grep -E '\.(md|[ch]|sh|mk|awk|json|[1-8])$|Makefile$' | xargs grep -nE '^(<<<<<<<|>>>>>>>) ')"
 
 empty "links in the documents lead somewhere" "$(
 	for f in *.md docs/*.md; do
