@@ -6,6 +6,7 @@
 #include "bpf/admit/admit.h"
 
 #include "bpf/admit/cgfs_adm.skel.h"
+#include "bpf/group/group.h"
 #include <bpf/bpf.h>
 #include <cgfs/abi/admit.h>
 #include <cgfs/bpf.h>
@@ -54,29 +55,52 @@ static int load(struct object *o, struct cgfs_err *reterr)
 	return r;
 }
 
-static int detach(const struct object *o, int cgroup_fd)
+/* @which: a bit for each program, as all below. */
+static int detach(const struct object *o, int cgroup_fd, unsigned int which)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		if (bpf_prog_detach2(o->fd[programs[i]], cgroup_fd, BPF_LSM_CGROUP) < 0 &&
+		if (which & 1u << i &&
+		    bpf_prog_detach2(o->fd[programs[i]], cgroup_fd, BPF_LSM_CGROUP) < 0 &&
 		    errno != ENOENT)
 			r = -errno;
 	return r;
 }
 
-/* EINVAL: it is attached already. */
-static int attach(const struct object *o, int cgroup_fd)
+/* 1: it is attached already.  The kernel says EINVAL then, and where it has no room for another
+ * hook; only what is attached can be replaced. */
+static int attach_one(int program, int cgroup_fd)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		if (bpf_prog_attach(o->fd[programs[i]], cgroup_fd, BPF_LSM_CGROUP,
-				    BPF_F_ALLOW_MULTI) < 0 &&
-		    errno != EINVAL) {
-			int r = -errno;
+	LIBBPF_OPTS(bpf_prog_attach_opts, again, .flags = BPF_F_ALLOW_MULTI | BPF_F_REPLACE,
+		    .replace_prog_fd = program);
+	int r;
 
-			detach(o, cgroup_fd);
-			return r;
+	if (bpf_prog_attach(program, cgroup_fd, BPF_LSM_CGROUP, BPF_F_ALLOW_MULTI) == 0)
+		return 0;
+	r = -errno;
+	if (r == -EINVAL && bpf_prog_attach_opts(program, cgroup_fd, BPF_LSM_CGROUP, &again) == 0)
+		return 1;
+	return r;
+}
+
+/* All of them, or none that was not there before. */
+static int attach(const struct object *o, const struct cgfs_policy_group *group,
+		  unsigned int *ret_new, struct cgfs_err *reterr)
+{
+	*ret_new = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		int r = attach_one(o->fd[programs[i]], group->cgroup_fd);
+
+		if (r < 0) {
+			ignore(detach(o, group->cgroup_fd, *ret_new));
+			return cgfs_err_set(
+				reterr, r, "attach", o->ops->pins[programs[i]].symbol, label(group),
+				r == -E2BIG || r == -EINVAL ? "the programs of others take all "
+							      "that the kernel has room for"
+							    : NULL);
 		}
+		*ret_new |= r == 0 ? 1u << i : 0;
 	}
 	return 0;
 }
@@ -115,7 +139,7 @@ static int know(const struct object *o, const struct cgfs_policy_group *group)
 /* A new element does not refuse; what comes next judges by it.  Until the element is there the
  * programs admit everything, for no memory cgroup has the number 0. */
 static int set_budget(struct object *o, const struct cgfs_policy_group *group,
-		      const struct cgfs_policy_admit *admit)
+		      const struct cgfs_policy_admit *admit, struct cgfs_err *reterr)
 {
 	struct cgfs_admit a = {
 		.cgroup_id = group->cgroup_id,
@@ -127,17 +151,21 @@ static int set_budget(struct object *o, const struct cgfs_policy_group *group,
 	};
 	bool limited = admit->budget_bytes != CGFS_MAX;
 	struct cgfs_admit was;
+	unsigned int new = 0;
 	int r = 0;
 
 	if (!limited && !read_group(o, group->cgroup_id, &was))
 		return 0;
 	if (limited)
-		r = attach(o, group->cgroup_fd);
-	if (r == 0)
-		r = put(o, ADMIT_GROUPS, &a.cgroup_id, &a, BPF_ANY);
+		r = attach(o, group, &new, reterr);
+	if (r < 0)
+		return r;
+	r = put(o, ADMIT_GROUPS, &a.cgroup_id, &a, BPF_ANY);
 	if (r == 0 && !limited)
-		r = detach(o, group->cgroup_fd);
-	return r;
+		r = detach(o, group->cgroup_fd, ~0u);
+	if (r < 0)
+		ignore(detach(o, group->cgroup_fd, new));
+	return r < 0 ? refuse(o, r, "give a budget by", reterr) : 0;
 }
 
 int cgfs_bpf_admit_set(struct object *o, const struct cgfs_policy_group *group,
@@ -150,9 +178,8 @@ int cgfs_bpf_admit_set(struct object *o, const struct cgfs_policy_group *group,
 	if (r == 0)
 		r = admit->exempt ? put(o, ADMIT_EXEMPT, &key, &value, BPF_ANY)
 				  : delete_from(o, ADMIT_EXEMPT, &key);
-	if (r == 0)
-		r = set_budget(o, group, admit);
-	return r < 0 ? refuse(o, r, "give a budget by", reterr) : 0;
+	return r < 0 ? refuse(o, r, "give a budget by", reterr)
+		     : set_budget(o, group, admit, reterr);
 }
 
 /* How far back one reaches to those before it: longer than any start of a process takes. */

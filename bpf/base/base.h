@@ -151,6 +151,8 @@ int cgfs_bpf_object_make(struct object *o, struct cgfs_err *reterr);
 int cgfs_bpf_object_unpin(struct object *o, struct cgfs_err *reterr);
 /* Pins what is open and not pinned. */
 int cgfs_bpf_object_pin(struct object *o, struct cgfs_err *reterr);
+/* As before it was adopted or made; its pins stay. */
+void cgfs_bpf_object_close(struct object *o);
 void cgfs_bpf_object_free(struct object *o);
 /* A finding of probe(): @r is 0 or a negative errno. */
 void cgfs_bpf_found(struct cgfs_capabilities *caps, const char *name, int r, const char *detail,

@@ -25,9 +25,9 @@ struct object *cgfs_bpf_object_new(const struct object_ops *ops, struct pins *pi
 	return o;
 }
 
-static void close_all(struct object *o)
+void cgfs_bpf_object_close(struct object *o)
 {
-	o->on = false;
+	o->on = o->made = false;
 	for (size_t i = 0; i < OBJECT_PINS; i++)
 		if (o->fd[i] >= 0)
 			close(take_fd(&o->fd[i]));
@@ -36,7 +36,7 @@ static void close_all(struct object *o)
 void cgfs_bpf_object_free(struct object *o)
 {
 	if (o)
-		close_all(o);
+		cgfs_bpf_object_close(o);
 	free(o);
 }
 
@@ -99,7 +99,7 @@ int cgfs_bpf_object_adopt(struct object *o, struct cgfs_err *reterr)
 			r = check_shape(o, i, reterr);
 	o->on = r == 0;
 	if (r < 0)
-		close_all(o);
+		cgfs_bpf_object_close(o);
 	else
 		snprintf(o->why, sizeof(o->why), "pinned below %.120s", o->pins->dir);
 	return r;
@@ -140,7 +140,7 @@ int cgfs_bpf_object_make(struct object *o, struct cgfs_err *reterr)
 		r = cgfs_bpf_object_pin(o, reterr);
 	o->on = o->made = r == 0;
 	if (r < 0)
-		close_all(o);
+		cgfs_bpf_object_close(o);
 	return r;
 }
 

@@ -178,20 +178,29 @@ static int watch(struct cgfs_bpf *b, int fd)
 	return epoll_ctl(b->events.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+/* The library takes no ring back, so what else can fail comes first. */
+static int open_ring(struct cgfs_bpf *b, int fd)
+{
+	int r = watch(b, fd);
+
+	if (r < 0)
+		return r;
+	if (b->events.ring)
+		r = ring_buffer__add(b->events.ring, fd, on_record, b);
+	else if (!(b->events.ring = ring_buffer__new(fd, on_record, b, NULL)))
+		r = -errno;
+	if (r < 0)
+		epoll_ctl(b->events.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	return r;
+}
+
 static int open_rings_of(struct cgfs_bpf *b, const struct object *o)
 {
 	int r = 0;
 
-	for (size_t j = 0; o->on && j < OBJECT_PINS && r == 0; j++) {
-		if (o->ops->pins[j].map != BPF_MAP_TYPE_RINGBUF)
-			continue;
-		if (b->events.ring)
-			r = ring_buffer__add(b->events.ring, o->fd[j], on_record, b);
-		else if (!(b->events.ring = ring_buffer__new(o->fd[j], on_record, b, NULL)))
-			r = -errno;
-		if (r == 0)
-			r = watch(b, o->fd[j]);
-	}
+	for (size_t j = 0; o->on && j < OBJECT_PINS && r == 0; j++)
+		if (o->ops->pins[j].map == BPF_MAP_TYPE_RINGBUF)
+			r = open_ring(b, o->fd[j]);
 	return r;
 }
 

@@ -102,7 +102,21 @@ static int crossed_memory(void *ctx, uint64_t cgroup_id, uint64_t bytes)
 	return m ? cgfs_bpf_memory_crossed(m, cgroup_id, bytes) : -EOPNOTSUPP;
 }
 
-/* Takes over what enforces budgets when another process has pinned it since, with its events. */
+/* With its events, or not at all: it would stay without them. */
+static int with_events(struct cgfs_bpf *b, struct object *o, struct cgfs_err *reterr)
+{
+	bool made = o->made;
+	int r = cgfs_bpf_events_add(b, o, reterr);
+
+	if (r == 0)
+		return 0;
+	cgfs_bpf_object_close(o);
+	if (made)
+		ignore(cgfs_bpf_object_unpin(o, NULL));
+	return r;
+}
+
+/* Takes over what enforces budgets when another process has pinned it since. */
 static int find_admission(struct cgfs_bpf *b, struct object **ret, struct cgfs_err *reterr)
 {
 	struct object *o = find_object(b, cgfs_bpf_admit_object.name);
@@ -112,7 +126,7 @@ static int find_admission(struct cgfs_bpf *b, struct object **ret, struct cgfs_e
 	if (o->on || !cgfs_bpf_object_pinned(o))
 		return 0;
 	r = cgfs_bpf_object_adopt(o, reterr);
-	return r < 0 ? r : cgfs_bpf_events_add(b, o, reterr);
+	return r < 0 ? r : with_events(b, o, reterr);
 }
 
 void cgfs_bpf_find_late(struct cgfs_bpf *b)
@@ -134,7 +148,7 @@ static int admission(struct cgfs_bpf *b, struct object **ret, struct cgfs_err *r
 	if (r == 0 && !o->on) {
 		r = cgfs_bpf_object_make(o, &err);
 		if (r == 0)
-			r = cgfs_bpf_events_add(b, o, &err);
+			r = with_events(b, o, &err);
 	}
 	if (r < 0) {
 		snprintf(o->why, sizeof(o->why), "%.159s", err.text);

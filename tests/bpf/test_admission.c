@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_admission.c - a budget that cannot be given: what of it was done is undone, and the next
+ * attempt gets by.  The link (tests/tests.mk) has the two calls that are made to fail here.
+ */
+#include "world.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static int attach_fails_at, attach_errno, attach_calls; /* at the n-th call, when n is not 0 */
+static int epoll_errno;
+
+int __wrap_bpf_prog_attach(int prog, int target, enum bpf_attach_type type, unsigned int flags);
+int __real_bpf_prog_attach(int prog, int target, enum bpf_attach_type type, unsigned int flags);
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int __real_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+
+int __wrap_bpf_prog_attach(int prog, int target, enum bpf_attach_type type, unsigned int flags)
+{
+	if (++attach_calls == attach_fails_at) {
+		errno = attach_errno;
+		return -errno;
+	}
+	return __real_bpf_prog_attach(prog, target, type, flags);
+}
+
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (epoll_errno && op == EPOLL_CTL_ADD) {
+		errno = epoll_errno;
+		return -1;
+	}
+	return __real_epoll_ctl(epfd, op, fd, event);
+}
+
+static int give(struct world *w, const struct group *g, uint64_t budget)
+{
+	struct cgfs_policy_admit admit = {
+		.sz = sizeof(admit),
+		.budget_bytes = budget,
+		.lift_bytes = budget == CGFS_MAX ? CGFS_MAX : budget / 2,
+	};
+
+	attach_calls = 0;
+	return w->policy->ops->admit_memory(w->policy->ctx, &g->g, &admit, &w->err);
+}
+
+static unsigned int attached(const struct group *g)
+{
+	unsigned int ids[64], n = 64, flags = 0;
+
+	CHECK_INT(bpf_prog_query(g->g.cgroup_fd, BPF_LSM_CGROUP, BPF_F_QUERY_EFFECTIVE, &flags, ids,
+				 &n),
+		  0);
+	return n;
+}
+
+/* A group that can have a budget; without one as yet. */
+static struct group *begin(struct world *w)
+{
+	struct group *pod;
+
+	attach_fails_at = epoll_errno = 0;
+	world_open(w, true);
+	pod = world_pod(w, "web");
+	world_add(w, pod, NULL);
+	if (give(w, pod, 1 << 20) < 0)
+		tap_skip("no budgets here: %s", w->err.text);
+	CHECK_INT(attached(pod), 3);
+	CHECK_INT(give(w, pod, CGFS_MAX), 0);
+	CHECK_INT(attached(pod), 0);
+	return pod;
+}
+
+/* EINVAL is the kernel's word for what is attached already, and for a hook it has no room for. */
+BPF_TEST(all_programs_or_none)
+{
+	static const int errnos[] = { E2BIG, EINVAL, ENOMEM };
+	struct group *pod = begin(w);
+
+	for (size_t i = 0; i < 3; i++) {
+		for (attach_fails_at = 1; attach_fails_at <= 3; attach_fails_at++) {
+			attach_errno = errnos[i];
+			CHECK_INT(give(w, pod, 1 << 20), -errnos[i]);
+			CHECK_MSG(strstr(w->err.text, "cgfs_admit_"), "%s", w->err.text);
+			CHECK_INT(attached(pod), 0);
+			CHECK(!world_counters(w, pod).counts_admit ||
+			      world_counters(w, pod).admit_budget == CGFS_MAX);
+		}
+	}
+	attach_fails_at = 0;
+	CHECK_INT(give(w, pod, 1 << 20), 0);
+	CHECK_INT(attached(pod), 3);
+}
+
+/* What is in force stays in force when the change of it fails. */
+BPF_TEST(budget_stays_when_its_change_fails)
+{
+	struct group *pod = begin(w);
+
+	CHECK_INT(give(w, pod, 1 << 20), 0);
+	attach_errno = ENOMEM;
+	attach_fails_at = 2;
+	CHECK_INT(give(w, pod, 2 << 20), -ENOMEM);
+	CHECK_INT(attached(pod), 3);
+	CHECK_INT(world_counters(w, pod).admit_budget, 1 << 20);
+	attach_fails_at = 0;
+	CHECK_INT(give(w, pod, 2 << 20), 0);
+	CHECK_INT(attached(pod), 3);
+	CHECK_INT(world_counters(w, pod).admit_budget, 2 << 20);
+}
+
+static bool pinned(const struct world *w)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/admit_fork", w->pin);
+	return access(path, F_OK) == 0;
+}
+
+/* Programs whose events no process gets are not kept: neither where this process has loaded them,
+ * nor where it takes over those of another. */
+BPF_TEST(no_programs_without_their_events)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct group *pod = begin(w);
+	struct cgfs_bpf *other;
+	struct world second = *w;
+
+	/* Anew, with nothing loaded. */
+	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
+	CHECK_INT(cgfs_bpf_unpin(w->bpf, &w->err), 0);
+	world_close(w);
+	world_open(w, true);
+	world_add(w, pod, NULL);
+	epoll_errno = ENOSPC;
+	CHECK_INT(give(w, pod, 1 << 20), -ENOSPC);
+	CHECK_MSG(strstr(w->err.text, "events of cgfs_adm"), "%s", w->err.text);
+	CHECK(!pinned(w));
+	/* The second attempt finds no half of the first. */
+	CHECK_INT(give(w, pod, 1 << 20), -ENOSPC);
+	CHECK_INT(attached(pod), 0);
+
+	opts.pin_dir = w->pin;
+	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
+	second.policy = cgfs_bpf_policy(other);
+	CHECK_INT(give(&second, pod, 1 << 20), 0);
+	CHECK_INT(give(w, pod, 2 << 20), -ENOSPC);
+	CHECK(pinned(w));
+	CHECK_INT(give(w, pod, 2 << 20), -ENOSPC);
+	epoll_errno = 0;
+	CHECK_INT(give(w, pod, 2 << 20), 0);
+	CHECK_INT(world_counters(w, pod).admit_budget, 2 << 20);
+	cgfs_bpf_close(other);
+}
