@@ -93,7 +93,7 @@ if [ -e docs/man/cgfs-agent.8 ]; then
 	empty "cgfs-agent.8 has the agent's options" "$(agent_options)"
 fi
 
-# Whichever of the two tools there is.
+# With that of the two tools which is installed.
 linted=
 if command -v groff >/dev/null; then
 	linted=1

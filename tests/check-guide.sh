@@ -71,18 +71,18 @@ else
 fi
 without=$(sed '/^layout/q' "$tmp/out" | grep '^without eBPF')
 if [ -n "$without" ]; then
-	skip "a denial is told" "$without"
+	skip "a denial is reported" "$without"
 else
-	said "a denial is told" '"device_denied".*"web".*"c2"'
+	said "a denial is reported" '"device_denied".*"web".*"c2"'
 fi
 if grep -q '^memory: ' "$tmp/out"; then
-	said "a threshold is told" '"memory_threshold".*"web".*"threshold_bytes":33554432'
-	said "an OOM kill is told" '"oom_kill".*"web".*"c2"'
+	said "a threshold is reported" '"memory_threshold".*"web".*"threshold_bytes":33554432'
+	said "an OOM kill is reported" '"oom_kill".*"web".*"c2"'
 else
-	skip "a threshold and an OOM kill are told" "no memory controller"
+	skip "a threshold and an OOM kill are reported" "no memory controller"
 fi
 said "after a restart the pod is found" '^found web$'
 said "with its containers" '^found c2$'
 said "and its process" "^1 processes in $root/web/c1$"
-said "a removal is told" '"removed".*"web".*"c1"'
+said "a removal is reported" '"removed".*"web".*"c1"'
 finish

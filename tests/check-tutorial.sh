@@ -16,7 +16,7 @@ skipped() { skip "the tutorial" "$1"; finish; }
 [ -e "$O/libcgfs-bpf.a" ] || skipped "built without BPF"
 [ -x /bin/busybox ] || skipped "busybox-static is missing"
 command -v crun > /dev/null || command -v runc > /dev/null || skipped "an OCI runtime is missing"
-[ ! -e /run/tutorial ] || skipped "/run/tutorial is there: somebody follows the tutorial"
+[ ! -e /run/tutorial ] || skipped "/run/tutorial exists: another process follows the tutorial"
 
 tmp=$(mktemp -d)
 end() {

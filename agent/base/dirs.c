@@ -290,7 +290,7 @@ static int make_one(struct dirs *d, const char *path, make_fn *make, const struc
 int dirs_make(struct dirs *d, const char *path)
 {
 	auto_free char *copy = strdup(path);
-	/* Before there is a journal the directory itself says that it is ours: the sticky bit means
+	/* Before there is a journal the directory is marked as ours by its sticky bit, which means
 	 * nothing where only the owner may write. */
 	const struct stuff stuff = { .mode = d->fd < 0 ? S_ISVTX | 0700 : 0700 };
 

@@ -49,8 +49,8 @@ struct conn {
 	struct conn_state state;
 	struct loop_fd in, out; /* the same descriptor for a socket: then `in` stands for both */
 	bool socket;
-	bool halves; /* its peer can close one half, and be told from one that has gone */
-	bool last;   /* no client can connect again: its end is the agent's */
+	bool halves;		 /* the peer can close one half without closing the connection */
+	bool last;		 /* no client can connect again: its end is the agent's */
 	struct dialler *dialler; /* made it, and makes the next one; NULL: none */
 	size_t resumed;		 /* requests that it took over from the one before */
 	bool eof;

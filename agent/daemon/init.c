@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init.c - the agent as process 1 of a machine: what is there before it begins, and how the machine
- * goes down when it has ended, for whatever reason.  The loop reaps orphans, here as elsewhere.
- * Knows no pod and no message, and needs no other program.
+ * init.c - the agent as process 1 of a machine: it prepares the machine before the agent begins,
+ * and powers it off when the agent has ended, for any reason.  The loop reaps orphans, here as
+ * elsewhere. Knows no pod and no message, and needs no other program.
  */
 #include "agent/daemon/init.h"
 

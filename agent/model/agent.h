@@ -28,7 +28,7 @@ struct reply;
 struct request;
 struct runtime;
 
-/* A deletion is answered by then, whatever its containers do; it goes on. */
+/* A deletion is answered by then, also when a container has not ended; the deletion continues. */
 #define END_ANSWER_MS 9000
 
 /* What the model reports to the host, in the form of service/. */

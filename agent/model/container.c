@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * container.c - a container from Create to running: where it belongs, what the runtime gets, who
- * owns its cgroup.  How it ends is in container_end.c.
+ * container.c - a container from Create to running: its place, what the runtime gets, and the
+ * owner of its cgroup.  How it ends is in container_end.c.
  */
 #include "agent/model/container.h"
 

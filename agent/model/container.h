@@ -130,7 +130,7 @@ char *container_file(const struct container *c, unsigned int serial, const char 
 void container_init_exited(struct container *c);
 /* Sends the exit notification when it is due and its receiver is connected. */
 void container_notify(struct container *c);
-/* Begins to delete, whatever state it is in.  @rq (may be NULL) is answered at the end: with
+/* Begins to delete the container, in any state.  @rq (may be NULL) is answered at the end: with
  * @hr and @text when @hr is not HR_OK. */
 void container_end(struct container *c, struct request *rq, uint32_t hr, const char *text);
 /* Takes the next step of a deletion, when there is one under way that can. */

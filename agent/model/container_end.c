@@ -90,7 +90,7 @@ static void on_end_time(void *ctx)
 	reply_all(&c->replies, -ETIMEDOUT, end_waits_for(c));
 }
 
-/* Nobody waits for what the processes of a deleted container wrote. */
+/* No request waits for the output of a deleted container's processes. */
 static void drop_streams(struct container *c)
 {
 	for (struct process *p = c->execs, *next; p; p = next) {

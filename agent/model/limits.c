@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limits.c - when a container's limits are written, and by whom.
+ * limits.c - when a container's limits are written, and by which process.
  *
  * The runtime works inside the container's cgroups until it has created the container.  What would
  * only hold it up there (processor time, the number of processes) is written when it is done, and

@@ -99,7 +99,7 @@ static void claim(struct process *p)
 		process_free(p);
 }
 
-/* Everybody who waits is answered. */
+/* Answers every waiting request. */
 static void report(struct process *p)
 {
 	p->reported = true;

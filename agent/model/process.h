@@ -41,7 +41,8 @@ void process_watch(struct process *p);
 bool process_adopt(struct process *p);
 /* 0, or a negative errno; never hits another process that got the same pid. */
 int process_kill(const struct process *p, int sig);
-/* If it has exited it is reported, whatever its streams still hold.  @p may be gone afterwards. */
+/* Reports the exit, if there was one, without waiting for output that is in the streams.  @p may be
+ * gone afterwards. */
 void process_drop_streams(struct process *p);
 void process_free(struct process *p); /* its waiters are answered 0xc037010e */
 /* Answers @rq now or later.  @p is gone afterwards when it was not an init and has been reaped. */

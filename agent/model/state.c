@@ -2,8 +2,9 @@
 /*
  * state.c - what the next agent needs to go on where this one was killed.  One small file for each
  * pod, {state-dir}/pods/ID, and container, {state-dir}/containers/ID/state.json: written before
- * the kernel hears of it and after each change, replaced in one step.  What belongs to whom stands
- * in cgroupfs and the pins; here is only what the kernel does not know.  Reading: adopt.c.
+ * the first cgroup is made and after each change, replaced in one step.  Which cgroup belongs to
+ * which pod stands in cgroupfs and the pins; the files have only what the kernel does not know.
+ * Reading: adopt.c.
  */
 #include "agent/model/state.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * namespaces.c - the namespaces of a pod that no sandbox holds: a bind mount keeps each of them,
- * for as long as there is the pod and whichever agent there is.  The first run that needs them
+ * as long as the pod exists, also while no agent runs.  The first run that needs them
  * makes them.
  */
 #include "agent/runtime/namespaces.h"

@@ -70,8 +70,7 @@ json_t *spec_rlimits(const struct spec *s);
 /* The text for the runtime, for a bundle elsewhere: without what is not the runtime's business, and
  * with paths made absolute.  Changes the specification.  NULL: no memory. */
 char *spec_text(struct spec *s, const char *bundle);
-/* The same of a process that is added to a container: it has the limits of init, whatever it says
- * itself. */
+/* The same of a process that is added to a container; the limits of init replace its own. */
 char *spec_process_text(json_t *process, const json_t *rlimits);
 /* True if @path is absolute, without "..", "." and empty parts, and has @least parts or more. */
 bool spec_path_ok(const char *path, size_t least);

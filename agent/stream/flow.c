@@ -172,7 +172,7 @@ void flow_close_to(struct flow *f)
 	close_end(f, &f->to);
 }
 
-/* Nobody is there to write to. */
+/* The reader is gone. */
 static void broken(struct flow *f)
 {
 	if (f->out && f->again) {
@@ -310,7 +310,7 @@ static void on_from(void *ctx, uint32_t events)
 	step(ctx);
 }
 
-/* What the host still sends on a stream that it only reads is nothing to anybody. */
+/* Drops what the host sends on a stream that it only reads. */
 static void await_close(struct flow *f)
 {
 	ssize_t n = recv(f->to.fd, f->s->scratch, FLOW_CHUNK, MSG_DONTWAIT);

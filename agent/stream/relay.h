@@ -24,7 +24,7 @@ struct relay {
 	void (*connected)(void *ctx, int error, const char *why); /* NULL: none is */
 	void *connected_ctx;
 	/* The process has exited. */
-	void (*drained)(void *ctx); /* NULL: it has not, or that was told */
+	void (*drained)(void *ctx); /* NULL: it has not, or it was called */
 	void *drained_ctx;
 	bool away; /* the limit is that of an absent host */
 	bool started, cancelled;

@@ -9,8 +9,8 @@
 #define ENOENT 2
 #define EINVAL 22
 
-/* Whatever the kernel cannot delete now (from 6.16 on it may not get the lock of a bucket) is for
- * the caller to try again. */
+/* The caller tries again what the kernel cannot delete now (from 6.16 on it may not get the lock
+ * of a bucket). */
 static __always_inline NO_LINES int forget(__u64 pod_cgroup_id)
 {
 	struct cgfs_history_key key = { .pod_cgroup_id = pod_cgroup_id };

@@ -79,7 +79,7 @@ static __always_inline struct cgfs_memory *memory_of(const struct cgfs_memcg *m)
 }
 
 /* A threshold is crossed.  Global, as lines_look() is. */
-__attribute__((noinline)) int crossing_tell(__u64 memory_id, __u64 bytes, __u64 usage, __u64 now)
+__attribute__((noinline)) int crossing_report(__u64 memory_id, __u64 bytes, __u64 usage, __u64 now)
 {
 	struct cgfs_memcg *m = memcg_find(memory_id);
 	struct cgfs_group *g = m ? group_find(m->cgroup_id) : 0;
@@ -120,7 +120,7 @@ __attribute__((noinline)) int crossing_tell(__u64 memory_id, __u64 bytes, __u64 
  * Usage is where a threshold may have been crossed, up or down.  The element in cgfs_crossed is
  * what decides: of several processors that come here at once, one makes it.  up_bytes and
  * down_bytes only say when to look; two processors may leave one of them each, as of different
- * moments, so that usage meets neither.  Therefore count() looks now and then whatever they say.
+ * moments, so that usage meets neither.  Therefore count() looks at every 64th charge as well.
  * Global, so that the verifier looks at it once and not at each level of the walk.
  */
 __attribute__((noinline)) int lines_look(__u64 memory_id, __u64 usage)
@@ -149,7 +149,7 @@ __attribute__((noinline)) int lines_look(__u64 memory_id, __u64 usage)
 		if (!crossed && usage >= line.bytes) {
 			err = bpf_map_update_elem(&cgfs_crossed, &key, &value, BPF_NOEXIST);
 			if (err == 0)
-				crossing_tell(memory_id, line.bytes, usage, value.time_ns);
+				crossing_report(memory_id, line.bytes, usage, value.time_ns);
 			crossed = err == 0 || err == -EEXIST;
 		}
 		if (crossed && line.fall_bytes > down)

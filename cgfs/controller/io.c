@@ -16,8 +16,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Where a value goes: one of two files, whichever this kernel's I/O schedulers made; of a device,
- * whichever its own scheduler takes (EOPNOTSUPP: it is another's). */
+/* Writes a value to that of two files which this kernel's I/O schedulers made; of a device, to the
+ * one that its own scheduler takes (EOPNOTSUPP: it is the other's). */
 static int write_either(const struct cgfs_dir *d, const char *bfq, const char *bfq_value,
 			const char *other, const char *other_value, struct cgfs_err *reterr)
 {

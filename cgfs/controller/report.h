@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h - on whose behalf a control file is written; see report.c.
+ * report.h - the member of a request for which a control file is written; see report.c.
  */
 #ifndef CGFS_CONTROLLER_REPORT_H
 #define CGFS_CONTROLLER_REPORT_H

@@ -79,8 +79,8 @@ struct ctl_ops {
 	bool within_parent;
 	/* Limits that are no figures, ended by one without a bit; NULL: it has none. */
 	const struct ctl_limit *limits;
-	/* What the kernel's word means, as far as the files of the groups around tell; "" as it
-	 * was: not known.  NULL: there is nothing to know. */
+	/* Explains the kernel's errno by the files of the groups around it; "" remains when they do
+	 * not explain it.  NULL: no file can. */
 	void (*why)(const struct ctl_refused *w, char *buf, size_t len);
 };
 

@@ -112,10 +112,10 @@ static int v2_high(struct cgfs_group *g, char *buf, size_t len, uint64_t *ret,
 
 /*
  * A process that is killed cannot put memory.high back.  So what it was and what it is set to
- * stands in a note at the directory, with who wrote it: "max 67108864 4711 123456".  Whoever
- * watches when that process is gone, and finds memory.high as the note has it, knows what it was
- * before.  Where no notes can be kept (before Linux 5.7, or without the right to) it goes without:
- * nothing depends on one while the process lives.
+ * stands in a note at the directory, with the process that wrote it: "max 67108864 4711 123456".  A
+ * process that watches later, when that one is gone, and finds memory.high as the note has it,
+ * takes the value before from the note.  Where notes cannot be kept (before Linux 5.7, or without
+ * the right to) there are none: nothing depends on one while the process lives.
  */
 #define NOTE	 "cgfs.memory_high"
 #define NOTE_MAX 96

@@ -48,7 +48,7 @@ static int text_of(char *buf, size_t len, const char *text, size_t n)
 
 static const char *lost_with(const char *file, enum cgfs_version_id version)
 {
-	/* Whichever way it changes. */
+	/* For both of its values. */
 	if (streq(file, "cpu.idle"))
 		return version == CGFS_V1 ? "cpu.shares" : "cpu.weight";
 	/* Shows the nearest of 40 levels. */

@@ -5,11 +5,11 @@
  * again.  Owns the order of these steps; must not know what waits for the end.
  *
  * Where there is a cgroup2 directory the kernel does it, which cannot miss a fork.  In steps it
- * does so when few are left: thousands that die at once leave no processor to anybody else, since
- * the scheduler lets a cgroup go on until it sleeps, however short each of its processes runs.
- * Without a cgroup2 directory: signal all; stop those that are left, so that none forks while the
- * list is walked; signal those; let them go so that they die.  A child that is being made is on no
- * list yet, and its parent stands still only once it is.  Without a freezer, or where a process
+ * does so when few are left: thousands that die at once leave no processor to other processes,
+ * since the scheduler lets a cgroup go on until it sleeps, however short each of its processes
+ * runs. Without a cgroup2 directory: signal all; stop those that are left, so that none forks while
+ * the list is walked; signal those; let them go so that they die.  A child that is being made is on
+ * no list yet, and its parent stands still only once it is.  Without a freezer, or where a process
  * does not stop in time: again and again, until a round finds no more than the one before; a fork
  * bomb outlives that at most until the next call, which removal makes.
  */

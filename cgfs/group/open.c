@@ -72,8 +72,8 @@ static int mount_unified(struct cgfs_mounts *m, const char *path, struct cgfs_er
 	return 0;
 }
 
-/* For who can make groups in some hierarchies and not in others, these others are not there.  Who
- * can make them nowhere may still look at all. */
+/* A user who can create groups in some hierarchies only is shown those alone.  One who can create
+ * them in none is shown all, for reading. */
 static void find_denied(struct cgfs *c, int *denied, uint32_t *granted)
 {
 	bool any = false;

@@ -431,8 +431,8 @@ void removal_step(struct cgfs_group *g, bool missed)
 }
 
 /*
- * In one hierarchy alone rmdir(2) itself says whether a process is in there: one call, where asking
- * first is three more.  With other hierarchies those would go first, and must not while it is in
+ * In one hierarchy alone rmdir(2) fails when a process is in there: one call, where asking first
+ * takes three more.  With other hierarchies those would go first, and must not while it is in
  * use.
  */
 static bool gone_at_once(struct cgfs_group *g)

@@ -47,7 +47,7 @@ int cgfs_value_refuse(struct cgfs_err *reterr, const char *name, uint64_t value,
 	return err_value(reterr, -EINVAL, name, value == CGFS_MAX ? "max" : number, "%s", words);
 }
 
-/* What is checked, and in whose words. */
+/* What is checked, and the names that an error uses. */
 struct check {
 	const struct cgfs_resources *res;
 	enum words words;

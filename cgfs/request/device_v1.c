@@ -74,7 +74,7 @@ static struct cell *find(const struct cell *cells, size_t n, enum cgfs_device_ty
 	return n ? bsearch(&key, cells, n, sizeof(*cells), cmp_cell) : NULL;
 }
 
-/* Whichever rule comes later decides. */
+/* The later rule decides. */
 static void override(uint32_t *last, const uint32_t *by)
 {
 	for (size_t b = 0; b < BITS; b++)

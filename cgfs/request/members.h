@@ -8,7 +8,7 @@
 #include <cgfs/resources.h>
 #include <cgfs/stats.h>
 
-/* Whose words an error uses: those of who set the value. */
+/* The names that an error uses: those by which the caller set the value. */
 enum words {
 	WORDS_OWN,     /* struct cgfs_resources */
 	WORDS_OCI,     /* linux.resources */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fs.c - the one door to the file system: the table for the running kernel, and the calls
- * that the library makes through whichever table its context has.  Knows no cgroups.
+ * that the library makes through the table of its context.  Knows no cgroups.
  */
 #include "cgfs/tree/fs.h"
 

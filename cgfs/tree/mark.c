@@ -2,8 +2,8 @@
 /*
  * mark.c - which directories on the way to the pods root this library made, so that it removes no
  * other.  They have the sticky bit, which means nothing where only the owner may write, so that
- * nobody else sets it there.  Unlike an attribute it comes with mkdir(2) itself: a process that is
- * killed leaves no directory without it, and one that is started later finds it.
+ * no other program sets it there.  Unlike an attribute it comes with mkdir(2) itself: a process
+ * that is killed leaves no directory without it, and one that is started later finds it.
  */
 #include <sys/stat.h>
 

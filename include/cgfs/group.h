@@ -274,8 +274,8 @@ CGFS_API CGFS_CHECK int cgfs_group_freeze(struct cgfs_group *g, unsigned int tim
  * @g:      borrowed
  * @reterr: may be NULL
  *
- * Where v1's freezer is mounted beside a cgroup2 tree, both are thawed, whichever process froze
- * them.
+ * Where v1's freezer is mounted beside a cgroup2 tree, both are thawed, also when
+ * another process froze them.
  *
  * Errors:  -ENODEV  no freezer on this host, or the group is gone
  *          other    the kernel's

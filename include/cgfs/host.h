@@ -244,7 +244,7 @@ CGFS_API CGFS_CHECK int cgfs_root_set(struct cgfs *c, const struct cgfs_resource
  * @reterr: may be NULL
  *
  * Only directories of the root's path that this library created are removed: they have the
- * sticky bit, and nobody but their owner may write to them.
+ * sticky bit, and only their owner may write to them.
  *
  * Controllers that were enabled on the way to it by this context are disabled again where
  * no other cgroup uses them.  A later create creates the root again.  The policy forgets groups

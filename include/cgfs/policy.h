@@ -39,7 +39,7 @@ struct cgfs_policy_counters {
 	uint64_t device_denied;
 	uint64_t oom_kills;
 	uint64_t events_lost;
-	uint64_t counts_oom; /* 1: oom_kills counts, whichever process takes the events; 0: not */
+	uint64_t counts_oom; /* 1: oom_kills counts, also without a reader of events; 0: not */
 	/* Memory, as seen at each charge. */
 	uint64_t counts_memory;	     /* 1: these count; 0: not */
 	uint64_t memory_usage;	     /* bytes, at the last charge */

@@ -183,7 +183,7 @@ struct cgfs_stats {
 #define CGFS_STATS_INIT CGFS_SIZED(struct cgfs_stats)
 
 /**
- * cgfs_stats_get() - one figure, whichever library filled the structure
+ * cgfs_stats_get() - one figure of a structure that any version of the library filled
  * @stats:     borrowed; as cgfs_group_stats() or cgfs_stats_all() gave it
  * @stat:      which
  * @ret_value: out; written when the figure is available

@@ -93,17 +93,17 @@ CGFS_API CGFS_CHECK int cgfs_group_set(struct cgfs_group *g, const struct cgfs_r
 				       const struct cgfs_set_opts *opts, struct cgfs_err *reterr);
 
 /**
- * cgfs_group_hold_admission() - let processes that are started now in, whatever budgets say
+ * cgfs_group_hold_admission() - exempt processes that are started now from memory budgets
  * @g:      borrowed
  * @ms:     how long, in milliseconds; at most an hour
  * @all:    processes that are there already, too
  * @reterr: may be NULL
  *
- * For who starts a process in the group from outside, as an OCI runtime does: for so long no budget
- * (memory_admit_bytes), of the group or of its pod, refuses processes of the group that were
- * started after this call, or with @all any.  Calls that overlap are one, from the first on, but
- * for processes that are older than two minutes at the last one.  Nothing is done where no group
- * has a budget.
+ * For a caller that starts a process in the group from outside, as an OCI runtime does.  For @ms no
+ * budget (memory_admit_bytes), of the group or of its pod, refuses processes of the group that were
+ * started after this call, or with @all any process of it.  Calls that overlap count as one that
+ * began with the first, but no process is exempt that is older than two minutes at the last call.
+ * Does nothing where no group has a budget.
  *
  * Errors:  -EINVAL  @ms is too large
  *          -EROFS   the context is for reading
@@ -147,7 +147,7 @@ CGFS_API CGFS_CHECK int cgfs_group_limits(struct cgfs_group *g, struct cgfs_appl
  * @reterr:    may be NULL
  *
  * In order, from "deny everything", as cgfs_group_set() takes them.  Read from the device policy,
- * whichever process put it there; without a policy, from v1's devices.list as it was when the
+ * also when another process set it; without a policy, from v1's devices.list as it was when the
  * handle was made, with later changes.  The rules can differ from those that were written, but they
  * decide the same.
  *

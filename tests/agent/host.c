@@ -17,7 +17,7 @@
 
 struct host host = { .fd = -EBADF };
 
-/* A guest has vsock_loopback: the host, CID 2, is the guest itself.  Elsewhere nobody but the
+/* A guest has vsock_loopback: the host, CID 2, is the guest itself.  Elsewhere only the
  * machine's own host would answer there, and unix sockets stand for the ports. */
 static bool on_vsock(void)
 {

@@ -17,7 +17,8 @@
 #define KEY    "io.cgfs.memory-admit"
 #define BUDGET "50331648"
 
-/* Holds more than the budget, and forks when it is told to: a shell that cannot ends with 2. */
+/* Holds more than the budget, and forks for each line of the FIFO; a shell that cannot fork ends
+ * with 2. */
 static const char script[] =
 	"busybox mkfifo /tmp/go; dd if=/dev/zero of=/dev/held bs=1M count=56 2>/dev/null;\n"
 	"while :; do read x < /tmp/go || continue; (exit 0); [ \"$x\" != end ] || exit 3; done";
@@ -46,7 +47,7 @@ static void sandbox(struct world *w)
 	tap_skip("%s", err.text);
 }
 
-/* @flags O_NONBLOCK: not when nobody listens just now. */
+/* @flags O_NONBLOCK: not while no process reads. */
 static void tell(const struct world *w, const char *line, int flags)
 {
 	char path[256];

@@ -322,7 +322,7 @@ KERNEL_TEST(bare_pod_stays_a_pod)
 	CHECK(!kit_exists(&w->kit, "bare"));
 }
 
-/* Whatever an agent was doing when it was killed: the next one knows all that there is, and
+/* An agent is killed at any step of its work: the next one knows all that there is, and
  * leaves nothing when its options demand that (which the teardown looks at). */
 KERNEL_TEST(killed_at_any_moment_leaks_nothing)
 {

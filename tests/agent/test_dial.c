@@ -105,7 +105,7 @@ TAP_TEST(message_for_a_connection_that_ends_is_kept_once)
 	begin(&e);
 	c = connected(&e);
 	close(e.host);
-	/* The first finds that nobody reads, the second that it is dead. */
+	/* The first finds that no process reads, the second that the connection is dead. */
 	CHECK_INT(conn_notify(c, TYPE, "{\"first\":1}", false), 0);
 	CHECK(c->dead);
 	CHECK_INT(conn_notify(c, TYPE, "{\"second\":2}", false), 0);

@@ -211,7 +211,7 @@ KERNEL_TEST(bundle_is_of_one_sandbox)
 	CHECK_INT(run(w, "c", workload(w, "c", NULL, NULL, "[ -s /etc/hosts ]")), 0);
 }
 
-/* A directory of another program gets no mount, which nobody would take away. */
+/* A directory of another program gets no mount: no process would remove it. */
 KERNEL_TEST(directories_of_others_are_not_shared)
 {
 	char path[200];

@@ -118,7 +118,7 @@ KERNEL_TEST(exit_is_for_stdin_and_not_for_the_local_socket)
 	(void)world_start(w, "c");
 	kill_agent(w);
 
-	/* A peer that connects here is not the host, whatever it claims. */
+	/* A peer that connects here is not the host, also if it claims to be. */
 	w->c = start_at_stdin(w);
 	local = world_connect(w, true);
 	end_by(local);

@@ -271,7 +271,7 @@ static void hold_up_execs(struct world *w, const char *id)
 	client_close(other);
 }
 
-/* Its first process stops whatever enters its pid namespace. */
+/* Its first process stops every process that enters its pid namespace. */
 KERNEL_TEST(what_enters_is_stopped)
 {
 	world_create(w, "bad", "bad",
@@ -408,8 +408,8 @@ KERNEL_TEST(thousands_of_processes_keep_nobody_waiting)
 	client_close(other);
 }
 
-/* Each is an event, a line of the log, and a message to the subscriber, who does not read. */
-KERNEL_TEST(denials_without_end_keep_nobody_waiting)
+/* Each denial is an event, a line of the log, and a message to a subscriber that does not read. */
+KERNEL_TEST(denials_without_end_delay_no_client)
 {
 	struct client *deaf = world_connect(w, true), *other = world_connect(w, true);
 	double worst;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_made.c - what the agent makes outside of cgroupfs is removed, whatever the moment at which
+ * test_made.c - what the agent makes outside of cgroupfs is removed, at any moment at which
  * it is killed, and what others made is not.
  */
 #include <fcntl.h>

@@ -431,7 +431,7 @@ KERNEL_TEST(scratch_directory_goes_with_the_container)
 	CHECK_INT(access(kept, F_OK), 0);
 }
 
-/* Whatever the agent has by then: its own protection is not one of the containers. */
+/* The agent's own protection is never passed on to a container. */
 KERNEL_TEST(oom_score_is_the_one_that_the_agent_began_with)
 {
 	char path[96], mine[16] = "";

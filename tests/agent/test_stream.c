@@ -185,8 +185,8 @@ static size_t rss_pages(pid_t pid)
 	return rss;
 }
 
-/* Writers whose reader does not read wait, cost little, and hold up nobody. */
-HOST_TEST(host_that_never_reads_holds_up_nobody)
+/* Writers whose reader does not read wait, cost little, and delay no other process. */
+HOST_TEST(host_that_never_reads_delays_no_other)
 {
 	enum { N = 24 };
 	int fds[N][3];
@@ -305,8 +305,8 @@ HOSTKERNEL_TEST(init_and_exec_have_their_streams)
 	world_delete(w, "c");
 }
 
-/* What nobody asked for goes nowhere, and the container does not notice. */
-HOSTKERNEL_TEST(output_that_nobody_asked_for_is_dropped)
+/* Output that no client asked for is dropped, and the container does not notice. */
+HOSTKERNEL_TEST(output_that_no_client_asked_for_is_dropped)
 {
 	pid_t init;
 

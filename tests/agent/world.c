@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * world.c - starts and stops an agent for each test, and cleans up after it whatever happened.
+ * world.c - starts and stops an agent for each test, and cleans up after it, also after a failure.
  */
 #include "world.h"
 

@@ -26,7 +26,7 @@ int bundle_hide_cgroup2(const struct bench *b, int *ret_fd);
 /* pivot_root(2) cannot leave an initramfs. */
 bool bundle_no_pivot(void);
 bool bundle_in_path(const char *name);
-/* An agent with its own root, pins and state, which deletes its pods when it is told to end.
+/* An agent with its own root, pins and state, which deletes its pods on SIGTERM.
  * @runtime NULL: its own choice.  @ret_socket: for podctl.  Returns its pid, or a negative errno.
  */
 pid_t bundle_agent(const struct bench *b, const char *dir, const char *name, const char *runtime,

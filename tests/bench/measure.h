@@ -2,7 +2,7 @@
 /*
  * measure.h - medians of interleaved runs, and the table they are printed in.
  *
- * The variants of one row take turns within one loop, so that whatever else the machine does
+ * The variants of one row take turns within one loop, so that other work of the machine
  * hits all of them alike; the median of each is kept, and the ratio to the first (the bare
  * system calls) is what a reader compares, by the clock and in processor time.  SIGINT, SIGTERM and
  * SIGHUP end the row, so that a benchmark that is interrupted still takes away what it made.

@@ -91,7 +91,7 @@ static int read_all(struct cgfs *c, size_t n, double *ret_us, struct cgfs_err *e
 	return r;
 }
 
-/* All @n pods there at once; what was made is deleted whatever happens. */
+/* All @n pods there at once; what was made is deleted, also after a failure. */
 static int round_of(struct cgfs *c, struct cgfs_group **pod, size_t n, struct figures *f)
 {
 	struct cgfs_err err = { 0 };

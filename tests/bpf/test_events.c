@@ -266,7 +266,7 @@ static void write_file(const char *dir, const char *file, const char *value)
 	close(fd);
 }
 
-/* Limits memory to 16 MiB, in whichever hierarchy has the controller. */
+/* Limits memory to 16 MiB, in the hierarchy that has the controller. */
 static void limit_memory(struct world *w, struct group *pod, struct group *ctr)
 {
 	char path[700];

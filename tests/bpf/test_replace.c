@@ -190,7 +190,7 @@ BPF_TEST(what_a_killed_updater_leaves_is_cleared_away)
 		kill(pid, SIGKILL);
 		CHECK_INT(waitpid(pid, &status, 0), pid);
 		CHECK(WIFSIGNALED(status));
-		/* Whatever it was doing: one list or the other, not both, not none. */
+		/* At any step of its work: one list or the other, not both, not none. */
 		CHECK(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
 		CHECK(!world_can_open(w, pod->path, 'c', 1, 8, O_RDWR));
 		/* This process does not know what the other one put in. */

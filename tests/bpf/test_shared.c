@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What another process has open is not removed under it, although no group uses it; and who
- * opens it for reading adds, binds and removes nothing. */
+/* What another process has open is not removed under it, although no group uses it; and a
+ * process that opens it for reading adds, binds and removes nothing. */
 BPF_TEST(what_another_uses_stays_pinned)
 {
 	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;

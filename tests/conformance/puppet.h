@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * puppet.h - a process in a group that asks for memory as it is told, and says what it got.
+ * puppet.h - a process in a group that asks for memory on command, and reports what it got.
  */
 #ifndef PUPPET_H
 #define PUPPET_H

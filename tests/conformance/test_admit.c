@@ -311,7 +311,7 @@ WORLD_TEST(admit_events)
 		CHECK_INT(ev.pid, p.pid);
 		CHECK(ev.comm[0] && ev.time_ns);
 	}
-	/* A flood: each is told, or counted as lost. */
+	/* A flood: each is reported, or counted as lost. */
 	for (int i = 0; i < 1000; i++)
 		puppet(&p, PUPPET_MAP);
 	while (told + lost < 1000) {

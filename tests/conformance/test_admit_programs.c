@@ -22,7 +22,7 @@
 #define BUDGET (24 * MIB)
 #define MOST   64 /* MiB that a program asks for */
 
-/* What a program tells before it ends, in memory that both have. */
+/* What a program reports before it ends, in memory that it shares with the test. */
 struct told {
 	int error;	  /* with which it was refused */
 	unsigned int mib; /* that it had then */

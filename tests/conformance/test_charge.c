@@ -174,7 +174,8 @@ static int overdraw(void *arg)
 		return 2;
 	close(fd);
 	fd = memfd_create("overdraw", MFD_CLOEXEC);
-	/* With no room and nobody to kill, the kernel would try a fault in its own pages for ever.
+	/* With no room and no process to kill, the kernel would try a fault in its own pages for
+	 * ever.
 	 */
 	if (mlockall(MCL_CURRENT) < 0)
 		return 3;
@@ -185,7 +186,7 @@ static int overdraw(void *arg)
 	return errno == ENOMEM ? 0 : 1;
 }
 
-/* The level whose limit it was is told apart from those that it is a part of. */
+/* The level whose limit it was is distinguished from the levels above it. */
 static void refused_at(struct world *w, bool pods)
 {
 	struct cgfs_resources res = extra_memory(16 * MIB);
@@ -381,7 +382,7 @@ WORLD_TEST(charge_thresholds_above_already)
 		CHECK(ev.value >= 20 * MIB);
 	}
 	quiet(&s);
-	/* What stays in the list was told. */
+	/* What stays in the list was reported already. */
 	OK(cgfs_group_watch_memory_lines(s.ctr, lines, ARRAY_SIZE(lines), &err));
 	hold(w, pid, &held, 21);
 	quiet(&s);
@@ -441,7 +442,8 @@ static int grow_for_ever(void *arg)
 			return 1;
 }
 
-/* Groups that go while their processes charge leave nothing, and nobody else's figures change. */
+/* Groups that go while their processes charge leave nothing, and no other group's figures change.
+ */
 WORLD_TEST(charge_removed_while_it_charges)
 {
 	static const char *const maps[] = { "memory_ids", "memcg", "memory", "crossed" };

@@ -95,8 +95,8 @@ WORLD_TEST(descriptors_given_up_lead_to_the_same_directory_only)
 	CHECK_STR(world_cat(w, CGFS_PIDS, pod[0], "pids.max"), before);
 }
 
-/* A child begins its life where it belongs, whatever its group has given up: here for its pod, of
- * which spawning wants the limit of processes. */
+/* A child begins its life where it belongs, also when its group has given descriptors up: here for
+ * its pod, of which spawning wants the limit of processes. */
 WORLD_TEST(descriptors_given_up_for_the_pod_while_spawning)
 {
 	struct cgfs_group *pod, *ctr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * test_history.c - what was refused to a pod, and killed in it, stays in the pinned map until the
- * pod is removed: with nobody who received the events, and after the container is gone.
+ * pod is removed: with no process that received the events, and after the container is gone.
  */
 #include "puppet.h"
 
@@ -306,7 +306,8 @@ WORLD_TEST(history_kill_has_the_level)
 	check_kill(w, ctr, pid, known ? CGFS_ABOVE_POD : unknown, 32 * MIB);
 }
 
-/* Guests only: the OOM killer of the whole machine is called, and is told whom to take. */
+/* Guests only: the OOM killer of the whole machine is called, and one process is marked as its
+ * victim. */
 WORLD_TEST(history_kill_of_the_machine)
 {
 	struct cgfs *c = begin(w, WORLD_POLICY);

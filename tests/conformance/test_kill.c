@@ -208,7 +208,7 @@ static unsigned int until_gone(struct world *w, struct cgfs *c, pid_t pid, unsig
 
 #define WIDE 300
 
-/* The caller's loop has its turn while what is in a wide tree is killed, whatever the way. */
+/* The caller's loop has its turn while a wide tree is killed, in each of the ways. */
 WORLD_TEST(kill_wide_tree_in_bounded_steps)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);

@@ -242,7 +242,7 @@ WORLD_TEST(remove_bounded_leaves_many_to_clear)
 	CHECK_INT(ev.error, -E2BIG);
 	CHECK_HAS(ev.message, "more than 100 cgroups");
 	world_gone(w, pid);
-	/* The container is the policy's, which the next removal tells. */
+	/* The policy has the container's entry, and the next removal reports it. */
 	OK(cgfs_group_clear(pod, &err));
 	(void)shim_rmdirs(w->shim);
 	OK(cgfs_group_clear(ctr, &err));

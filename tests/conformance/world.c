@@ -172,7 +172,7 @@ static void destroy_all(struct world *w)
 		struct cgfs_err err = { 0 };
 		int r = cgfs_group_remove(g, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err);
 
-		/* Already removed, by whichever way, is as good. */
+		/* A group that was removed already is no failure. */
 		if (r < 0 && r != -EALREADY && r != -ENOENT && r != -ENODEV && r != -ESTALE)
 			FAIL("clean up %s: %d: %s", cgfs_group_path(g), r, err.text);
 		cgfs_group_close(g);

@@ -7,7 +7,7 @@
  * /proc/PID/cgroup, directories) by ways that share no code with the library.
  *
  * Each test runs in a process of its own.  A failed CHECK ends that process; the runner (run.c)
- * then removes whatever is left in the kernel.  At the end of a test that passes, world_close()
+ * then removes all that is left in the kernel.  At the end of a test that passes, world_close()
  * releases everything in an orderly way and checks that nothing stayed.
  */
 #ifndef WORLD_H
@@ -229,7 +229,7 @@ void world_sleep_ms(unsigned int ms);
 struct shim *shim_new(struct world *w);
 void shim_free(struct shim *s);
 const struct cgfs_fs *shim_fs(struct shim *s, const struct cgfs_fs *real);
-/* Reads return "not frozen yet", whatever is written. */
+/* Reads return "not frozen yet" after any write. */
 void shim_never_frozen(struct shim *s, bool on);
 /* The next @n writes of FROZEN to v1's freezer have no effect, as those of a kernel on a
  * process that it meets at the wrong moment. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * core.c - the control files that every cgroup has, on v1 and on cgroup2, whatever its
+ * core.c - the control files that every cgroup has, on v1 and on cgroup2, independent of its
  * controllers.
  */
 #include "host.h"

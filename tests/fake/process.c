@@ -312,7 +312,7 @@ static int show_cgroups(const struct open_file *file, FILE *out)
 
 const struct ctl_file fake_proc_cgroup = { .name = "cgroup", .read = show_cgroups };
 
-/* Not in the tree either: what belongs to whom a cgroup2 directory is given to. */
+/* Not in the tree either: the files that a delegation of a cgroup2 directory includes. */
 static int show_delegate(const struct open_file *file, FILE *out)
 {
 	fputs("cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n"

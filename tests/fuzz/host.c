@@ -388,7 +388,7 @@ void host_open(struct host *h, enum cgfs_layout layout)
 	opts.fs = fake_fs(h->f);
 	opts.mounts = fake_mounts(h->f);
 	opts.policy = fake_policy(h->f, true);
-	/* Where nobody listens. */
+	/* Where no process listens. */
 	h->a.streams.log = &h->a.log;
 	h->a.streams.host = (struct address){ .path = "/nowhere/host" };
 	if (cgfs_open(&opts, &h->a.cgfs, NULL) < 0 || loop_new(&h->a.loop) < 0 ||

@@ -56,7 +56,7 @@ void kit_name(struct kit *k, const char *where);
 void kit_open(struct kit *k, const char *where);
 /* Directories of the root and pins that are there: how many; prints them. */
 size_t kit_left(const struct kit *k);
-/* Kills and removes whatever there is of root, pins and dir.  True when there was anything of the
+/* Kills and removes all that there is of root, pins and dir.  True when there was anything of the
  * first two, which @text then lists. */
 bool kit_sweep(const struct kit *k, char *text, size_t len);
 /* The groups alone. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * on_fake.c - a case on a fake host: create a container with the resources, look at the control
- * files and ask for devices as its process, destroy; nothing may be left, whatever happened.
+ * files and ask for devices as its process, destroy; nothing may be left, also after a failure.
  */
 #include "oci.h"
 

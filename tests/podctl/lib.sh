@@ -67,8 +67,8 @@ json() {
 	[ "$got" = "$want" ] || wrong "$*: $filter is $got, not $want, in $out"
 }
 
-# Every process that a test starts ends with it, whatever happens.
-with_agent() {	# with_agent [v3] [OPTIONS]: one that was not told to speak version 4
+# Every process that a test starts ends with it, also after a failure.
+with_agent() {	# with_agent [v3] [OPTIONS]: one without -v4
 	local version=-v4
 	[ "${1:-}" != v3 ] || { version=; shift; }
 	as_root

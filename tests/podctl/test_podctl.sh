@@ -337,7 +337,7 @@ t_run_in_a_pod_leaves_the_pod() {
 	clean
 }
 
-# The pod is nobody's: whichever run is the last removes it.
+# No run owns the pod: the last one removes it.
 t_runs_in_one_pod_take_it_along() {
 	as_root
 	mkfifo "$tmp/in1" "$tmp/in2"
@@ -630,7 +630,7 @@ t_apply_leaves_what_was_there() {
 	[ -n "$there" ] || there=$(sed -n 's/^[^ ]* \([^ ]*\) cgroup2 .*/\1/p' /proc/mounts | head -n 1)
 	echo '{"pids":{"limit":7}}' > "$tmp/good.json"
 	echo '{"pids":{"limit":7},"unified":{"pids.max":"nonsense"}}' > "$tmp/bad.json"
-	# Somebody's cgroup, in one hierarchy only, and a cgroup in it that fails.
+	# A cgroup of another program, in one hierarchy only, and a cgroup in it that fails.
 	mkdir "$there$root"
 	expect 1 a "$tmp/good.json" "$root"; says "in use"; one_line
 	expect 1 a "$tmp/bad.json" "$root/x"; says "unified.pids.max"; one_line
@@ -672,7 +672,7 @@ t_apply_without_privilege() {
 	json 0 '.applied[0].reads + " " + (.devices.rules | length | tostring)' '7 0' u - "$root/x" \
 		< <(echo '{"pids":{"limit":7}}')
 	expect 1 u - "$root/x" < <(echo '{}'); says "in use"; one_line
-	# Somebody else's session, none, and one's own.
+	# The session of another user, none, and the user's own.
 	for XDG_RUNTIME_DIR in /root/x "$tmp/none" "$tmp/own"; do
 		export XDG_RUNTIME_DIR
 		mkdir -p "$tmp/own"; chown $user "$tmp/own"
@@ -682,7 +682,7 @@ t_apply_without_privilege() {
 	expect 1 u - "$root/y" < <(echo '{"devices":[{"allow":true,"access":"rwm"}]}'); says devices
 	expect 0 u --remove "$root/x"
 	[ "$(leftovers | sort)" = "$(for m in $mounts; do echo "$m$root"; done | sort)" ] || wrong "left: $(leftovers)"
-	# Whether an agent ran here before, runs, or never did: nobody's record is in the way.
+	# No record of an agent is in the way: one that ran before, runs now, or never ran.
 	for m in 'true' 'mkdir /run/cgfs' 'mkdir -p /run/cgfs/roots' 'mkdir -m 700 /run/cgfs'; do
 		expect 0 alone "$m" - "$root/z" < <(echo '{}')
 		expect 0 alone "$m" --remove "$root/z"

@@ -86,12 +86,12 @@ t_agent_tells_every_subscriber() {
 	local one=$!
 	p events --json --count 1 --timeout 120 > "$tmp/e2" &
 	local two=$!
-	# A subscription cannot be seen from outside: repeat until both have heard.
+	# A subscription cannot be seen from outside: repeat until both have received one.
 	while kill -0 $one 2> /dev/null || kill -0 $two 2> /dev/null; do
 		r --pod t -- sh -c 'mknod /dev/kmsg c 1 11; cat /dev/kmsg' > /dev/null 2>&1
 	done
-	wait $one || wrong "the first heard nothing"
-	wait $two || wrong "the second heard nothing"
+	wait $one || wrong "the first received nothing"
+	wait $two || wrong "the second received nothing"
 	grep -q '"type":"device_denied"' "$tmp/e1" || wrong "$(cat "$tmp/e1")"
 	grep -q '"type":"device_denied"' "$tmp/e2" || wrong "$(cat "$tmp/e2")"
 	end_agent
@@ -107,7 +107,7 @@ t_agent_sandbox_waits_until_removed() {
 	expect 0 r --pod t --name c1 -- true
 	expect 0 p rm t
 	expect 0 p create u --rootfs "$tmp/rootfs" --bundle-dir "$tmp/bundles" -- sleep 1000
-	# Started means that the runtime was told to go on: exec may be a moment away.
+	# Started means that the runtime may go on: exec may be a moment away.
 	pid=$(p ls --json | jq '.pods[0].containers[0].pid')
 	for _ in $(seq 1200); do
 		grep -qs sleep "/proc/$pid/cmdline" && break
@@ -177,7 +177,7 @@ t_agent_that_dies_is_noticed() {
 	clean
 }
 
-# One agent has the root, whatever state, pins or spelling another one is given; podctl finds it.
+# One agent has the root; state, pins or spelling of another one do not change that; podctl finds it.
 t_agent_owns_its_root() {
 	local other=("$O/cgfs-agent" -v4 -listen "unix:$tmp/sock2" -state-dir "$tmp/state2") owner
 	with_agent

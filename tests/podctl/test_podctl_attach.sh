@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016 # what containers expand is not for us to expand
 #
-# test_podctl_attach [--list | NAME...] - back to detached commands, with and without an agent; what
-# an ordinary user is told.  Needs root.
+# test_podctl_attach [--list | NAME...] - back to detached commands, with and without an agent; and
+# the remedy for an ordinary user.  Needs root.
 set -u
 . "${0%/*}/lib.sh"
 
@@ -78,7 +78,7 @@ t_attach_wrong_usage_is_125() {
 t_attach_finds_the_terminal_again() {
 	as_root
 	expect 0 d run -dt --pod t --name c1 -- sh -c "$lines"
-	# Nobody knows the status of another process's child.
+	# Only its parent knows the status of a process.
 	session_is_kept 0 --root "$root" --pin-dir "$pins"
 	expect 0 d rm --all
 	clean
@@ -163,7 +163,7 @@ t_agent_statuses_are_podmans() {
 	end_agent
 }
 
-t_an_ordinary_user_is_told_what_to_do() {
+t_an_ordinary_user_gets_the_remedy() {
 	as_root
 	local nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
 	$nobody "$podctl" --version > /dev/null 2>&1 || { echo "podctl is where nobody may run it"; exit 77; }

@@ -221,7 +221,7 @@ t_agent_terminals() {
 	status=0
 	wait $pid || status=$?
 	[ $status = 42 ] || wrong "status $status after ^C"
-	# Whoever has typed the detach keys leaves it running, also when the agent is another one.
+	# The detach keys leave it running, also when the agent is another one.
 	"$podctl" exec -it t sh -c 'echo up; exec sleep 999' < "$tmp/keys" > "$tmp/up" &
 	pid=$!
 	until grep -q up "$tmp/up"; do sleep 0.05; done

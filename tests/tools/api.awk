@@ -71,7 +71,7 @@ collecting {
 	n = lines && about != "" && arguments != "(void)," ? split(names(arguments), word, " ") : 0
 	for (i = 1; i <= n; i++)
 		if ((params " ") !~ (" " word[i] " "))
-			problem = problem " does not tell of @" word[i]
+			problem = problem " does not describe @" word[i]
 	print FILENAME ":" line, name problem
 	about = params = ""
 	next

@@ -55,8 +55,8 @@ TAP_TEST(oci_zero_empty_and_null_are_unset)
 	cgfs_resources_free(NULL);
 }
 
-/* A number that the parser has no type for makes the text be looked through again: once, whatever
- * stands in its strings. */
+/* A number that the parser has no type for makes the text be looked through again: once, with any
+ * content of its strings. */
 TAP_TEST(oci_digits_of_long_strings_cost_nothing)
 {
 	static const char head[] = "{\"comment\":\"", tail[] = "\",\"cpu\":{\"shares\":"

@@ -51,7 +51,7 @@ int doc_event(const struct cgfs_event *event, json_t **ret);
 /* One event as a sentence: "char 1:11 read", "pid 12 (cat)". */
 void doc_event_text(const json_t *event, char *buf, size_t len);
 
-/* --- info.c: pods and containers, whichever source they come from ------------------------------
+/* --- info.c: pods and containers, the same from every source -----------------------------------
  */
 
 struct group_info {

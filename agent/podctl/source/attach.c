@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attach.c - podctl in the place of whoever started a container's first process, by way of an
- * agent: its terminal is borrowed from the keeper, or what it prints is read as the agent keeps it.
+ * attach.c - connects podctl to the first process of a container that an agent runs: borrows the
+ * terminal from the keeper, or reads the output that the agent keeps.
  */
 #include "agent/podctl/source/agent.h"
 #include "agent/podctl/source/keeper.h"

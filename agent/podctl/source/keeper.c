@@ -100,7 +100,8 @@ static bool has_ended(int master)
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-/* Whatever else podctl has open: a pipe's reader waits for its end. */
+/* Closes podctl's other descriptors: the reader of a pipe waits until all its writers are closed.
+ */
 static void close_others(int a, int b)
 {
 	unsigned int lo = (unsigned int)(a < b ? a : b), hi = (unsigned int)(a < b ? b : a);
@@ -150,7 +151,7 @@ void keeper_run(uint64_t cgroup_id, int listener, int master, pid_t pid)
 	_exit(0);
 }
 
-/* --- those who come ------------------------------------------------------------------------------
+/* --- its clients ---------------------------------------------------------------------------------
  */
 
 static int receive(int from, int *ret_master, pid_t *ret_pid)

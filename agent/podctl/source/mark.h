@@ -7,7 +7,7 @@
 
 #include "agent/podctl/args/args.h"
 
-/* A pod that a run made goes with the last run in it, whichever that is. */
+/* A pod that a run made is removed by the last run in it. */
 #define MARK_RUN "run"
 
 int mark_set(struct cgfs *c, struct cgfs_group *g, const char *name, const char *value);

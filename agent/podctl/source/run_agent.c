@@ -36,8 +36,7 @@ static int runtime_status(const struct args *a, struct cgfs_err *err)
 	return status;
 }
 
-/* What the command is connected to.  @input: to podctl's standard input, without having been told
- * so. */
+/* Connects the command's streams.  @input: to podctl's standard input also without -i. */
 static int streams_begin(const struct args *a, struct terminal_socket *console, bool input,
 			 struct remote_streams *ret, struct cgfs_err *reterr)
 {
@@ -70,7 +69,7 @@ static int streams_connect(const struct args *a, struct terminal_socket *console
 			      reterr);
 }
 
-/* Whose terminal it is, for those who attach to it when podctl has left it. */
+/* Records the terminal's container, for a later `attach` to it. */
 static int name_terminal(struct agent_source *s, struct command *cmd, struct cgfs_err *reterr)
 {
 	struct group_info info;

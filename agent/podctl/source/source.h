@@ -109,7 +109,7 @@ extern const struct source_ops source_agent, source_direct;
 int source_check(const struct args *a, struct cgfs_err *reterr);
 int source_open(const struct args *a, unsigned int use, struct source **ret,
 		struct cgfs_err *reterr);
-/* An ordinary user who was refused learns what to do. */
+/* Adds the remedy to the error of an ordinary user. */
 void source_explain(struct cgfs_err *err);
 /* Both.  Prints what is wrong; an exit status. */
 int source_begin(const struct args *a, unsigned int use, struct source **ret);

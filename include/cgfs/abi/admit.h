@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cgfs/abi/admit.h - types of the object cgfs_adm: the budget of a group's memory, who is exempt,
- * and records of what was refused.
+ * cgfs/abi/admit.h - types of the object cgfs_adm: budgets of groups' memory, exempt groups, and
+ * records of refusals.
  */
 #ifndef CGFS_ABI_ADMIT_H
 #define CGFS_ABI_ADMIT_H

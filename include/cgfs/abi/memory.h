@@ -75,7 +75,7 @@ struct cgfs_crossing {
 	__u64 pod_cgroup_id;
 	__u64 bytes; /* the threshold */
 	__u64 usage_bytes;
-	__u32 pid; /* process (thread group) id of who charged, in the initial namespace */
+	__u32 pid; /* process (thread group) that charged, as in the initial namespace */
 	__u32 rsv;
 	char comm[16];
 };
