@@ -434,13 +434,36 @@ static bool end_some(struct agent *a)
 	return end_one(a->externals);
 }
 
+/* How long host_settle() waits for a removal; where one cannot end, each call takes as long. */
+#define SETTLE_MAX_MS 200
+
+/* Is there a group that the library removes?  Its next step may wait for a timer of the kernel. */
+static bool removing(struct agent *a)
+{
+	struct hash_node *n = NULL;
+
+	while ((n = hash_next(&a->containers, n)))
+		if (container_of(n, struct container, node)->removal.begun)
+			return true;
+	while ((n = hash_next(&a->pods, n)))
+		if (container_of(n, struct pod, node)->removal.begun)
+			return true;
+	return a->foreign.n > 0;
+}
+
 void host_settle(struct host *h)
 {
 	struct loop_timer t = { .fn = stop, .ctx = h->a.loop };
+	unsigned int patience = SETTLE_MAX_MS;
 
 	for (int idle = 0; idle < 2;) {
-		idle++;
-		if (loop_timer_set(h->a.loop, &t, 0) < 0 || loop_run(h->a.loop) < 0)
+		bool wait = idle == 1 && patience > 0 && removing(&h->a);
+
+		if (wait)
+			patience--;
+		else
+			idle++;
+		if (loop_timer_set(h->a.loop, &t, wait) < 0 || loop_run(h->a.loop) < 0)
 			abort();
 		/* The agent stops the loop, too, when it is empty. */
 		loop_timer_clear(h->a.loop, &t);
