@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.c - one table says what is parsed, what it is for and what --help prints.
+ * options.c - the options of the agent: one table for the parser and for --help.
  *
  * The first part are the reference's flags, so that an image can swap the binary.
  */
@@ -28,63 +28,65 @@ struct row {
 	const char *help;
 };
 
-/* The kernel cuts a longer one without a word. */
+/* The kernel cuts a longer one without an error. */
 #define CORE_PATTERN_MAX 127
 
 #define AT(member) offsetof(struct options, member)
+/* The next line of a help text: below the first, which begins at column 31. */
+#define MORE	   "\n                               "
 
 static const struct row rows[] = {
 	{ "v4", FLAG, AT(v4), false,
-	  "serve protocol version 4; without it every request is answered \"not supported\"" },
+	  "serve protocol version 4; without this option every request is" MORE
+	  "answered \"not supported\"" },
 	{ "use-inouterr", FLAG, AT(use_inouterr), false, "serve the bridge on stdin and stdout" },
 	{ "loglevel", TEXT, AT(log_level), false,
-	  "log at this level: debug, info, warning, error, fatal or panic (default: info)" },
+	  "log at this level: debug, info, warning, error, fatal or panic" MORE "(default: info)" },
 	{ "log-format", TEXT, AT(log_format), false,
 	  "write the log as text or json (default: text)" },
 	{ "logfile", TEXT, AT(log_file), false, "append the log here (default: stderr)" },
 	{ "kmsgLogLevel", NUMBER, AT(kmsg_log_level), true,
 	  "the agent does not forward kernel messages" },
 	{ "root-mem-reserve-bytes", NUMBER, AT(root_mem_reserve_bytes), false,
-	  "reserve this much memory for the machine; limit all pods together to the rest\n"
-	  "                                (default: 75 MiB)" },
+	  "reserve this much memory for the machine; limit all pods" MORE
+	  "together to the rest (default: 75 MiB)" },
 	{ "gcs-mem-limit-bytes", NUMBER, AT(gcs_mem_limit_bytes), true,
 	  "the agent does not watch its own memory" },
 	{ "core-dump-location", TEXT, AT(core_dump_location), false,
-	  "make this the kernel's core pattern (/proc/sys/kernel/core_pattern)" },
+	  "make this the kernel's core pattern" MORE "(/proc/sys/kernel/core_pattern)" },
 	{ "disable-time-sync", FLAG, AT(disable_time_sync), true,
 	  "the agent has no time synchronization" },
 	{ "scrub-logs", FLAG, AT(scrub_logs), true, "the agent never logs messages" },
 	{ "initial-policy-stance", TEXT, AT(initial_policy_stance), false,
 	  "must be \"allow\": the agent has no security policy" },
 	{ "dial", TEXT, AT(dial), false,
-	  "connect to the host at vsock:CID:PORT or unix:PATH, and again after each\n"
-	  "                                disconnection (default, without -use-inouterr and "
+	  "connect to the host at vsock:CID:PORT or unix:PATH, and again" MORE
+	  "after each disconnection (default, without -use-inouterr and" MORE
 	  "--listen: " ADDRESS_BRIDGE ")" },
 	{ "listen", LIST, AT(listen), false,
-	  "serve the bridge at unix:PATH (mode 0600) or vsock:[CID:]PORT (only peers with\n"
-	  "                                this CID, default 2); may be repeated" },
+	  "serve the bridge at unix:PATH (mode 0600) or vsock:[CID:]PORT" MORE
+	  "(only peers with this CID, default 2); may be repeated" },
 	{ "local-socket", TEXT, AT(local_socket), false,
-	  "serve podctl at this path (default: the socket of --listen, else\n"
-	  "                                /run/cgfs/agent.sock; with another root\n"
-	  "                                /run/cgfs/roots/NAME.sock)" },
+	  "serve podctl at this path (default: the socket of --listen," MORE
+	  "else /run/cgfs/agent.sock; with another root" MORE "/run/cgfs/roots/NAME.sock)" },
 	{ "no-local-socket", FLAG, AT(no_local_socket), false,
-	  "without --listen: do not serve podctl" },
+	  "do not serve podctl on a socket of its own" },
 	{ "root", TEXT, AT(root), false,
 	  "create pods below this path in each hierarchy (default: /pods)" },
 	{ "state-dir", TEXT, AT(state_dir), false,
-	  "keep containers' files and the runtime's state here (default: /run/cgfs)" },
+	  "keep containers' files and the runtime's state here" MORE "(default: /run/cgfs)" },
 	{ "runtime", TEXT, AT(runtime), false, "use this OCI runtime (default: crun, else runc)" },
 	{ "pin-dir", TEXT, AT(pin_dir), false,
 	  "pin eBPF maps and links here (default: /sys/fs/bpf/cgfs)" },
 	{ "no-bpf", FLAG, AT(no_bpf), false,
-	  "load no eBPF: device rules hold on v1 only, and denials are not reported" },
+	  "load no eBPF: device rules hold on v1 only, and denials are" MORE "not reported" },
 	{ "memory-accounting", FLAG, AT(memory_accounting), false,
 	  "count memory by eBPF at each charge (see docs/memory.md)" },
 	{ "cgroups", TEXT, AT(cgroups), false,
-	  "as process 1: mount cgroups as v1, hybrid, mixed or v2 (default: what is\n"
-	  "                                mounted, else v2)" },
+	  "as process 1: mount cgroups as v1, hybrid, mixed or v2" MORE
+	  "(default: what is mounted, else v2)" },
 	{ "delete-on-exit", FLAG, AT(delete_on_exit), false,
-	  "delete all pods of this agent on SIGTERM (default: they keep running)" },
+	  "delete all pods of this agent on SIGTERM (default: they keep" MORE "running)" },
 	{ "help", FLAG, AT(help), false, "print this help" },
 	{ "version", FLAG, AT(version), false, "print the version" },
 };
@@ -270,7 +272,7 @@ void options_help(FILE *out)
 		char left[48];
 
 		snprintf(left, sizeof(left), "-%s%s", rows[i].name, args[rows[i].kind]);
-		fprintf(out, "  %-29s %s%s\n", left, rows[i].ignored ? "accepted, no effect: " : "",
+		fprintf(out, "  %-28s %s%s\n", left, rows[i].ignored ? "no effect: " : "",
 			rows[i].help);
 	}
 	fputs("\nExit status: 0 after SIGTERM, SIGINT or the end of stdin; 1 failure; 2 wrong "

@@ -14,6 +14,8 @@ verbs() { "$podctl" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'; }
 # The options in a help text.
 options() { sed -nE 's/^  (-[a-zA-Z],|   ) (--[a-z-]+)( .*)?$/\2/p'; }
 
+narrow() { ! expand "$tmp/out" | grep -E '.{95}| $' || wrong "lines of $1 --help are too long, or end with a blank"; }
+
 t_help_of_each_verb() {
 	local verb
 	expect 0 p --help
@@ -25,9 +27,10 @@ t_help_of_each_verb() {
 		[[ $out == "usage: podctl $verb"* ]] || wrong "$out"
 		[[ $out == *"Exit status: "* ]] || wrong "$verb --help does not name exit statuses"
 		! options < "$tmp/out" | grep -x -e --root -e --json || wrong "$verb: options of every verb"
-		[ "$(expand "$tmp/out" | awk '{ if (length > n) n = length } END { print n }')" -le 94 ] ||
-			wrong "lines of $verb --help are too long"
+		narrow "$verb"
 	done
+	p --help; narrow podctl
+	"$O/cgfs-agent" --help > "$tmp/out"; narrow cgfs-agent
 }
 
 # Every option has its paragraph in the manual, and no other has one.

@@ -111,9 +111,9 @@ static int add_mount(const char *what, const char *value, void *to, struct cgfs_
 
 const struct opt container_options[] = {
 	{ "bundle", 0, "DIR", opt_string, AT(oci_bundle),
-	  "run the OCI bundle in DIR: its config.json, with what other\n"
-	  "options and COMMAND say instead, and the pod's host name (with\n"
-	  "an agent)" },
+	  "run the OCI bundle in DIR (with an agent); other options and\n"
+	  "COMMAND replace what its config.json says, and the host name is\n"
+	  "the pod's" },
 	{ "mount", 'v', "SOURCE:TARGET[:ro]", add_mount, AT(mounts),
 	  "show a directory or file of this machine in the container; may be\n"
 	  "repeated (with an agent)" },
@@ -124,11 +124,11 @@ const struct opt terminal_options[] = {
 	{ "interactive", 'i', NULL, opt_flag, AT(interactive),
 	  "pass standard input on to the command" },
 	{ "tty", 't', NULL, opt_flag, AT(tty),
-	  "give the command a terminal of its own; ^C and ^Z are the\n"
-	  "command's then, and its window has the size of podctl's" },
+	  "give the command a terminal of its own, which receives ^C and ^Z\n"
+	  "and whose window has the size of podctl's" },
 	{ "detach-keys", 0, "KEYS", opt_string, AT(detach_keys),
-	  "leave a command with a terminal alone, running, when these keys\n"
-	  "are typed (default: ctrl-p,ctrl-q)" },
+	  "with -t: leave the command running when these keys are typed\n"
+	  "(default: ctrl-p,ctrl-q)" },
 	{ 0 },
 };
 

@@ -66,14 +66,14 @@ static int look_for(const char *what, const char *text, void *to, struct cgfs_er
 
 const struct opt label_options[] = {
 	{ "label", 'l', "NAME=VALUE", add, offsetof(struct args, labels),
-	  "give it this label, to find it by; may be repeated" },
+	  "set a label, by which `ls --label` selects; may be repeated" },
 	{ 0 },
 };
 
 const struct opt label_filter_options[] = {
 	{ "label", 'l', "NAME[=VALUE]", look_for, offsetof(struct args, labels),
-	  "only what has this label, or whose pod has it; may be repeated:\n"
-	  "what has all of them" },
+	  "show only what has this label, itself or by its pod; may be\n"
+	  "repeated, and all labels must match then" },
 	{ 0 },
 };
 

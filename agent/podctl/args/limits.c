@@ -99,17 +99,17 @@ static int add_device(const char *what, const char *value, void *to, struct cgfs
 
 const struct opt limits_options[] = {
 	{ "memory", 'm', "SIZE", set_memory, offsetof(struct args, limits),
-	  "limit memory: 64M, 64MiB, 1G, 65536 (bytes) or max" },
+	  "limit memory to 64M, 64MiB, 1G, 65536 (bytes) or max (no limit)" },
 	{ "memory-admit", 0, "SIZE", set_admit, offsetof(struct args, limits),
-	  "refuse new memory (ENOMEM, EAGAIN) while so much or more is used;\n"
-	  "max: no budget; exempt: the pod's budget does not bind here" },
+	  "refuse new memory (ENOMEM, EAGAIN) while SIZE or more is used;\n"
+	  "max: no budget of its own; exempt: nor that of its pod" },
 	{ "cpus", 'c', "N", set_cpus, offsetof(struct args, limits),
-	  "limit CPU time: 0.5 is half of one CPU; or max" },
+	  "limit CPU time: 0.5 is half of one CPU; max: no limit" },
 	{ "cpu-weight", 0, "N", set_weight, offsetof(struct args, limits),
 	  "set the share of CPU time relative to siblings, 1 to 10000\n"
 	  "(default: 100)" },
 	{ "pids", 'p', "N", set_pids, offsetof(struct args, limits),
-	  "limit the number of processes and threads; or max" },
+	  "limit the number of processes and threads; max: no limit" },
 	{ "device", 0, "RULE", add_device, offsetof(struct args, limits),
 	  "allow a device, or deny it: 'c 1:11 r', 'deny b *:* rwm'.  May be\n"
 	  "repeated; the last rule that matches decides.  The devices that\n"

@@ -208,10 +208,11 @@ void opt_help(const struct opt *table)
 		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", o->letter ? '-' : ' ',
 			 o->letter ? o->letter : ' ', o->letter ? ", " : "  ", o->name,
 			 o->arg ? " " : "", o->arg ? o->arg : "");
-		printf("  %-26s ", left);
 		/* A name too long for its column gets a line of its own. */
 		if (strlen(left) > 26)
-			printf("\n%29s", "");
+			printf("  %s\n%29s", left, "");
+		else
+			printf("  %-26s ", left);
 		put_lines(o->help, 29);
 	}
 }

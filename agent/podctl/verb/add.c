@@ -69,8 +69,8 @@ const struct verb verb_add = {
 	.summary = "Move running processes into a container",
 	.text = "Each process is moved with all its threads, into all cgroups of the container;\n"
 		"its namespaces and its root file system stay what they are.  Memory that it has\n"
-		"already stays with the cgroup where it was before.  A pod that has one container\n"
-		"needs no name of it.",
+		"already stays with the cgroup where it was before.  If the pod has one\n"
+		"container, POD alone names it.",
 	.tables = tables,
 	.min = 2,
 	.max = -1,

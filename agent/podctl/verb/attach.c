@@ -9,10 +9,10 @@
 
 static const struct opt options[] = {
 	{ "detach-keys", 0, "KEYS", opt_string, offsetof(struct args, detach_keys),
-	  "leave the command alone, running, when these keys are typed\n"
+	  "leave the command running when these keys are typed\n"
 	  "(default: ctrl-p,ctrl-q)" },
 	{ "no-stdin", 0, NULL, opt_flag, offsetof(struct args, no_stdin),
-	  "pass nothing on that is typed" },
+	  "do not pass on what is typed" },
 	{ 0 },
 };
 
@@ -49,13 +49,11 @@ const struct verb verb_attach = {
 	.name = "attach",
 	.operands = "POD[/CONTAINER]",
 	.summary = "Go back to the command of a detached container",
-	.text = "A command with a terminal (`run -dt`, or `run -it` that was left by its detach\n"
-		"keys) gets what is typed, and its window has the size of podctl's.  Of another "
-		"one\n"
-		"(`run -d`, `create`), by way of an agent, what it prints from now on is printed.\n"
-		"Signals are passed on, ^C among them; the detach keys leave it running.  One "
-		"podctl\n"
-		"at a time has the terminal.",
+	.text = "A command with a terminal (`run -dt`, or `run -it` left by its detach keys)\n"
+		"receives what is typed, and its window has the size of podctl's; one podctl at a\n"
+		"time has the terminal.  Of a command without a terminal (`run -d`, `create`),\n"
+		"which needs an agent, podctl prints the output from now on.  Signals are passed\n"
+		"on to the command, ^C among them; the detach keys leave it running.",
 	.exits = "that of the command, or 128+N when signal N ended it; 0 without an agent,\n"
 		 "since only an agent knows it, and after the detach keys; 125 when podctl\n"
 		 "failed or was used wrongly",

@@ -98,8 +98,8 @@ const struct verb verb_exec = {
 	.summary = "Run another command in a container",
 	.text = "COMMAND is in all cgroups of the container from its first instruction.  With an\n"
 		"agent it also has the container's namespaces, root file system, variables and\n"
-		"user.  A pod that has one container needs no name of it.  Without -i standard\n"
-		"input is empty.  When podctl is killed, the command goes on.",
+		"user.  If the pod has one container, POD alone names it.  Without -i standard\n"
+		"input is empty.  When podctl is killed, the command continues.",
 	.exits = "that of COMMAND, or 128+N when signal N ended it; 125 when podctl failed\n"
 		 "or was used wrongly; 126 when COMMAND could not be executed; 127 when it was\n"
 		 "not found",

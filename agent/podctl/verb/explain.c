@@ -14,8 +14,8 @@
 
 static const struct opt options[] = {
 	{ "since", 0, "TIME", opt_time, offsetof(struct args, since_ns),
-	  "leave out what is older: 90s, 10m, 1h30m, or a time of UTC as in\n"
-	  "2026-11-30T13:21:47Z" },
+	  "print what happened since then: 90s, 10m or 1h30m ago, or a time\n"
+	  "in UTC such as 2026-11-30T13:21:47Z" },
 	{ 0 },
 };
 

@@ -12,12 +12,12 @@
 
 static const struct opt options[] = {
 	{ "follow", 'f', NULL, opt_flag, offsetof(struct args, follow),
-	  "print what comes, until the container has ended" },
+	  "continue to print until the container has ended" },
 	{ "tail", 'n', "N", opt_count, offsetof(struct args, tail),
-	  "print the last N lines of what is there (default: all)" },
+	  "print the last N lines (default: all)" },
 	{ "since", 0, "TIME", opt_time, offsetof(struct args, since_ns),
-	  "print what is not older: 90s, 10m, 1h30m, or a time of UTC as in\n"
-	  "2026-11-30T13:21:47Z" },
+	  "print what was written since then: 90s, 10m or 1h30m ago, or a\n"
+	  "time in UTC such as 2026-11-30T13:21:47Z" },
 	{ "timestamps", 't', NULL, opt_flag, offsetof(struct args, timestamps),
 	  "print the time in front of each line" },
 	{ 0 },

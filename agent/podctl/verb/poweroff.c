@@ -6,7 +6,7 @@
 
 static const struct opt options[] = {
 	{ "now", 0, NULL, opt_flag, offsetof(struct args, now),
-	  "kill its processes instead of giving them time to end" },
+	  "kill all processes at once instead of giving them time to end" },
 	{ 0 },
 };
 

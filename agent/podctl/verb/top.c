@@ -22,8 +22,8 @@ static int set_delay(const char *what, const char *value, void *to, struct cgfs_
 
 static const struct opt options[] = {
 	{ "batch", 'b', NULL, opt_flag, offsetof(struct args, batch),
-	  "print one frame after another, without keys and colours; that\n"
-	  "is so as well when standard output is no terminal" },
+	  "print one frame after another, without keys and colours\n"
+	  "(the default when standard output is not a terminal)" },
 	{ "frames", 'n', "N", opt_count, offsetof(struct args, frames), "end after N frames" },
 	{ "delay", 'd', "SECONDS", set_delay, offsetof(struct args, delay_ms),
 	  "take a new frame after this time (default: 1)" },
