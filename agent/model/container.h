@@ -193,6 +193,13 @@ void limits_drop(struct container *c);
 void limits_update(struct container *c, struct request *rq, struct cgfs_resources *res);
 /* The container is being deleted: changes under way end, their requests are answered. */
 void limits_cancel(struct container *c);
+/* Stops the processes of @c, or of the pod @p where @c is NULL, or lets them go on; in a child
+ * process, and answers @rq. */
+void limits_freeze(struct pod *p, struct container *c, struct request *rq, bool freeze);
+/* The same as above for pods. */
+void limits_update_pod(struct pod *p, struct request *rq, struct cgfs_resources *res);
+void limits_cancel_pod(struct pod *p);
+void limits_drop_pod(struct pod *p);
 
 /* --- scratch.c ------------------------------------------------------------------------------- */
 

@@ -5,8 +5,9 @@
  * The runtime works inside the container's cgroups until it has created the container.  What would
  * only hold it up there (processor time, the number of processes) is written when it is done, and
  * before any of the container's own code runs.  Later changes of a memory limit may make the kernel
- * take memory back for as long as it likes, and those of a device list without a policy may have
- * to stop the container for a moment: a child process writes these, one after the other.
+ * take memory back for as long as it likes, those of a device list without a policy may have to
+ * stop the container for a moment, and freezing waits for the processes: a child process does
+ * these, one after the other.  Pods are changed in the same way.
  */
 #include <cgfs/cgfs.h>
 #include <stdlib.h>
@@ -27,11 +28,18 @@
 	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP | CGFS_SET_MEMORY_HIGH |                       \
 	 CGFS_SET_MEMORY_KERNEL | CGFS_SET_MEMORY_KERNEL_TCP | CGFS_SET_UNIFIED)
 
+/* What the eBPF policy enforces. */
+#define OF_POLICY	  (CGFS_SET_DEVICES | CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT)
+#define FREEZE_TIMEOUT_MS 10000
+
+/* A change of a pod or container that is under way, or waits for the one before. */
 struct update {
 	struct update *next;
-	struct container *c;
+	struct pod *p;	     /* NULL: of a container */
+	struct container *c; /* NULL: of a pod */
 	struct request *rq;
-	struct cgfs_resources *res;
+	struct cgfs_resources *res; /* NULL: stops the processes, or lets them go on */
+	bool freeze;
 	struct aside aside;
 };
 
@@ -68,7 +76,22 @@ int limits_complete(struct container *c, struct cgfs_err *err)
 /* --- later --------------------------------------------------------------------------------------
  */
 
-static void begin(struct container *c);
+static void begin(struct update **list);
+
+static struct update **list_of(const struct update *u)
+{
+	return u->c ? &u->c->updates : &u->p->updates;
+}
+
+static struct cgfs_group *group_of(const struct update *u)
+{
+	return u->c ? u->c->group : u->p->group;
+}
+
+static bool is_ending(const struct update *u)
+{
+	return u->c ? u->c->end != END_NONE : u->p->doomed;
+}
 
 static void answer(struct update *u, int r, const struct cgfs_err *err)
 {
@@ -84,29 +107,33 @@ static void answer(struct update *u, int r, const struct cgfs_err *err)
  * already, no process is stopped for it again. */
 static int know_devices(struct update *u, struct cgfs_err *err)
 {
-	struct cgfs_resources devices = *u->res;
+	struct cgfs_resources devices;
 
+	if (!u->res || !(u->res->set & CGFS_SET_DEVICES))
+		return 0;
+	devices = *u->res;
 	devices.set &= CGFS_SET_DEVICES;
-	return devices.set ? cgfs_group_set(u->c->group, &devices, NULL, err) : 0;
+	return cgfs_group_set(group_of(u), &devices, NULL, err);
 }
 
 static void over(void *ctx, int r, const struct cgfs_err *result)
 {
-	struct update *u = ctx;
+	struct update *u = ctx, **list = list_of(u);
 	struct container *c = u->c;
 	struct cgfs_err err = *result;
 
 	if (r == -ECANCELED && !err.code)
-		err_why(&err, r, "set limits of", cgfs_group_path(c->group),
-			"the container is being deleted");
+		err_why(&err, r, u->res ? "set limits of" : "freeze", cgfs_group_path(group_of(u)),
+			"the %s is being deleted", c ? "container" : "pod");
 	if (r == 0)
 		r = know_devices(u, &err);
-	c->updates = u->next;
-	c->jobs--;
+	*list = u->next;
+	if (c)
+		c->jobs--;
 	answer(u, r, &err);
-	if (c->updates)
-		begin(c);
-	else
+	if (*list)
+		begin(list);
+	else if (c)
 		container_end_step(c);
 }
 
@@ -114,70 +141,79 @@ static int child_set(void *ctx, struct cgfs_err *err)
 {
 	struct update *u = ctx;
 
-	return cgfs_group_set(u->c->group, u->res, NULL, err);
+	if (u->res)
+		return cgfs_group_set(group_of(u), u->res, NULL, err);
+	return u->freeze ? cgfs_group_freeze(group_of(u), FREEZE_TIMEOUT_MS, err)
+			 : cgfs_group_thaw(group_of(u), err);
 }
 
-static void begin(struct container *c)
+static void begin(struct update **list)
 {
-	while (c->updates) {
-		struct update *u = c->updates;
+	while (*list) {
+		struct update *u = *list;
 		struct cgfs_err err = { 0 };
-		int r = c->end == END_NONE ? aside_start(&u->aside, c->a->loop, child_set, over, u)
-					   : -ECANCELED;
+		struct loop *loop = u->c ? u->c->a->loop : u->p->a->loop;
+		int r = is_ending(u) ? -ECANCELED
+				     : aside_start(&u->aside, loop, child_set, over, u);
 
 		if (r == 0) {
-			c->jobs++;
+			if (u->c)
+				u->c->jobs++;
 			return;
 		}
-		c->updates = u->next;
+		*list = u->next;
 		answer(u, r, &err);
 	}
 }
 
 /* Without a policy v1 may have to stop the container while its list changes. */
-static bool is_slow(const struct container *c, const struct cgfs_resources *res)
+static bool is_slow(const struct agent *a, const struct cgfs_resources *res)
 {
-	return res->set & (SLOW | (c->a->device_policy ? 0 : CGFS_SET_DEVICES));
+	return res->set & (SLOW | (a->device_policy ? 0 : CGFS_SET_DEVICES));
 }
 
-/* The device policy is kept by this process: a list is set here.  0, or a negative errno. */
-static int set_devices(struct container *c, struct cgfs_resources *res, struct cgfs_err *err)
+/* The policy is kept by this process: what it enforces is set here.  0, or a negative errno. */
+static int set_policy(const struct agent *a, struct cgfs_group *g, struct cgfs_resources *res,
+		      struct cgfs_err *err)
 {
-	struct cgfs_resources devices = *res;
+	struct cgfs_resources own = *res;
 	int r;
 
-	if (!c->a->device_policy)
+	if (!a->device_policy)
 		return 0;
-	devices.set &= CGFS_SET_DEVICES;
-	r = devices.set ? cgfs_group_set(c->group, &devices, NULL, err) : 0;
-	res->set &= ~CGFS_SET_DEVICES;
+	own.set &= OF_POLICY;
+	r = own.set ? cgfs_group_set(g, &own, NULL, err) : 0;
+	res->set &= ~OF_POLICY;
 	return r;
 }
 
-void limits_update(struct container *c, struct request *rq, struct cgfs_resources *res)
+/* Takes @res over; NULL: to freeze or thaw.  Of @p and @c one is NULL. */
+static void change(struct pod *p, struct container *c, struct request *rq,
+		   struct cgfs_resources *res, bool freeze)
 {
-	struct update **at = &c->updates, *u;
+	struct cgfs_group *g = c ? c->group : p->group;
+	struct agent *a = c ? c->a : p->a;
+	struct update **list = c ? &c->updates : &p->updates, **at = list, *u;
 	struct cgfs_err err = { 0 };
 	int r = 0;
 
-	if (!is_slow(c, res) && !c->updates) {
-		r = cgfs_group_set(c->group, res, NULL, &err);
+	if (res && !is_slow(a, res) && !*list) {
+		r = cgfs_group_set(g, res, NULL, &err);
 		goto out;
 	}
-	r = set_devices(c, res, &err);
+	if (res)
+		r = set_policy(a, g, res, &err);
 	u = r == 0 ? calloc(1, sizeof(*u)) : NULL;
 	if (r == 0 && !u)
 		r = -ENOMEM;
 	if (r < 0)
 		goto out;
-	u->c = c;
-	u->rq = rq;
-	u->res = res;
+	*u = (struct update){ .p = p, .c = c, .rq = rq, .res = res, .freeze = freeze };
 	while (*at)
 		at = &(*at)->next;
 	*at = u;
-	if (c->updates == u)
-		begin(c);
+	if (*list == u)
+		begin(list);
 	return;
 out:
 	cgfs_resources_free(res);
@@ -187,22 +223,53 @@ out:
 		request_answer(rq);
 }
 
-void limits_drop(struct container *c)
+void limits_update(struct container *c, struct request *rq, struct cgfs_resources *res)
 {
-	limits_forget(c);
-	while (c->updates) {
-		struct update *u = c->updates;
+	change(NULL, c, rq, res, false);
+}
 
-		c->updates = u->next;
+void limits_update_pod(struct pod *p, struct request *rq, struct cgfs_resources *res)
+{
+	change(p, NULL, rq, res, false);
+}
+
+void limits_freeze(struct pod *p, struct container *c, struct request *rq, bool freeze)
+{
+	change(c ? NULL : p, c, rq, NULL, freeze);
+}
+
+static void drop(struct update **list, const char *why)
+{
+	while (*list) {
+		struct update *u = *list;
+
+		*list = u->next;
 		aside_drop(&u->aside);
-		request_fail(u->rq, HR_FAIL, "the agent is stopping");
+		request_fail(u->rq, HR_FAIL, "%s", why);
 		cgfs_resources_free(u->res);
 		free(u);
 	}
+}
+
+void limits_drop(struct container *c)
+{
+	limits_forget(c);
+	drop(&c->updates, "the agent is stopping");
+}
+
+void limits_drop_pod(struct pod *p)
+{
+	drop(&p->updates, p->doomed ? "the pod is being deleted" : "the agent is stopping");
 }
 
 void limits_cancel(struct container *c)
 {
 	if (c->updates)
 		aside_kill(&c->updates->aside);
+}
+
+void limits_cancel_pod(struct pod *p)
+{
+	if (p->updates)
+		aside_kill(&p->updates->aside);
 }

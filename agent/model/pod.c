@@ -124,6 +124,7 @@ void pod_free(struct pod *p)
 		hash_remove(&p->a->pods, &p->node);
 	loop_timer_clear(p->a->loop, &p->end_timer);
 	removal_drop(&p->removal);
+	limits_drop_pod(p);
 	reply_all(&p->replies, -ECANCELED, "the agent is stopping");
 	aside_drop(&p->emptying);
 	cgfs_group_close(p->group);
@@ -266,6 +267,7 @@ static void delete_pod(struct pod *p)
 
 	p->doomed = true;
 	set_end_time(p);
+	limits_cancel_pod(p);
 	/* A frozen pod stays frozen, even if a container in it is thawed. */
 	if (p->group && cgfs_group_thaw(p->group, &err) < 0)
 		log_write(&p->a->log, LOG_DEBUG, "while a pod is deleted", "pod", p->id, "error",

@@ -29,6 +29,7 @@ struct pod {
 	bool sandbox_exited;
 	bool doomed;		     /* no new members; goes with its last one */
 	struct removal removal;	     /* of its cgroups */
+	struct update *updates;	     /* changes of it, the first of them under way; see limits.c */
 	struct loop_timer end_timer; /* a deletion is answered by then */
 	struct reply *replies;	     /* due when it is gone */
 	char *dir;		     /* see home.h; NULL: it has no sandbox */

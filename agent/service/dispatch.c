@@ -166,6 +166,7 @@ static const struct {
 	{ MSG_EXT_SUBSCRIBE_EVENTS, extension_subscribe },
 	{ MSG_EXT_DELETE_POD, extension_delete_pod },
 	{ MSG_EXT_CREATE_POD, extension_create_pod },
+	{ MSG_EXT_UPDATE_POD, extension_update_pod },
 };
 
 static void unknown(struct request *rq)

@@ -30,10 +30,11 @@ bool extension_string(struct request *rq, const char *name, const char **ret)
 	return false;
 }
 
-/* What PodStats was asked about. */
+/* What a message is about. */
 struct subject {
 	struct cgfs_group *group;
-	const struct container *c; /* NULL: a pod */
+	struct pod *p;	     /* NULL: a standalone container */
+	struct container *c; /* NULL: a pod */
 	const char *id;
 	json_t *labels;
 };
@@ -52,12 +53,14 @@ static bool find_subject(struct agent *a, struct request *rq, struct subject *re
 	c = node ? container_of(node, struct container, node) : NULL;
 	p = *pod ? pod_find(a, pod) : NULL;
 	if (!*ctr && p && p->group) {
-		*ret = (struct subject){ .group = p->group, .id = p->id, .labels = p->labels };
+		*ret = (struct subject){
+			.group = p->group, .p = p, .id = p->id, .labels = p->labels
+		};
 		return true;
 	}
 	if (c && c->group && (!*pod || streq(pod, c->pod ? c->pod->id : c->id))) {
 		*ret = (struct subject){
-			.group = c->group, .c = c, .id = c->id, .labels = c->labels
+			.group = c->group, .p = c->pod, .c = c, .id = c->id, .labels = c->labels
 		};
 		return true;
 	}
@@ -197,4 +200,48 @@ void extension_create_pod(struct agent *a, struct request *rq)
 		json_out_string(&o, "CgroupPath", cgfs_group_path(pod->group));
 		request_answer_end(rq, &o);
 	}
+}
+
+/* Its limits, or whether its processes run. */
+void extension_update_pod(struct agent *a, struct request *rq)
+{
+	char why[JSON_WHY_MAX];
+	struct cgfs_oci_opts opts = CGFS_OCI_OPTS_INIT;
+	struct cgfs_resources *res;
+	struct cgfs_err err = { 0 };
+	bool frozen, exact;
+	json_t *resources;
+	struct subject s;
+	int r;
+
+	if (!json_get_object(rq->body, "Resources", &resources, why) ||
+	    !json_get_bool(rq->body, "Frozen", &frozen, why) ||
+	    !json_get_bool(rq->body, "ExactDevices", &exact, why)) {
+		request_fail(rq, HR_INVALID_JSON, "HRESULT %#x: %s", HR_INVALID_JSON, why);
+		return;
+	}
+	if (!resources == !json_member(rq->body, "Frozen")) {
+		request_fail(rq, HR_INVALID_ARG, "one of Resources and Frozen is needed");
+		return;
+	}
+	if (!find_subject(a, rq, &s))
+		return;
+	if (s.c ? s.c->end != END_NONE : s.p->doomed) {
+		request_fail(rq, HR_INVALID_STATE, "it is being deleted");
+		return;
+	}
+	if (!resources) {
+		limits_freeze(s.p, s.c, rq, frozen);
+		return;
+	}
+	opts.update = true;
+	opts.exact_devices = exact;
+	opts.parsed = resources;
+	r = cgfs_resources_from_oci(NULL, 0, &opts, &res, &err);
+	if (r < 0)
+		request_fail_err(rq, r, &err);
+	else if (s.c)
+		limits_update(s.c, rq, res);
+	else
+		limits_update_pod(s.p, rq, res);
 }

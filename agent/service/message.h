@@ -66,6 +66,7 @@ void extension_pod_stats(struct agent *a, struct request *rq);
 void extension_subscribe(struct agent *a, struct request *rq);
 void extension_delete_pod(struct agent *a, struct request *rq);
 void extension_create_pod(struct agent *a, struct request *rq);
+void extension_update_pod(struct agent *a, struct request *rq);
 
 /* --- event.c: events of libcgfs ------------------------------------------------------------- */
 

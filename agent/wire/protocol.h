@@ -40,7 +40,8 @@
 	X(EXT_POD_STATS, 0x1cf00201u, "CgfsPodStatsV1")                                            \
 	X(EXT_SUBSCRIBE_EVENTS, 0x1cf00301u, "CgfsSubscribeEventsV1")                              \
 	X(EXT_DELETE_POD, 0x1cf00401u, "CgfsDeletePodV1")                                          \
-	X(EXT_CREATE_POD, 0x1cf00501u, "CgfsCreatePodV1")
+	X(EXT_CREATE_POD, 0x1cf00501u, "CgfsCreatePodV1")                                          \
+	X(EXT_UPDATE_POD, 0x1cf00601u, "CgfsUpdatePodV1")
 
 #define PROTOCOL_ENUM(name, type, text) MSG_##name = type,
 enum protocol_message { PROTOCOL_REQUESTS(PROTOCOL_ENUM) };

@@ -234,6 +234,42 @@ KERNEL_TEST(bare_pod_lists_its_containers)
 	json_decref(answer);
 }
 
+static bool is_frozen(struct world *w, const char *pod)
+{
+	json_t *answer = world_call(w, MSG_EXT_POD_STATS, json_pack("{s:s}", "PodId", pod));
+	json_t *group = json_object_get(json_object_get(answer, "Stats"), "cgroup");
+	bool frozen = json_integer_value(json_object_get(group, "frozen")) == 1;
+
+	json_decref(answer);
+	return frozen;
+}
+
+KERNEL_TEST(update_changes_a_pod)
+{
+	json_t *answer, *pids;
+
+	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "p"));
+	world_do(w, MSG_EXT_UPDATE_POD,
+		 json_pack("{s:s, s:{s:{s:i}}}", "PodId", "p", "Resources", "pids", "limit", 50));
+	answer = world_call(w, MSG_EXT_POD_STATS, json_pack("{s:s}", "PodId", "p"));
+	pids = json_object_get(json_object_get(answer, "Stats"), "pids");
+	CHECK_INT(json_integer_value(json_object_get(pids, "max")), 50);
+	json_decref(answer);
+	world_do(w, MSG_EXT_UPDATE_POD, json_pack("{s:s, s:b}", "PodId", "p", "Frozen", 1));
+	CHECK(is_frozen(w, "p"));
+	world_do(w, MSG_EXT_UPDATE_POD, json_pack("{s:s, s:b}", "PodId", "p", "Frozen", 0));
+	CHECK(!is_frozen(w, "p"));
+	world_refuse(w, MSG_EXT_UPDATE_POD, json_pack("{s:s}", "PodId", "p"), HR_INVALID_ARG);
+	world_refuse(w, MSG_EXT_UPDATE_POD,
+		     json_pack("{s:s, s:{}, s:b}", "PodId", "p", "Resources", "Frozen", 1),
+		     HR_INVALID_ARG);
+	world_refuse(w, MSG_EXT_UPDATE_POD, json_pack("{s:s, s:b}", "PodId", "q", "Frozen", 1),
+		     HR_SYSTEM_NOT_FOUND);
+	/* One that is frozen goes as well. */
+	world_do(w, MSG_EXT_UPDATE_POD, json_pack("{s:s, s:b}", "PodId", "p", "Frozen", 1));
+	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "p"));
+}
+
 /* What a list says of one is what PodStats says of it: its processes, and its figures that stand
  * still. */
 static void same_figures(struct world *w, json_t *entry, const char *pod, const char *ctr)

@@ -333,7 +333,18 @@ t_agent_set_kill_wait_freeze() {
 	json 0 '.stats.limits.devices | map(select(test("1:11 r$"))) | length' 1 p stat --json t/c1
 	expect 0 p set t --pids 50 --memory 48M
 	json 0 '[.stats.memory.max, .stats.pids.max]' '[50331648,50]' p stat --json t
-	expect 1 p set t --device 'c 1:11 r'; says "device rules of a pod cannot be changed"; one_line
+	expect 0 p set t --device 'c 1:11 r' --no-default-devices
+	json 0 '.stats.limits.devices | map(select(test("allow|^c|^b")))' '["c 1:11 r"]' p stat --json t
+	expect 0 p set t --device 'c 10:99 r'
+	p stat --json t | jq .stats.limits.devices > "$tmp/set"
+	expect 0 p create t2 --device 'c 10:99 r'
+	p stat --json t2 | jq .stats.limits.devices | diff - "$tmp/set" || wrong "set is not create"
+	expect 0 p rm t2
+	expect 0 p freeze t
+	json 0 '.state' frozen p stat --json t
+	json 1 '[.thawed, .failed[0].target]' '[["t"],"none"]' p thaw --json t none
+	json 0 '.state' running p stat --json t
+	expect 1 p freeze t/none; says 'there is no container "none" in pod "t"'; one_line
 	expect 1 p set t/none --pids 30; says 'set limits of "t/none"'; one_line
 	expect 0 p freeze t/c1
 	json 0 '.state' frozen p stat --json t/c1

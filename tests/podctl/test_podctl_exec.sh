@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016 # what containers expand is not for us to expand
+# shellcheck disable=SC2086,SC2119,SC2317 # notes: numbers without quotes, functions that `expect` calls
 #
 # test_podctl_exec [--list | NAME...] - added commands and terminals, with and without an agent.
 # Where a test needs a terminal of its own, an outer `podctl exec -t` is that.  Needs root.
@@ -245,6 +246,7 @@ t_add_moves_processes() {
 	expect 2 d add t; says "is missing"
 	expect 2 d add t x; says '"x"'; one_line
 	expect 2 d add t 0; says 'no process id'; one_line
+	expect 2 d add t $pid 1; says 'cannot be killed'; one_line
 	expect 0 d add t $pid
 	[ "$out" = "added $pid" ] || wrong "$out"
 	grep -v name= "/proc/$pid/cgroup" | grep -v "$root/t/c1$" | grep -v '^0::/' && wrong "not in all"

@@ -249,20 +249,45 @@ int remote_remove(struct client *c, const char *pod, const char *ctr, struct cgf
 	return remote_call(c, MSG_DELETE_STATE, ctr, NULL, NULL, 0, NULL, reterr);
 }
 
-/* The kernel keeps limits and the frozen state, and the agent has no message for those of a pod:
- * podctl itself writes them, below the root that the agent names. */
-static int do_beside(struct source *s, const struct target *t, direct_fn fn, const void *arg,
-		     struct cgfs_err *reterr)
+/* The ids of @t go into @members, of a change. */
+static int update(struct source *s, const struct target *t, json_t *members,
+		  struct cgfs_err *reterr)
+{
+	if (!members || json_object_set_new(members, "PodId", json_string(t->pod)) < 0 ||
+	    (*t->ctr && json_object_set_new(members, "ContainerId", json_string(t->ctr)) < 0)) {
+		json_decref(members);
+		return no_memory(reterr);
+	}
+	return remote_call(agent_of(s)->c, MSG_EXT_UPDATE_POD, NULL, members, NULL, 0, NULL,
+			   reterr);
+}
+
+/* The list of rules becomes what `create` makes of the same options. */
+static int agent_set(struct source *s, const struct target *t, struct cgfs_err *reterr)
+{
+	json_t *limits;
+	int r = limits_oci(&s->a->limits, true, &limits, reterr);
+
+	if (r < 0)
+		return r;
+	return update(s, t, json_pack("{s:o, s:b}", "Resources", limits, "ExactDevices", true),
+		      reterr);
+}
+
+static int agent_freeze(struct source *s, const struct target *t, bool on, struct cgfs_err *reterr)
+{
+	return update(s, t, json_pack("{s:b}", "Frozen", on), reterr);
+}
+
+/* A process id means a process of podctl's own machine and namespace: podctl itself moves it, below
+ * the root that the agent names. */
+static int agent_add(struct source *s, const struct target *t, pid_t pid, struct cgfs_err *reterr)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
 	struct direct d = DIRECT_INIT;
 	struct group_info info;
-	int r;
+	int r = remote_describe(agent_of(s)->c, t->pod, t->ctr, false, &info, reterr);
 
-	if (args_elsewhere(s->a))
-		return cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
-				    "podctl does this in the agent's machine only, not over vsock");
-	r = remote_describe(agent_of(s)->c, t->pod, t->ctr, false, &info, reterr);
 	if (r < 0)
 		return r;
 	for (int levels = *t->ctr ? 2 : 1; levels && strrchr(info.path, '/'); levels--)
@@ -272,46 +297,9 @@ static int do_beside(struct source *s, const struct target *t, direct_fn fn, con
 	info_free(&info);
 	if (r < 0)
 		return r;
-	r = direct_do(&d, t, fn, arg, reterr);
+	r = direct_do(&d, t, direct_do_add, &pid, reterr);
 	direct_close(&d);
 	return r;
-}
-
-static int set_pod(struct source *s, const struct target *t, struct cgfs_err *reterr)
-{
-	if (limits_has_devices(&s->a->limits))
-		return cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
-				    "with an agent the device rules of a pod cannot be changed; "
-				    "change those of its containers");
-	return do_beside(s, t, direct_do_set, &s->a->limits.res, reterr);
-}
-
-/* The list of rules becomes what `create` makes of the same options. */
-static int agent_set(struct source *s, const struct target *t, struct cgfs_err *reterr)
-{
-	json_t *limits;
-	int r;
-
-	if (!*t->ctr)
-		return set_pod(s, t, reterr);
-	r = limits_oci(&s->a->limits, true, &limits, reterr);
-	if (r < 0)
-		return r;
-	return remote_call(agent_of(s)->c, MSG_MODIFY_SETTINGS, t->ctr,
-			   json_pack("{s:{s:s, s:s, s:{s:o}}}", "Request", "ResourceType",
-				     "ContainerConstraints", "RequestType", "Update", "Settings",
-				     "Linux", limits),
-			   NULL, 0, NULL, reterr);
-}
-
-static int agent_freeze(struct source *s, const struct target *t, bool on, struct cgfs_err *reterr)
-{
-	return do_beside(s, t, direct_do_freeze, &on, reterr);
-}
-
-static int agent_add(struct source *s, const struct target *t, pid_t pid, struct cgfs_err *reterr)
-{
-	return do_beside(s, t, direct_do_add, &pid, reterr);
 }
 
 static int agent_remove(struct source *s, const struct target *t, struct cgfs_err *reterr)

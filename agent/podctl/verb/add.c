@@ -15,6 +15,11 @@ static int pid_parse(const char *text, pid_t *ret, struct cgfs_err *reterr)
 
 	if (r == 0 && (n < 1 || n > INT32_MAX))
 		r = cgfs_err_set(reterr, -EINVAL, "process", NULL, text, "is no process id");
+	/* No signal ends it, so that its container could not be removed. */
+	if (r == 0 && n == 1)
+		r = cgfs_err_set(reterr, -EINVAL, "process", NULL, text,
+				 "is the machine's first, which cannot be killed: the container "
+				 "could not be removed");
 	*ret = r < 0 ? 0 : (pid_t)n;
 	return r;
 }
@@ -70,10 +75,11 @@ const struct verb verb_add = {
 	.text = "Each process is moved with all its threads, into all cgroups of the container;\n"
 		"its namespaces and its root file system stay what they are.  Memory that it has\n"
 		"already stays with the cgroup where it was before.  If the pod has one\n"
-		"container, POD alone names it.",
+		"container, POD alone names it.  Process 1 is refused: no signal could end it.",
 	.tables = tables,
 	.min = 2,
 	.max = -1,
+	.here = true,
 	.check = check,
 	.use = SOURCE_WRITE,
 	.with = add,

@@ -28,9 +28,7 @@ const struct verb verb_set = {
 		"written, or none.  Memory above a new limit is reclaimed first, and no process "
 		"is\n"
 		"killed for it.  With --device or --no-default-devices the new list replaces the\n"
-		"old one; it is the list that `create` makes of the same options.  With an agent,\n"
-		"podctl writes the limits of pods itself, and device rules of containers only can\n"
-		"be changed.",
+		"old one; it is the list that `create` makes of the same options.",
 	.tables = tables,
 	.min = 1,
 	.max = -1,
