@@ -228,9 +228,11 @@ static int admission(const struct spec *spec, struct cgfs_resources *res, struct
 
 	if (!text)
 		return 0;
-	if (!streq(text, "max") && !streq(text, "exempt") && spec_number(text, &bytes) < 0)
+	if (streq(text, "auto"))
+		bytes = CGFS_ADMIT_AUTO;
+	else if (!streq(text, "max") && !streq(text, "exempt") && spec_number(text, &bytes) < 0)
 		return err_value(err, -EINVAL, "annotation " ADMIT_ANNOTATION, text,
-				 "it must be a number of bytes, max or exempt");
+				 "it must be a number of bytes, auto, max or exempt");
 	res->set |= CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT;
 	res->memory_admit_bytes = bytes;
 	res->admit_exempt = streq(text, "exempt");

@@ -16,6 +16,7 @@
 #define ENOMEM 12
 #define EAGAIN 11
 #define SECOND 1000000000ull
+#define MIB    (1024 * 1024ull)
 
 /* Refusals of one group that are recorded in a second; the others are counted. */
 #define RECORDS_PER_SECOND 16
@@ -160,6 +161,23 @@ static __always_inline void count(struct cgfs_admit *a, enum cgfs_refusal_call c
 				     1);
 }
 
+/* The budget that follows a limit of @max pages, as struct cgfs_policy_admit has it.  Any number of
+ * processes that write the same may do so at once. */
+static __always_inline void follow(struct cgfs_admit *a, __u64 max)
+{
+	__u64 limit = max * a->page_bytes, margin = limit / 16, budget;
+
+	if (margin < MIB)
+		margin = MIB;
+	if (margin > limit / 2)
+		margin = limit / 2;
+	budget = max >= (~0ull >> 1) / a->page_bytes ? ~0ull : limit - margin;
+	if (budget == a->budget_bytes)
+		return;
+	a->lift_bytes = budget - budget / 16;
+	a->budget_bytes = budget;
+}
+
 /*
  * The memory cgroup of the thread may be one below the group's, and of another hierarchy than the
  * one that the program is attached in: so it is searched upwards by its number.  One that is not
@@ -172,6 +190,7 @@ __attribute__((noinline)) int cgfs_judge(enum cgfs_refusal_call call)
 	__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
 	struct cgfs_admit *a = bpf_get_local_storage(&cgfs_admit, 0);
 	struct cgroup_subsys_state *own, *css;
+	struct mem_cgroup *memcg;
 	__u64 usage, now, id = 0;
 
 	own = css = task->cgroups->subsys[index];
@@ -183,10 +202,10 @@ __attribute__((noinline)) int cgfs_judge(enum cgfs_refusal_call call)
 	}
 	if (!css || id != a->memory_id)
 		return 0;
-	usage = BPF_CORE_READ((struct mem_cgroup *)((void *)css -
-						    bpf_core_field_offset(struct mem_cgroup, css)),
-			      memory.usage.counter) *
-		a->page_bytes;
+	memcg = (void *)css - bpf_core_field_offset(struct mem_cgroup, css);
+	if (a->follows)
+		follow(a, BPF_CORE_READ(memcg, memory.max));
+	usage = BPF_CORE_READ(memcg, memory.usage.counter) * a->page_bytes;
 	if (usage < a->budget_bytes && (!a->refusing || usage <= a->lift_bytes)) {
 		if (a->refusing)
 			a->refusing = 0;

@@ -148,8 +148,9 @@ static int set_budget(struct object *o, const struct cgfs_policy_group *group,
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
 		.budget_bytes = admit->budget_bytes,
 		.lift_bytes = admit->lift_bytes,
+		.follows = admit->follows,
 	};
-	bool limited = admit->budget_bytes != CGFS_MAX;
+	bool limited = admit->follows || admit->budget_bytes != CGFS_MAX;
 	struct cgfs_admit was;
 	unsigned int new = 0;
 	int r = 0;
@@ -224,7 +225,7 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 
 	if (read_group(o, cgroup_id, &a)) {
 		a.budget_bytes = CGFS_MAX;
-		a.refusing = 0;
+		a.refusing = a.follows = 0;
 		ignore(put(o, ADMIT_GROUPS, &cgroup_id, &a, BPF_ANY));
 	}
 	if (bpf_map_lookup_elem(o->fd[ADMIT_COUNTS], &key, &known) < 0)
@@ -256,6 +257,7 @@ static int counters(struct object *o, uint64_t cgroup_id, const struct cgfs_grou
 		return 0;
 	c->admit_budget = a.budget_bytes;
 	c->admit_refusing = a.refusing;
+	c->admit_follows = a.follows;
 	c->admit_maps = n.maps;
 	c->admit_execs = n.execs;
 	c->admit_forks = n.forks;

@@ -9,7 +9,8 @@
 #include "cgfs/controller/memory.h"
 #include "cgfs/request/members.h"
 
-#define MS_MAX 3600000
+#define MS_MAX	   3600000
+#define MARGIN_MIN (1ull << 20)
 
 int admit_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr)
 {
@@ -39,6 +40,20 @@ static int target(struct cgfs_group *g, struct cgfs_policy_group *ret, struct cg
 	return r;
 }
 
+int admit_automatic(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
+{
+	uint64_t limit, margin;
+	int r = memory_limit_of(g, &limit, reterr);
+
+	if (r < 0)
+		return r;
+	margin = limit / 16 > MARGIN_MIN ? limit / 16 : MARGIN_MIN;
+	if (margin > limit / 2)
+		margin = limit / 2;
+	*ret = limit == CGFS_MAX ? CGFS_MAX : limit - margin;
+	return 0;
+}
+
 int admit_read(const struct cgfs_group *g, struct cgfs_policy_admit *ret, struct cgfs_err *reterr)
 {
 	struct cgfs_policy_counters n = { .sz = sizeof(n) };
@@ -52,6 +67,7 @@ int admit_read(const struct cgfs_group *g, struct cgfs_policy_admit *ret, struct
 		.sz = sizeof(*ret),
 		.budget_bytes = n.counts_admit ? n.admit_budget : CGFS_MAX,
 		.exempt = n.admit_exempt,
+		.follows = n.admit_follows,
 	};
 	return 0;
 }
@@ -70,13 +86,26 @@ int admit_apply(struct cgfs_group *g, const struct cgfs_resources *res,
 		const struct cgfs_policy_admit *was, struct cgfs_err *reterr)
 {
 	struct cgfs_policy_admit admit = *was;
+	int r = 0;
 
-	if (res->set & CGFS_SET_MEMORY_ADMIT)
+	if (res->set & CGFS_SET_MEMORY_ADMIT) {
 		admit.budget_bytes = res->memory_admit_bytes;
+		admit.follows = res->memory_admit_bytes == CGFS_ADMIT_AUTO;
+	}
+	if (admit.follows)
+		r = admit_automatic(g, &admit.budget_bytes, reterr);
+	if (r < 0)
+		return r;
+	if (admit.follows && !was->follows && admit.budget_bytes == CGFS_MAX)
+		return err_why(reterr, -EINVAL, "set",
+			       member_word(CGFS_SET_MEMORY_ADMIT, WORDS_OCI),
+			       "auto is the memory limit less a margin, and \"%.80s\" has no limit",
+			       g->rel);
 	if (res->set & CGFS_SET_ADMIT_EXEMPT)
 		admit.exempt = res->admit_exempt;
 	/* What is so already needs no policy that can do more. */
-	if (admit.budget_bytes == was->budget_bytes && admit.exempt == was->exempt)
+	if (admit.budget_bytes == was->budget_bytes && admit.follows == was->follows &&
+	    admit.exempt == was->exempt)
 		return 0;
 	return put(g, &admit, reterr);
 }

@@ -13,6 +13,8 @@
 int admit_plan(const struct cgfs *c, const struct cgfs_resources *res, struct cgfs_err *reterr);
 /* What the policy does with the group now. */
 int admit_read(const struct cgfs_group *g, struct cgfs_policy_admit *ret, struct cgfs_err *reterr);
+/* The budget that the group's memory limit gives it; CGFS_MAX: it has no limit. */
+int admit_automatic(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr);
 /* What of it is in @res replaces what *@was says, in one step. */
 int admit_apply(struct cgfs_group *g, const struct cgfs_resources *res,
 		const struct cgfs_policy_admit *was, struct cgfs_err *reterr);

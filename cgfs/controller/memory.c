@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #define LIMIT_BITS (CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP)
+#define V1_LIMIT   "memory.limit_in_bytes"
 
 int memory_number(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 {
@@ -38,6 +39,15 @@ int memory_number(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
 	return r < 0 ? dir_error(&d, r, "stat", NULL, NULL, reterr) : 0;
 }
 
+int memory_limit_of(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr)
+{
+	struct cgfs_dir d = dir_of(g, CGFS_MEMORY);
+
+	return dir_read_number(
+		&d, g->c->place[CGFS_MEMORY].version == CGFS_V1 ? V1_LIMIT : "memory.max", ret,
+		reterr);
+}
+
 int memory_identify(struct cgfs_group *g, const struct cgfs_policy *policy, uint64_t *ret,
 		    struct cgfs_err *reterr)
 {
@@ -49,7 +59,6 @@ int memory_identify(struct cgfs_group *g, const struct cgfs_policy *policy, uint
 
 /* -- v1 ------------------------------------------------------------------------------------ */
 
-#define V1_LIMIT "memory.limit_in_bytes"
 #define V1_MEMSW "memory.memsw.limit_in_bytes"
 
 static int v1_limit(const struct cgfs_dir *d, const struct cgfs_resources *res,

@@ -9,6 +9,8 @@
 
 /* The number of the group's directory in the hierarchy that carries memory; 0: it has none. */
 int memory_number(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr);
+/* The group's own limit; CGFS_MAX: none. */
+int memory_limit_of(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr);
 /* The number of the group's directory in the hierarchy that carries memory, for a policy that
  * counts memory; 0 without either. */
 int memory_identify(struct cgfs_group *g, const struct cgfs_policy *policy, uint64_t *ret,

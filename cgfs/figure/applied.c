@@ -8,6 +8,7 @@
 #include "cgfs/base/parse.h"
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
+#include "cgfs/controller/admit.h"
 #include "cgfs/controller/table.h"
 #include "cgfs/request/members.h"
 
@@ -110,13 +111,22 @@ static int read_cpuset(struct cgfs_group *g, uint64_t set, struct cgfs_applied *
 }
 
 /* A budget is taken as it is, so what was asked is what is in force. */
-void applied_admit(const struct cgfs_resources *res, struct cgfs_applied *a)
+int applied_admit(struct cgfs_group *g, const struct cgfs_resources *res, struct cgfs_applied *a,
+		  struct cgfs_err *reterr)
 {
-	if (res->set & CGFS_SET_MEMORY_ADMIT)
+	int r = 0;
+
+	if (res->set & CGFS_SET_MEMORY_ADMIT) {
 		a->memory_admit_bytes = res->memory_admit_bytes;
+		if (res->memory_admit_bytes == CGFS_ADMIT_AUTO)
+			r = admit_automatic(g, &a->memory_admit_bytes, reterr);
+	}
+	if (r < 0)
+		return r;
 	if (res->set & CGFS_SET_ADMIT_EXEMPT)
 		a->admit_exempt = res->admit_exempt;
 	a->set |= res->set & (CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT);
+	return 0;
 }
 
 int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,

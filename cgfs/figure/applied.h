@@ -11,7 +11,8 @@
 int applied_read(struct cgfs_group *g, uint64_t set, struct cgfs_applied *ret,
 		 struct cgfs_err *reterr);
 
-/* Admission in it, which was set after it was read. */
-void applied_admit(const struct cgfs_resources *res, struct cgfs_applied *a);
+/* Admission in it, as it is to be set after the limits. */
+int applied_admit(struct cgfs_group *g, const struct cgfs_resources *res, struct cgfs_applied *a,
+		  struct cgfs_err *reterr);
 
 #endif

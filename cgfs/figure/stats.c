@@ -5,6 +5,7 @@
  */
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
+#include "cgfs/controller/admit.h"
 #include "cgfs/controller/pressure.h"
 #include "cgfs/controller/table.h"
 
@@ -31,6 +32,11 @@ static int from_policy(struct cgfs_group *g, struct cgfs_stats *s, struct cgfs_e
 	counted(s, CGFS_STAT_DEVICE_DENIED, n.device_denied);
 	if (n.counts_oom || p->ops->reports_oom(p->ctx))
 		counted(s, CGFS_STAT_OOM_KILLS, n.oom_kills);
+	if (n.admit_follows) {
+		r = admit_automatic(g, &n.admit_budget, reterr);
+		if (r < 0)
+			return r;
+	}
 	if (n.counts_admit) {
 		counted(s, CGFS_STAT_ADMIT_BUDGET, n.admit_budget);
 		counted(s, CGFS_STAT_ADMIT_REFUSING, n.admit_refusing);

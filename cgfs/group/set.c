@@ -243,11 +243,11 @@ static int set(struct cgfs_group *g, const struct cgfs_resources *res,
 	/* A caller that cannot get the result has not been served. */
 	if (r == 0 && ret_applied)
 		r = applied_read(g, res->set, ret_applied, reterr);
+	if (r == 0 && ret_applied)
+		r = applied_admit(g, res, ret_applied, reterr);
 	/* A replacement is one step and needs no journal. */
 	if (r == 0)
 		r = set_policy(g, res, reterr);
-	if (r == 0 && ret_applied)
-		applied_admit(res, ret_applied);
 	return journal_end(j, r);
 }
 

@@ -71,6 +71,8 @@ static int check_bytes(const struct check *c)
 	for (; bits; bits &= bits - 1) {
 		uint64_t bit = bits & -bits, value = member_asked(c->res, bit);
 
+		if (bit == CGFS_SET_MEMORY_ADMIT && value == CGFS_ADMIT_AUTO)
+			continue;
 		if (value > INT64_MAX && value != CGFS_MAX)
 			return refuse(c, bit, "the largest number of bytes is %" PRId64, INT64_MAX);
 	}

@@ -10,6 +10,7 @@
  * number is anything.  null is absent.  What would change behaviour and cannot be applied is
  * refused; what only says how things already are is accepted.
  */
+#include "cgfs/base/json.h"
 #include "cgfs/base/util.h"
 #include "cgfs/request/check.h"
 #include "cgfs/request/oci.h"
@@ -41,6 +42,16 @@ static int take_limit(struct oci *o, const struct field *f, const json_t *value)
 		return cgfs_oci_refuse(o, -EINVAL, value,
 				       "of negative numbers only -1 (no limit) means something");
 	*(uint64_t *)member(o, f) = v == -1 ? CGFS_MAX : (uint64_t)v;
+	return 0;
+}
+
+/* A budget: a limit, or a word of our own. */
+static int take_budget(struct oci *o, const struct field *f, const json_t *value)
+{
+	if (!json_is_string(value) || cgfs_json_big(value) ||
+	    !streq(json_string_value(value), "auto"))
+		return take_limit(o, f, value);
+	*(uint64_t *)member(o, f) = CGFS_ADMIT_AUTO;
 	return 0;
 }
 
@@ -232,7 +243,7 @@ static const struct field memory_fields[] = {
 	{ "disableOOMKiller", take_if_true, MEMBER(memory_oom_disable), CGFS_SET_MEMORY_OOM_DISABLE,
 	  NULL },
 	/* Two of our own, which OCI has no field for. */
-	{ "admit", take_limit, MEMBER(memory_admit_bytes), CGFS_SET_MEMORY_ADMIT, NULL },
+	{ "admit", take_budget, MEMBER(memory_admit_bytes), CGFS_SET_MEMORY_ADMIT, NULL },
 	{ "admitExempt", take_flag, MEMBER(admit_exempt), CGFS_SET_ADMIT_EXEMPT, NULL },
 	{ "useHierarchy", .take = take_use_hierarchy },
 	{ "checkBeforeUpdate", .take = take_check_before_update },

@@ -56,7 +56,9 @@ struct cgfs_policy_counters {
 	uint64_t admit_maps;	 /* requests that were refused */
 	uint64_t admit_execs;
 	uint64_t admit_forks;
-	uint64_t admit_exempt; /* 1: no budget refuses its processes; also without counts_admit */
+	uint64_t admit_exempt;	/* 1: no budget refuses its processes; also without counts_admit */
+	uint64_t admit_follows; /* 1: the budget follows the group's memory limit, and admit_budget
+				   is of the time at which a request was last looked at */
 };
 
 /* What admission is to do with a group. */
@@ -65,7 +67,11 @@ struct cgfs_policy_admit {
 	uint64_t budget_bytes; /* CGFS_MAX: none */
 	uint64_t lift_bytes;   /* once refused, admitted again at this usage */
 	bool exempt;	       /* no budget, its own or its pod's, refuses its processes */
-	bool reserved[7];      /* false */
+	bool follows;	       /* both are those of the memory limit at this moment; the policy
+				  goes on to compute them when that changes: the limit less a
+				  sixteenth, at least 1 MiB and at most half of it, and of
+				  the rest a sixteenth less; without a limit none */
+	bool reserved[6];      /* false */
 };
 
 struct cgfs_policy_ops {

@@ -49,6 +49,9 @@ extern "C" {
 #define CGFS_SET_MEMORY_ADMIT	    (1ull << 33)
 #define CGFS_SET_ADMIT_EXEMPT	    (1ull << 34)
 
+/* memory_admit_bytes: a budget that follows the memory limit of the group. */
+#define CGFS_ADMIT_AUTO (CGFS_MAX - 1)
+
 /* Not a member but a permission, for updates: memory_max_bytes may go below what is in use even
  * if the kernel has to kill for it.  Without it such an update is -EBUSY and changes nothing.
  * cgroup v1's kernel kills no process when a limit is written: there the permission has no effect,
@@ -154,7 +157,9 @@ struct cgfs_resources {
 	uint64_t memory_kernel_bytes; /* v1 only, and before Linux 5.16 */
 	/* Admission: while the group uses this much or more, mmap, brk, mremap and exec of its
 	 * processes give ENOMEM and fork gives EAGAIN, until usage has fallen a sixteenth below.
-	 * Needs a policy that can refuse (cgfs/bpf.h, lsm_cgroup).  CGFS_MAX: no budget. */
+	 * Needs a policy that can refuse (cgfs/bpf.h, lsm_cgroup).  CGFS_MAX: no budget;
+	 * CGFS_ADMIT_AUTO: the group's memory limit less a sixteenth, at least 1 MiB and at most
+	 * half of it.  It follows when the limit is changed, by any process; -EINVAL without. */
 	uint64_t memory_admit_bytes;
 	bool admit_exempt; /* no budget, its own or its pod's, refuses its processes */
 	bool reserved[7];  /* false */

@@ -101,6 +101,30 @@ KERNEL_TEST(admit_annotation_is_the_pods_budget)
 	CHECK_INT(world_wait(w, "c", pid), 2);
 }
 
+/* Of 59 MiB the budget is 55.3, which the script exceeds. */
+KERNEL_TEST(admit_auto_annotation_is_below_the_limit)
+{
+	json_t *spec;
+	pid_t pid;
+
+	world_need_memory(w);
+	(void)signal(SIGPIPE, SIG_IGN);
+	sandbox(w);
+	world_refuse(w, MSG_CREATE, annotated(w, "c", "sb", script, "auto"), HR_INVALID_ARG);
+	spec = world_spec(w, "c", NULL, script,
+			  json_pack("{s:{s:i}}", "memory", "limit", 59 << 20));
+	json_object_set_new(json_object_get(spec, "annotations"), KEY, json_string("auto"));
+	world_do(w, MSG_CREATE, world_create_body(w, "c", spec));
+	pid = world_start(w, "c");
+	while (world_figure(w, "c", "memory/usage/usage") < 56 << 20)
+		usleep(10000);
+	while (kill(pid, 0) == 0) {
+		tell(w, "fork\n", O_NONBLOCK);
+		usleep(100000);
+	}
+	CHECK_INT(world_wait(w, "c", pid), 2);
+}
+
 KERNEL_TEST(admit_exempt_container_exceeds_its_pods)
 {
 	pid_t pid;

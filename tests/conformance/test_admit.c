@@ -246,6 +246,68 @@ WORLD_TEST(admit_changes_on_a_live_group)
 	puppet_end(&p);
 }
 
+static struct cgfs_resources limit(uint64_t bytes)
+{
+	struct cgfs_resources res = budget(CGFS_ADMIT_AUTO);
+
+	res.set = CGFS_SET_MEMORY_MAX;
+	res.memory_max_bytes = bytes;
+	return res;
+}
+
+static void set_limit(struct cgfs_group *g, uint64_t bytes)
+{
+	struct cgfs_resources res = limit(bytes);
+
+	OK(cgfs_group_set(g, &res, NULL, &err));
+}
+
+/* The library's figure and the kernel's own view, which is where it begins to refuse. */
+static void budget_is(const struct scene *s, const struct puppet *p, unsigned int mib,
+		      unsigned int *had)
+{
+	CHECK_INT(world_stat(s->ctr, CGFS_STAT_ADMIT_BUDGET), mib * MIB);
+	*had += puppet_fill(p, 64);
+	CHECK_MSG(*had > mib - 4 && *had <= mib, "%u MiB until it was refused, not %u", *had, mib);
+	CHECK_INT(puppet(p, PUPPET_FORK), EAGAIN);
+}
+
+WORLD_TEST(admit_auto_follows_the_limit)
+{
+	struct cgfs_resources automatic = budget(CGFS_ADMIT_AUTO), both = limit(16 * MIB);
+	struct scene s = begin(w);
+	struct cgfs_applied now = CGFS_APPLIED_INIT;
+	struct puppet p = puppet_in(s.ctr);
+	unsigned int had = 0;
+
+	CHECK_HAS(REFUSED(cgfs_group_set(s.ctr, &automatic, NULL, &err), -EINVAL), "has no limit");
+	both.set |= CGFS_SET_MEMORY_ADMIT;
+	OK(cgfs_group_set(s.ctr, &both, CGFS_SET_OPTS_APPLIED(&now), &err));
+	CHECK_INT(now.memory_admit_bytes, 15 * MIB);
+	budget_is(&s, &p, 15, &had);
+	set_limit(s.ctr, 32 * MIB);
+	budget_is(&s, &p, 30, &had);
+	give(&p, had);
+	admitted(&p);
+	set_limit(s.ctr, 16 * MIB);
+	had = 0;
+	budget_is(&s, &p, 15, &had);
+	/* Without a limit there is nothing that it could follow. */
+	set_limit(s.ctr, CGFS_MAX);
+	CHECK_INT(world_stat(s.ctr, CGFS_STAT_ADMIT_BUDGET), CGFS_MAX);
+	admitted(&p);
+	CHECK_INT(puppet_fill(&p, 24), 24);
+	set_limit(s.ctr, 128 * MIB);
+	CHECK_INT(world_stat(s.ctr, CGFS_STAT_ADMIT_BUDGET), 120 * MIB);
+	/* A number does not follow. */
+	set_budget(s.ctr, BUDGET * MIB);
+	refused(&p);
+	set_limit(s.ctr, 64 * MIB);
+	CHECK_INT(world_stat(s.ctr, CGFS_STAT_ADMIT_BUDGET), BUDGET * MIB);
+	refused(&p);
+	puppet_end(&p);
+}
+
 /* The budget is the kernel's: the process that gave it may end. */
 WORLD_TEST(admit_outlives_its_process)
 {

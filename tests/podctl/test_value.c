@@ -210,6 +210,28 @@ TAP_TEST(options_end_at_the_command)
 	CHECK_STR(a.argv[1], "--json");
 }
 
+TAP_TEST(a_budget_is_a_size_or_a_word)
+{
+	struct cgfs_err err = { 0 };
+	struct args a;
+	json_t *oci;
+
+	CHECK_INT(parse(&a, &err, WORDS("--memory-admit", "48M", "ls")), 0);
+	CHECK_INT(a.limits.res.memory_admit_bytes, 48 << 20);
+	CHECK_INT(parse(&a, &err, WORDS("--memory-admit", "exempt", "ls")), 0);
+	CHECK(a.limits.res.admit_exempt);
+	CHECK_INT(parse(&a, &err, WORDS("--memory-admit", "most", "ls")), -EINVAL);
+	CHECK_INT(parse(&a, &err, WORDS("-m", "64M", "--memory-admit", "auto", "ls")), 0);
+	CHECK_INT(limits_finish(&a.limits, &err), 0);
+	CHECK_INT(a.limits.res.memory_admit_bytes, CGFS_ADMIT_AUTO);
+	CHECK(!a.limits.res.admit_exempt);
+	CHECK_INT(limits_oci(&a.limits, false, &oci, &err), 0);
+	CHECK_STR(json_string_value(json_object_get(json_object_get(oci, "memory"), "admit")),
+		  "auto");
+	json_decref(oci);
+	limits_free(&a.limits);
+}
+
 TAP_TEST(options_name_what_is_wrong)
 {
 	struct cgfs_err err = { 0 };

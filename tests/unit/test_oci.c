@@ -39,6 +39,17 @@ TAP_TEST(oci_every_supported_field_is_read)
 	cgfs_resources_free(res);
 }
 
+TAP_TEST(oci_budget_may_follow_the_limit)
+{
+	struct cgfs_resources *res = take("{\"memory\":{\"limit\":1048576,\"admit\":\"auto\"}}");
+
+	CHECK(res->set & CGFS_SET_MEMORY_ADMIT);
+	CHECK_INT(res->memory_admit_bytes, CGFS_ADMIT_AUTO);
+	cgfs_resources_free(res);
+	refuse("{\"memory\":{\"admit\":\"Auto\"}}", "memory.admit", "");
+	refuse("{\"memory\":{\"limit\":\"auto\"}}", "memory.limit", "");
+}
+
 TAP_TEST(oci_zero_empty_and_null_are_unset)
 {
 	is_unset("{}");

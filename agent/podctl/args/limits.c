@@ -36,10 +36,11 @@ static int set_admit(const char *what, const char *value, void *to, struct cgfs_
 	struct limits *l = to;
 
 	l->res.set |= CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT;
-	l->res.memory_admit_bytes = CGFS_MAX;
+	l->res.memory_admit_bytes = streq(value, "auto") ? CGFS_ADMIT_AUTO : CGFS_MAX;
 	l->res.admit_exempt = streq(value, "exempt");
-	return l->res.admit_exempt ? 0
-				   : value_bytes(what, value, &l->res.memory_admit_bytes, reterr);
+	return l->res.admit_exempt || streq(value, "auto")
+		       ? 0
+		       : value_bytes(what, value, &l->res.memory_admit_bytes, reterr);
 }
 
 static int set_cpus(const char *what, const char *value, void *to, struct cgfs_err *reterr)
@@ -102,7 +103,8 @@ const struct opt limits_options[] = {
 	  "limit memory to 64M, 64MiB, 1G, 65536 (bytes) or max (no limit)" },
 	{ "memory-admit", 0, "SIZE", set_admit, offsetof(struct args, limits),
 	  "refuse new memory (ENOMEM, EAGAIN) while SIZE or more is used;\n"
-	  "max: no budget of its own; exempt: nor that of its pod" },
+	  "auto: a little below the memory limit, and follows it; max: no\n"
+	  "budget of its own; exempt: nor that of its pod" },
 	{ "cpus", 'c', "N", set_cpus, offsetof(struct args, limits),
 	  "limit CPU time: 0.5 is half of one CPU; max: no limit" },
 	{ "cpu-weight", 0, "N", set_weight, offsetof(struct args, limits),
@@ -189,7 +191,10 @@ int limits_oci(const struct limits *l, bool exact, json_t **ret, struct cgfs_err
 		bad |= json_object_set_new(memory, "limit", amount(res->memory_max_bytes));
 	/* OCI has none of these two; an agent of ours has. */
 	if (res->set & CGFS_SET_MEMORY_ADMIT)
-		bad |= json_object_set_new(memory, "admit", amount(res->memory_admit_bytes));
+		bad |= json_object_set_new(memory, "admit",
+					   res->memory_admit_bytes == CGFS_ADMIT_AUTO
+						   ? json_string("auto")
+						   : amount(res->memory_admit_bytes));
 	if (res->set & CGFS_SET_ADMIT_EXEMPT)
 		bad |= json_object_set_new(memory, "admitExempt", json_boolean(res->admit_exempt));
 	if (json_object_size(memory))

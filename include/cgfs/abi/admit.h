@@ -8,7 +8,7 @@
 
 #include <cgfs/abi/group.h>
 
-#define CGFS_ADMIT_ABI 1
+#define CGFS_ADMIT_ABI 2
 
 /*
  * cgfs_admit, cgroup storage, keyed by the number of the cgroup: what binds the group.  User space
@@ -22,9 +22,9 @@ struct cgfs_admit {
 	__u64 budget_bytes; /* refused with usage at or above it; all bits set: no budget */
 	__u64 lift_bytes;   /* and again admitted when usage is at or below this */
 	__u32 refusing;	    /* 1: what was looked at last was refused */
-	__u32 rsv;
-	__u64 window_ns; /* CLOCK_BOOTTIME */
-	__u64 records;	 /* refusals recorded since then */
+	__u32 follows;	    /* 1: both are computed from the limit of the memory cgroup */
+	__u64 window_ns;    /* CLOCK_BOOTTIME */
+	__u64 records;	    /* refusals recorded since then */
 };
 
 /* cgfs_refusals, hash keyed by struct cgfs_group_key: what the group's budget has refused. */
