@@ -23,6 +23,7 @@ struct pins {
 	int fd;	       /* the directory; locked around changes */
 	int used_fd;   /* "links", locked as long as the handle lives: do not remove */
 	int events_fd; /* "events", locked: one receiver */
+	pid_t holder;  /* the process that took these locks, not a child that it forked since */
 	bool read_only;
 	/* The directory was removed while it was open: makes it anew and locks it, or fails with
 	 * -ESTALE. */
@@ -37,7 +38,8 @@ int cgfs_bpf_pins_remove(struct pins *p, struct cgfs_err *reterr);
 void cgfs_bpf_pins_close(struct pins *p);
 int cgfs_bpf_lock(struct pins *p, struct cgfs_err *reterr);
 void cgfs_bpf_unlock(struct pins *p);
-/* Shared: this process uses the directory.  The kernel releases it with the process. */
+/* Shared: this process uses the directory.  The kernel releases it with the process and with what
+ * that has forked. */
 int cgfs_bpf_use(struct pins *p, struct cgfs_err *reterr);
 /* -EBUSY when another process uses it; the caller holds the lock. */
 int cgfs_bpf_use_alone(struct pins *p, struct cgfs_err *reterr);

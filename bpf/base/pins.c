@@ -165,6 +165,7 @@ static int lock_dir(struct pins *p, const char *name, int how, int *ret, struct 
 						 : NULL);
 	cgfs_cleanup_fd(ret);
 	*ret = take_fd(&fd);
+	p->holder = getpid();
 	return 0;
 }
 
@@ -396,13 +397,21 @@ static int remove_files(struct pins *p, const char *sub, struct cgfs_err *reterr
 	return r;
 }
 
+/*
+ * A child that was forked and has not called exec yet shares the locks: to close them here leaves
+ * them held until it does, or ends.  So they are released; but not by such a child.
+ */
 void cgfs_bpf_pins_close(struct pins *p)
 {
 	int *const fds[] = { &p->fd, &p->used_fd, &p->events_fd };
 
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		if (*fds[i] >= 0)
-			close(take_fd(fds[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] < 0)
+			continue;
+		if (p->holder == getpid())
+			flock(*fds[i], LOCK_UN);
+		close(take_fd(fds[i]));
+	}
 }
 
 int cgfs_bpf_pins_remove(struct pins *p, struct cgfs_err *reterr)

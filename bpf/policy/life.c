@@ -8,6 +8,7 @@
 #include "cgfs/base/sized.h"
 
 #include <bpf/bpf.h>
+#include <stdio.h>
 
 int cgfs_bpf_add_to_all(struct cgfs_bpf *b, struct object_group *g, struct cgfs_err *reterr)
 {
@@ -216,13 +217,47 @@ int cgfs_bpf_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters
 	return 0;
 }
 
-int cgfs_bpf_groups_left(struct cgfs_bpf *b, struct cgfs_err *reterr)
+/* Where a group's cgroup is; false when that is gone, or no tree shows it. */
+static bool find_path(uint64_t cgroup_id, char *path, size_t len)
 {
-	uint64_t id;
-	int r = look_around(b, reterr);
+	auto_fd int tree = cgfs_bpf_open_tree();
+	auto_fd int fd = tree < 0 ? tree : cgfs_bpf_group_open(tree, cgroup_id, O_PATH);
+	char proc[40];
+	ssize_t n;
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	n = fd < 0 ? -1 : readlink(proc, path, len - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+static int refuse_left(const struct cgfs_bpf *b, uint64_t id, size_t n, struct cgfs_err *reterr)
+{
+	struct cgfs_event names = CGFS_EVENT_INIT;
+	char path[512];
+
+	cgfs_bpf_names(b->groups, id, &names);
+	return cgfs_err_set(reterr, -EBUSY, "unpin", b->pins.dir, NULL,
+			    "groups are left: %zu, such as \"%.80s%s%.80s\" (cgroup %llu, %s)", n,
+			    names.pod, names.pod[0] && names.container[0] ? "/" : "",
+			    names.container, (unsigned long long)id,
+			    find_path(id, path, sizeof(path)) ? path : "no directory found");
+}
+
+int cgfs_bpf_no_groups(struct cgfs_bpf *b, struct cgfs_err *reterr)
+{
+	uint64_t id, first = 0;
+	int r = look_around(b, reterr), more;
+	size_t n = 0;
 
 	if (r < 0)
 		return r;
-	r = cgfs_bpf_group_first(b->groups, &id);
-	return r < 0 ? err_file(reterr, r, "read", "groups") : r;
+	for (more = cgfs_bpf_group_first(b->groups, &id); more == 1;
+	     more = cgfs_bpf_group_next(b->groups, &id)) {
+		first = n ? first : id;
+		n++;
+	}
+	if (more < 0)
+		return err_file(reterr, more, "read", "groups");
+	return n ? refuse_left(b, first, n, reterr) : 0;
 }

@@ -385,9 +385,7 @@ int cgfs_bpf_unpin(struct cgfs_bpf *bpf, struct cgfs_err *reterr)
 		r = cgfs_bpf_lock(&bpf->pins, reterr);
 	if (r < 0)
 		return r;
-	r = cgfs_bpf_groups_left(bpf, reterr);
-	if (r == 1)
-		r = cgfs_err_set(reterr, -EBUSY, "unpin", bpf->pins.dir, NULL, "groups are left");
+	r = cgfs_bpf_no_groups(bpf, reterr);
 	if (r == 0)
 		r = cgfs_bpf_use_alone(&bpf->pins, reterr);
 	if (r == 0)

@@ -63,12 +63,15 @@ int cgfs_bpf_set_rules(void *ctx, const struct cgfs_policy_group *group,
 int cgfs_bpf_remove(void *ctx, const struct cgfs_policy_group *group, struct cgfs_err *reterr);
 int cgfs_bpf_sweep(void *ctx, int cgroup2_fd, struct cgfs_err *reterr);
 int cgfs_bpf_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_counters *ret);
-/* 1 when there is a group whose cgroup lives, 0 when there is none; the caller holds the lock. */
-int cgfs_bpf_groups_left(struct cgfs_bpf *b, struct cgfs_err *reterr);
+/* -EBUSY, which says how many and names one, when there are groups whose cgroups live; the caller
+ * holds the lock. */
+int cgfs_bpf_no_groups(struct cgfs_bpf *b, struct cgfs_err *reterr);
 /* What all objects do when a group is added. */
 int cgfs_bpf_add_to_all(struct cgfs_bpf *b, struct object_group *g, struct cgfs_err *reterr);
 
-/* recover.c: recover() of struct pins. */
+/* recover.c: the directory of any cgroup2 tree, which leads to all others by their numbers. */
+int cgfs_bpf_open_tree(void);
+/* recover() of struct pins. */
 int cgfs_bpf_recover(struct pins *p, struct cgfs_err *reterr);
 /* Attaches what lost its link again; @tree_fd: any directory of the cgroup2 tree. */
 int cgfs_bpf_attach_all(struct cgfs_bpf *b, int tree_fd, struct cgfs_err *reterr);

@@ -89,8 +89,7 @@ int cgfs_bpf_attach_all(struct cgfs_bpf *b, int tree_fd, struct cgfs_err *reterr
 	return r;
 }
 
-/* Any directory of the cgroup2 tree, which leads to all others by their numbers. */
-static int open_tree(void)
+int cgfs_bpf_open_tree(void)
 {
 	FILE *f = setmntent("/proc/self/mounts", "re");
 	struct mntent *m = NULL;
@@ -110,7 +109,7 @@ static int open_tree(void)
 
 int cgfs_bpf_restore(struct cgfs_bpf *b, uint64_t *ret_groups, struct cgfs_err *reterr)
 {
-	auto_fd int tree = open_tree();
+	auto_fd int tree = cgfs_bpf_open_tree();
 	uint64_t id;
 	int more, r;
 

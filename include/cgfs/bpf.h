@@ -75,6 +75,9 @@ CGFS_API const struct cgfs_policy *cgfs_bpf_policy(struct cgfs_bpf *bpf);
 /**
  * cgfs_bpf_close() - release memory and descriptors; pinned programs keep enforcing
  * @bpf: may be NULL; contexts that use it must have been closed
+ *
+ * Another process may receive the events from now on, whatever children of this one have open.  In
+ * a child that was forked since cgfs_bpf_open() it releases what the child has, and no more.
  */
 CGFS_API void cgfs_bpf_close(struct cgfs_bpf *bpf);
 

@@ -137,6 +137,8 @@ BPF_TEST(removed_groups_leave_nothing)
 	world_add(w, ctr, "c 1:3 rw");
 	CHECK_INT(entries(links), 2);
 	CHECK_INT(cgfs_bpf_unpin(w->bpf, &w->err), -EBUSY);
+	CHECK_MSG(strstr(w->err.text, "2, such as \"web") && strstr(w->err.text, "/web"), "%s",
+		  w->err.text);
 	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &ctr->g, &w->err), 0);
 	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &ctr->g, &w->err), 0);
 	CHECK_INT(entries(links), 1);

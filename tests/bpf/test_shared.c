@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -50,6 +51,43 @@ BPF_TEST(what_another_uses_stays_pinned)
 	/* A process that only reads does not hold it. */
 	CHECK_INT(cgfs_bpf_unpin(w->bpf, &w->err), 0);
 	cgfs_bpf_close(reader);
+}
+
+/* Between fork(2) and exec a child has all that is open: it keeps the locks of a handle that was
+ * closed from no other, and takes none of them away by closing the handle itself. */
+BPF_TEST(child_neither_holds_nor_drops_the_locks)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_bpf *other;
+	int status;
+	pid_t pid;
+
+	opts.pin_dir = w->pin;
+	opts.events = true;
+	world_open(w, true);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		cgfs_bpf_close(w->bpf);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), -EBUSY);
+	CHECK_MSG(strstr(w->err.text, "receives the events"), "%s", w->err.text);
+
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	world_close(w);
+	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
+	CHECK_INT(cgfs_bpf_unpin(other, &w->err), 0);
+	cgfs_bpf_close(other);
+	kill(pid, SIGKILL);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
 }
 
 /* A pod that is bound by the programs of other pins is not taken over by opening it. */

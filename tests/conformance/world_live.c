@@ -20,6 +20,7 @@
 struct live_world {
 	struct live_procs *procs;
 	struct cgfs_bpf *bpf;
+	bool had; /* a policy before; not to get it again is no lack of the kernel */
 };
 
 static struct live_world *live_of(struct world *w)
@@ -81,7 +82,11 @@ static const struct cgfs_policy *open_policy(struct world *w, bool memory)
 		opts.pin_dir = w->pin_dir;
 		opts.events = true;
 		opts.memory = memory;
-		if (cgfs_bpf_open(&opts, &lw->bpf, &err) < 0)
+		if (cgfs_bpf_open(&opts, &lw->bpf, &err) == 0)
+			lw->had = true;
+		else if (lw->had)
+			FAIL("no policy again: %s", err.text);
+		else
 			snprintf(w->policy_missing, sizeof(w->policy_missing), "%.250s", err.text);
 	}
 	return lw->bpf ? cgfs_bpf_policy(lw->bpf) : NULL;
