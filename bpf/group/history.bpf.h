@@ -65,8 +65,9 @@ static __always_inline NO_LINES void history_put(struct cgfs_group *g, enum cgfs
 				return;
 			there = bpf_map_lookup_elem(&cgfs_history, &key);
 		}
+		/* No slot is left out: forget() looks at the first one alone. */
 		if (!there)
-			continue;
+			break;
 		if (kind != CGFS_KILLED && history_same(there, h)) {
 			there->last_ns = h->last_ns;
 			there->usage_bytes = h->usage_bytes;
