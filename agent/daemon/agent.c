@@ -32,7 +32,7 @@
 #include "cgfs/base/clock.h"
 #include "cgfs/base/util.h"
 
-/* How long --delete-on-exit may take. */
+/* How long --delete-on-exit waits for the next pod or container to go. */
 #define DELETE_MAX_MS 30000
 
 /* A child that a killed agent had just forked may hold what the agent held, a moment longer. */
@@ -215,9 +215,12 @@ static void give_up(void *ctx)
 /* Matters to --delete-on-exit. */
 static void on_emptied(struct agent *a)
 {
-	const struct whole *m = container_of(a, struct whole, a);
+	struct whole *m = container_of(a, struct whole, a);
 
-	if (m->stopping && a->containers.n == 0 && a->pods.n == 0)
+	if (!m->stopping)
+		return;
+	if ((a->containers.n == 0 && a->pods.n == 0) ||
+	    loop_timer_set(a->loop, &m->give_up, DELETE_MAX_MS) < 0)
 		loop_stop(a->loop);
 }
 
@@ -247,8 +250,6 @@ static void on_signal(void *ctx, int sig)
 		return;
 	}
 	m->stopping = true;
-	if (loop_timer_set(a->loop, &m->give_up, DELETE_MAX_MS) < 0)
-		loop_stop(a->loop);
 	pod_delete_all(a);
 	on_emptied(a);
 }

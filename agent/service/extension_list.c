@@ -49,11 +49,6 @@ struct entry {
 	const struct container *c;
 };
 
-static int compare_entries(const void *a, const void *b)
-{
-	return strcmp(((const struct entry *)a)->id, ((const struct entry *)b)->id);
-}
-
 static int compare_containers(const void *a, const void *b)
 {
 	return strcmp((*(const struct container *const *)a)->id,
@@ -216,85 +211,79 @@ static void put_standalone(struct page *p, const struct container *c)
 
 /* --- which entries -------------------------------------------------------------------------- */
 
-/* The first entries in order, of all that are offered.  Sorting all of them for each page would
- * take longer than the page. */
-struct first {
-	struct entry entry[2 * PAGE_ENTRIES];
-	size_t n, max;
-	bool more; /* there are others behind them */
+/* In the order of ids, pods and containers without a pod together: no two have the same id. */
+struct walk {
+	struct agent *a;
+	size_t pod, container;
 };
 
-static void sort_first(struct first *f)
+static int begin(struct walk *w, struct agent *a, const char *from)
 {
-	qsort(f->entry, f->n, sizeof(*f->entry), compare_entries);
-	if (f->n <= f->max)
-		return;
-	f->n = f->max;
-	f->more = true;
+	int r = hash_from(&a->pods, from, &w->pod);
+
+	w->a = a;
+	return r < 0 ? r : hash_from(&a->containers, from, &w->container);
 }
 
-static void offer(struct first *f, struct entry e)
+static const struct pod *pod_at(const struct walk *w)
 {
-	if (f->more && compare_entries(&e, &f->entry[f->max - 1]) > 0)
-		return;
-	f->entry[f->n++] = e;
-	if (f->n == 2 * f->max)
-		sort_first(f);
+	struct hash_node *t = hash_at(&w->a->pods, w->pod);
+
+	return t ? container_of(t, struct pod, node) : NULL;
 }
 
-static bool wanted(const struct list_query *q, const char *id, const char *from)
+static const struct container *container_at(const struct walk *w)
 {
-	int order = strcmp(id, from);
+	struct hash_node *t = hash_at(&w->a->containers, w->container);
 
-	return order >= 0 && (!*q->pod || streq(q->pod, id));
+	return t ? container_of(t, struct container, node) : NULL;
 }
 
-/* Those from @from on, itself included; with @q->pod that one alone. */
-static struct first *first_entries(struct agent *a, const struct list_query *q, const char *from)
+/* false: the end. */
+static bool next(struct walk *w, struct entry *ret)
 {
-	struct first *f = calloc(1, sizeof(*f));
+	const struct pod *pod = pod_at(w);
+	const struct container *c;
 
-	if (!f)
-		return NULL;
-	f->max = q->figures ? PAGE_FIGURES : PAGE_ENTRIES;
-	for (struct hash_node *t = hash_next(&a->pods, NULL); t; t = hash_next(&a->pods, t)) {
-		const struct pod *pod = container_of(t, struct pod, node);
-
-		if (wanted(q, pod->id, from))
-			offer(f, (struct entry){ .id = pod->id, .pod = pod });
+	while ((c = container_at(w)) && (!pod || strcmp(c->id, pod->id) < 0)) {
+		w->container++;
+		if (c->pod)
+			continue;
+		*ret = (struct entry){ .id = c->id, .c = c };
+		return true;
 	}
-	for (struct hash_node *t = hash_next(&a->containers, NULL); t;
-	     t = hash_next(&a->containers, t)) {
-		const struct container *c = container_of(t, struct container, node);
-
-		if (!c->pod && wanted(q, c->id, from))
-			offer(f, (struct entry){ .id = c->id, .c = c });
-	}
-	sort_first(f);
-	return f;
+	if (!pod)
+		return false;
+	w->pod++;
+	*ret = (struct entry){ .id = pod->id, .pod = pod };
+	return true;
 }
 
 static void fill(struct page *p)
 {
-	const char *slash = strchr(p->q->after, '/');
+	const char *slash = strchr(p->q->after, '/'), *only = *p->q->pod ? p->q->pod : NULL;
 	size_t len = slash ? (size_t)(slash - p->q->after) : strlen(p->q->after);
 	auto_free char *pod = strndup(p->q->after, len);
-	auto_free struct first *f = pod ? first_entries(p->a, p->q, pod) : NULL;
+	size_t left = p->q->figures ? PAGE_FIGURES : PAGE_ENTRIES;
+	struct entry e;
+	struct walk w;
 
-	p->failed = !f;
+	p->failed = !pod || begin(&w, p->a, only && strcmp(only, pod) > 0 ? only : pod) < 0;
 	p->until_ns = now_ns(CLOCK_MONOTONIC) + PAGE_NS;
-	for (size_t i = 0; f && i < f->n && !p->full; i++) {
-		const struct entry *e = &f->entry[i];
-		bool rest = *p->q->after && streq(e->id, pod);
+	while (!p->failed && !p->full && next(&w, &e)) {
+		bool rest = *p->q->after && streq(e.id, pod);
 
-		if (rest && (!slash || !e->pod))
+		if (only && !streq(e.id, only))
+			break;
+		if (rest && (!slash || !e.pod))
 			continue;
-		if (e->pod)
-			put_pod(p, e->pod, rest ? slash + 1 : NULL);
+		if (left-- == 0)
+			p->full = true;
+		else if (e.pod)
+			put_pod(p, e.pod, rest ? slash + 1 : NULL);
 		else
-			put_standalone(p, e->c);
+			put_standalone(p, e.c);
 	}
-	p->full = p->full || (f && f->more);
 }
 
 bool extension_page(struct agent *a, const struct list_query *q, struct json_out *o)

@@ -513,6 +513,41 @@ TAP_TEST(table_finds_what_is_in_it)
 	hash_free(&t);
 }
 
+/* Asked for in the middle, the order takes what comes and loses what goes. */
+TAP_TEST(table_keeps_the_order_of_names)
+{
+	enum { N = 500 };
+	static struct hash_node nodes[N];
+	static char names[N][8];
+	struct hash t = { 0 };
+	size_t place;
+
+	CHECK_INT(hash_from(&t, "", &place), 0);
+	CHECK_INT(place, 0);
+	CHECK(!hash_at(&t, 0));
+	hash_free(&t);
+	for (size_t i = 0; i < N; i++) {
+		snprintf(names[i], sizeof(names[i]), "n%03zu", i * 77 % N);
+		CHECK_INT(hash_add(&t, &nodes[i], names[i]), 0);
+		if (i == N / 2)
+			CHECK_INT(hash_from(&t, "n", &place), 0);
+	}
+	for (size_t i = 0; i < N; i += 3)
+		hash_remove(&t, &nodes[i]);
+	CHECK_INT(hash_from(&t, "", &place), 0);
+	CHECK_INT(place, 0);
+	for (size_t i = 1; i < t.n; i++)
+		CHECK(strcmp(hash_at(&t, i - 1)->key, hash_at(&t, i)->key) < 0);
+	CHECK(!hash_at(&t, t.n));
+	for (size_t i = 0; i < N; i++) {
+		CHECK_INT(hash_from(&t, names[i], &place), 0);
+		CHECK(i % 3 == 0 || hash_at(&t, place) == &nodes[i]);
+	}
+	CHECK_INT(hash_from(&t, "o", &place), 0);
+	CHECK_INT(place, t.n);
+	hash_free(&t);
+}
+
 TAP_TEST(log_line_is_one_line_whatever_is_in_it)
 {
 	struct log log = { .level = LOG_INFO };
