@@ -7,20 +7,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cgfs/base/util.h"
 
+struct aside_verdict {
+	int r;
+	struct cgfs_err err;
+};
+
 static void over(struct aside *s)
 {
-	struct aside_verdict v = s->verdict;
+	auto_free struct aside_verdict *v = NULL;
 
 	if (!s->ended || !s->read)
 		return;
+	v = take_ptr(s->verdict);
 	s->pid = 0;
-	s->done(s->ctx, v.r, &v.err);
+	s->done(s->ctx, v->r, &v->err);
 }
 
 static void on_end(void *ctx, int status)
@@ -43,12 +50,12 @@ static void stop_reading(struct aside *s)
 static void on_verdict(void *ctx, uint32_t events)
 {
 	struct aside *s = ctx;
-	ssize_t n = read(s->pipe.fd, &s->verdict, sizeof(s->verdict));
+	ssize_t n = read(s->pipe.fd, s->verdict, sizeof(*s->verdict));
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
-	if (n != (ssize_t)sizeof(s->verdict))
-		s->verdict = (struct aside_verdict){ .r = -ECANCELED };
+	if (n != (ssize_t)sizeof(*s->verdict))
+		*s->verdict = (struct aside_verdict){ .r = -ECANCELED };
 	stop_reading(s);
 	s->read = true;
 	over(s);
@@ -69,9 +76,12 @@ child_run(int (*fn)(void *ctx, struct cgfs_err *err), void *ctx, int fd)
 int aside_start(struct aside *s, struct loop *loop, int (*fn)(void *ctx, struct cgfs_err *err),
 		void (*done)(void *ctx, int r, const struct cgfs_err *err), void *ctx)
 {
+	auto_free struct aside_verdict *verdict = calloc(1, sizeof(*verdict));
 	int ends[2], status;
 	pid_t pid;
 
+	if (!verdict)
+		return -ENOMEM;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	pid = fork();
@@ -83,12 +93,13 @@ int aside_start(struct aside *s, struct loop *loop, int (*fn)(void *ctx, struct 
 		return -EAGAIN;
 	}
 	*s = (struct aside){ .loop = loop, .done = done, .ctx = ctx, .pid = pid };
+	s->verdict = take_ptr(verdict);
 	s->child = (struct loop_child){ .fn = on_end, .ctx = s };
 	s->pipe = (struct loop_fd){ .fn = on_verdict, .ctx = s, .fd = ends[0] };
 	if (loop_set(loop, &s->pipe, EPOLLIN) < 0) {
 		close(take_fd(&s->pipe.fd));
 		s->read = true;
-		s->verdict.r = -ENOMEM;
+		s->verdict->r = -ENOMEM;
 	}
 	/* One that has ended already has written its verdict, which the loop will read. */
 	s->ended = loop_child_watch(loop, &s->child, pid, &status);
@@ -119,5 +130,6 @@ void aside_drop(struct aside *s)
 		return;
 	loop_child_unwatch(s->loop, &s->child);
 	stop_reading(s);
+	free(take_ptr(s->verdict));
 	s->pid = 0;
 }

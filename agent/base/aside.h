@@ -19,10 +19,7 @@ struct aside {
 	bool ended, read;
 	struct loop_child child;
 	struct loop_fd pipe;
-	struct aside_verdict {
-		int r;
-		struct cgfs_err err;
-	} verdict;
+	struct aside_verdict *verdict; /* 2 KiB, while a call is under way */
 };
 
 /* Has @fn called with @ctx.  @done comes with what it returned; -ECANCELED without an error: it was

@@ -214,3 +214,11 @@ TAP_TEST(one_pod_alone_is_listed_when_it_is_named)
 	json_decref(page);
 	fixture_free(f);
 }
+
+/* There may be 10,000: what only a few need at a time, such as the text of an error, is not in
+ * them. */
+TAP_TEST(pods_and_containers_are_small)
+{
+	CHECK(sizeof(struct pod) <= 640);
+	CHECK(sizeof(struct container) <= 1024);
+}
