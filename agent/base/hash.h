@@ -20,7 +20,8 @@ struct hash {
 	struct hash_node **bucket;
 	size_t buckets;
 	size_t n;
-	struct hash_node **order; /* by key; NULL: hash_from() was not called, or memory was short */
+	/* By key; NULL: hash_from() was not called, or memory was short. */
+	struct hash_node **order;
 	size_t order_room;
 };
 

@@ -245,7 +245,9 @@ static bool next(struct walk *w, struct entry *ret)
 	const struct pod *pod = pod_at(w);
 	const struct container *c;
 
-	while ((c = container_at(w)) && (!pod || strcmp(c->id, pod->id) < 0)) {
+	while ((c = container_at(w))) {
+		if (pod && strcmp(c->id, pod->id) > 0)
+			break;
 		w->container++;
 		if (c->pod)
 			continue;
