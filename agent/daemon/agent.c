@@ -470,6 +470,7 @@ static void close_all(struct whole *m)
 	foreign_forget(a);
 	reading_free(a);
 	memory_end(a);
+	event_forget(a);
 	while (a->externals)
 		process_free(a->externals);
 	bridge_free(a->bridge);

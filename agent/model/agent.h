@@ -60,6 +60,7 @@ struct agent {
 	size_t n_externals;
 	uint64_t exits;	       /* of containers, counted */
 	struct loop_fd events; /* of libcgfs */
+	struct past *past;     /* of the service: the last events; NULL: none yet */
 	struct loop_timer refresh;
 	bool device_policy;	   /* eBPF decides on devices */
 	uint64_t root_limit_bytes; /* the last that was applied; 0: none */

@@ -19,6 +19,16 @@
 #include "cgfs/base/util.h"
 
 #define SLICE_NS (4 * 1000000ull)
+#define PAST_MAX 256
+
+/* The last events, for subscribers that come later. */
+struct past {
+	struct {
+		uint64_t time_ns; /* CLOCK_BOOTTIME */
+		char *body;
+	} event[PAST_MAX];
+	size_t next; /* the oldest, when the ring is full */
+};
 
 static void log_event(struct agent *a, const struct cgfs_event *ev)
 {
@@ -69,21 +79,58 @@ static void send_event(struct conn *c, const char *body)
 		s->lost++;
 }
 
+/* Takes @body over.  Without memory for the ring it is not kept. */
+static void keep(struct agent *a, const struct cgfs_event *ev, char *body)
+{
+	struct past *p = a->past;
+
+	if (!p)
+		p = a->past = calloc(1, sizeof(*p));
+	if (!p || !body) {
+		free(body);
+		return;
+	}
+	free(p->event[p->next].body);
+	p->event[p->next].body = body;
+	p->event[p->next].time_ns = ev->time_ns;
+	p->next = (p->next + 1) % PAST_MAX;
+}
+
+void event_replay(struct agent *a, struct conn *c, uint32_t age_ms)
+{
+	uint64_t now = now_ns(CLOCK_BOOTTIME), age = age_ms * 1000000ull;
+	uint64_t since = now > age ? now - age : 0;
+	const struct past *p = a->past;
+
+	for (size_t i = 0; p && i < PAST_MAX; i++) {
+		size_t at = (p->next + i) % PAST_MAX;
+
+		if (p->event[at].body && p->event[at].time_ns >= since)
+			send_event(c, p->event[at].body);
+	}
+}
+
+void event_forget(struct agent *a)
+{
+	for (size_t i = 0; a->past && i < PAST_MAX; i++)
+		free(a->past->event[i].body);
+	free(take_ptr(a->past));
+}
+
 static void broadcast(struct agent *a, const struct cgfs_event *ev)
 {
-	auto_free char *body = NULL;
+	char *body = event_body(ev);
 
 	for (struct conn *c = bridge_next_conn(a->bridge, NULL); c;
 	     c = bridge_next_conn(a->bridge, c)) {
 		if (!conn_state(c)->events)
 			continue;
-		if (!body)
-			body = event_body(ev);
 		if (body)
 			send_event(c, body);
 		else
 			conn_state(c)->lost++;
 	}
+	keep(a, ev, body);
 }
 
 static void on_removed(struct agent *a, const struct cgfs_event *ev)

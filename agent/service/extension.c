@@ -146,8 +146,18 @@ void extension_pod_stats(struct agent *a, struct request *rq)
 
 void extension_subscribe(struct agent *a, struct request *rq)
 {
-	if (rq->conn)
+	char why[JSON_WHY_MAX];
+	uint32_t age_ms = 0;
+
+	if (!json_get_u32(rq->body, "AgeMs", &age_ms, why)) {
+		request_fail(rq, HR_INVALID_JSON, "HRESULT %#x: %s", HR_INVALID_JSON, why);
+		return;
+	}
+	if (rq->conn) {
 		conn_state(rq->conn)->events = true;
+		if (age_ms)
+			event_replay(a, rq->conn, age_ms);
+	}
 	request_answer(rq);
 }
 

@@ -72,6 +72,9 @@ void extension_update_pod(struct agent *a, struct request *rq);
 
 /* Adds libcgfs's descriptor to the loop. */
 int event_watch(struct agent *a);
+/* Sends the kept events that are not older, the oldest first. */
+void event_replay(struct agent *a, struct conn *c, uint32_t age_ms);
+void event_forget(struct agent *a);
 
 /* --- properties.c --------------------------------------------------------------------------- */
 

@@ -59,6 +59,14 @@ function __podctl_complete
         case POD
             __podctl_pods
             return
+        case CONTAINER
+            __podctl_pods | string replace -rf '.*/' ''
+            return
+        case 'TYPE*'
+            set -l first (string replace -r '[^,]*$' '' -- $current)
+            podctl $verb --help 2>/dev/null | sed -n '/^Types: /,/\.$/{s/^Types://;s/[,.]//g;p;}' |
+                string split -n ' ' | string replace -r '^' "$first"
+            return
         case '?*'
             return
     end

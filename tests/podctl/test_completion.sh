@@ -47,6 +47,7 @@ same() {
 	completes 'podctl ls --no-h' 'podctl ls --no-headers'
 	completes "podctl rm --root $root --pin-dir $pins web" "$pins webpod"
 	completes "podctl run --root $root --pod web" '--pod webpod'
+	completes 'podctl events --type oom_kill,dev' '--type oom_kill,device_denied'
 }
 
 t_bash() {
@@ -76,6 +77,7 @@ t_fish() {
 	[ "$(f 'podctl ls --no-h')" = --no-headers ] || wrong "an option: $(f 'podctl ls --no-h')"
 	[ "$(f "podctl rm --root $root --pin-dir $pins web")" = webpod ] || wrong "a pod"
 	[ "$(f "podctl run --root $root --pin-dir $pins --pod web")" = webpod ] || wrong "an option's pod"
+	[ "$(f 'podctl events --type removed,dev')" = removed,device_denied ] || wrong "a type"
 	[ -z "$(f 'podctl run --memory ')" ] || wrong "a size is completed to something"
 	expect 0 d rm --all
 	clean

@@ -741,6 +741,39 @@ t_events_tells_both() {
 	clean
 }
 
+# What happened is there for podctl's that come later; each filter leaves out the rest.
+t_events_are_filtered() {
+	local types
+	expect 2 d events --type oom_kill,x --timeout 0; says '"x"'; says 'oom_kill, device_denied'; one_line
+	types=$(sed -n 's/.*these are: \(.*\) (.*/\1/p' "$tmp/err")
+	expect 0 p events --help
+	[ "$(tr '\n' ' ' < "$tmp/out" | sed 's/.*Types: //; s/\..*//')" = "$types" ] ||
+		wrong "the help has other types than $types"
+	expect 2 d events --container a/b --timeout 0; says 'events --container'; one_line
+	expect 2 d events --since soon --timeout 0; says '--since'; one_line
+	as_root
+	! p explain --root "$root" --pin-dir "$pins" none 2>&1 | grep -q "without eBPF" ||
+		{ echo "built without eBPF"; exit 77; }
+	expect 0 d create t
+	expect 1 d run --pod t --name c1 --keep -- sh -c 'cat /dev/kmsg; cat /dev/kmsg'
+	expect 137 d run --pod t --name c2 --keep --memory 16M -- tail /dev/zero
+	expect 0 d events --timeout 0
+	[ -z "$out" ] || wrong "the runs left events: $out"
+	expect 0 d events --since 1h --timeout 0
+	[ "$(wc -l < "$tmp/out")" = 2 ] || wrong "not two: $out"
+	[[ $out == *device_denied*t/c1*"2 times"*oom_kill*t/c2* ]] || wrong "$out"
+	json 0 '[.container, .count, .device.access]' '["c1",2,"r"]' \
+		d events --json --since 1h --timeout 0 --container c1
+	json 0 '[.container, .type]' '["c2","oom_kill"]' \
+		d events --json --since 1h --timeout 0 --type removed,oom_kill
+	expect 0 d events --since 1h --timeout 0 --type lost
+	[ -z "$out" ] || wrong "$out"
+	expect 0 d events --since 2100-01-01T00:00:00Z --timeout 0
+	[ -z "$out" ] || wrong "$out"
+	expect 0 d rm --all
+	clean
+}
+
 t_doctor_has_reasons_and_leaves_nothing() {
 	as_root
 	json 0 'all(.capabilities[]; .ok or .detail != "")' true d doctor --probe --json

@@ -97,6 +97,24 @@ t_agent_tells_every_subscriber() {
 	end_agent
 }
 
+t_agent_keeps_events() {
+	with_agent
+	expect 1 r --pod t --name c1 -- sh -c 'mknod /dev/kmsg c 1 11; cat /dev/kmsg'
+	expect 137 r --pod t --name c2 --memory 16M -- dd if=/dev/zero of=/dev/null bs=200M count=1
+	expect 0 p events --timeout 0
+	[ -z "$out" ] || wrong "$out"
+	json 0 '[.container, .device.access]' '["c1","r"]' \
+		p events --json --since 1h --timeout 0 --type device_denied
+	json 0 '[.type, .container]' '["oom_kill","c2"]' \
+		p events --json --since 1h --timeout 0 --type oom_kill,pressure --container c2
+	expect 0 p events --since 1h --timeout 0
+	[[ $out == *device_denied*t/c1*removed*t/c1*oom_kill*t/c2* ]] || wrong "$out"
+	expect 0 p events --since 2100-01-01T00:00:00Z --timeout 0
+	[ -z "$out" ] || wrong "$out"
+	expect 1 p events --since 1h --timeout 0 --pod none --count 1
+	end_agent
+}
+
 t_agent_sandbox_waits_until_removed() {
 	! ldd "$podctl" 2> /dev/null | grep -q "=>" || { echo "podctl is not static"; exit 77; }
 	with_agent

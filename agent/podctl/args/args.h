@@ -106,6 +106,8 @@ struct args {
 	struct process_args process;
 	struct limits limits;
 	/* events */
+	const char *container;
+	unsigned int types; /* bits 1 << CGFS_EVENT_...; 0: all */
 	uint64_t count;
 	uint64_t timeout_ms; /* CGFS_MAX: none */
 	/* rm */

@@ -132,4 +132,7 @@ void doc_event_text(const json_t *event, char *buf, size_t len)
 	} else {
 		snprintf(buf, len, "%s", who);
 	}
+	/* The last of several. */
+	if (pid && count > 1 && strlen(buf) < len - 1)
+		snprintf(buf + strlen(buf), len - strlen(buf), ", %" PRIu64 " times", count);
 }

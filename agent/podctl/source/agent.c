@@ -7,6 +7,7 @@
 #include "agent/podctl/source/direct.h"
 #include "agent/podctl/source/spec.h"
 #include "agent/wire/address.h"
+#include "cgfs/base/clock.h"
 #include "cgfs/base/json.h"
 
 #include <limits.h>
@@ -106,6 +107,17 @@ static int agent_close(struct source *s, struct cgfs_err *reterr)
 	return 0;
 }
 
+/* The clock of the agent's machine may be another: a time is sent as how long ago it is. */
+static uint32_t age_ms(const struct args *a)
+{
+	int64_t now = (int64_t)now_ns(CLOCK_REALTIME), age;
+
+	if (a->since_ns == INT64_MIN || a->since_ns >= now)
+		return 0;
+	age = (now - (a->since_ns < 0 ? 0 : a->since_ns)) / 1000000 + 1;
+	return age < UINT32_MAX ? (uint32_t)age : UINT32_MAX;
+}
+
 static int agent_open(const struct args *a, unsigned int use, struct source **ret,
 		      struct cgfs_err *reterr)
 {
@@ -117,7 +129,9 @@ static int agent_open(const struct args *a, unsigned int use, struct source **re
 	s->source = (struct source){ .ops = &source_agent, .a = a };
 	r = remote_open(a, &s->c, reterr);
 	if (r == 0 && use & SOURCE_EVENTS)
-		r = remote_call(s->c, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, NULL, 0, NULL, reterr);
+		r = remote_call(s->c, MSG_EXT_SUBSCRIBE_EVENTS, NULL,
+				json_pack("{s:I}", "AgeMs", (json_int_t)age_ms(a)), NULL, 0, NULL,
+				reterr);
 	if (r < 0) {
 		agent_close(&s->source, NULL);
 		return r;

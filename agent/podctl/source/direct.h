@@ -70,6 +70,9 @@ struct direct_source {
 	/* Open, so that their control files are watched; of a run: pod and container. */
 	struct cgfs_group **group;
 	size_t n;
+	json_t *past; /* events to come first; NULL: none */
+	size_t past_at;
+	uint64_t past_ns; /* when these were read, CLOCK_BOOTTIME */
 };
 
 static inline struct direct_source *direct_of(struct source *s)

@@ -5,7 +5,9 @@
 #include "agent/podctl/source/direct.h"
 #include "agent/podctl/source/keeper.h"
 #include "agent/podctl/source/mark.h"
+#include "agent/podctl/source/past.h"
 #include "agent/wire/protocol.h"
+#include "cgfs/base/clock.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -144,6 +146,7 @@ static int direct_finish(struct source *source, struct cgfs_err *reterr)
 	struct direct_source *s = direct_of(source);
 	int r = 0;
 
+	json_decref(s->past);
 	while (s->n)
 		cgfs_group_close(s->group[--s->n]);
 	free(s->group);
@@ -151,6 +154,24 @@ static int direct_finish(struct source *source, struct cgfs_err *reterr)
 		r = direct_tidy(&s->d, reterr);
 	direct_close(&s->d);
 	free(s);
+	return r;
+}
+
+/* Of all pods, which are kept open already. */
+static int read_past(struct direct_source *s, struct cgfs_err *reterr)
+{
+	int r = 0;
+
+	s->past = json_array();
+	s->past_ns = now_ns(CLOCK_BOOTTIME);
+#if CGFS_WITH_BPF
+	for (size_t i = 0; r == 0 && s->d.bpf && i < s->n; i++) {
+		if (!cgfs_group_pod(s->group[i]))
+			r = past_read(s->source.a, s->d.bpf, s->group[i], s->past, reterr);
+	}
+#endif
+	if (r == 0 && past_sort(&s->past) < 0)
+		r = no_memory(reterr);
 	return r;
 }
 
@@ -171,6 +192,8 @@ static int direct_begin(const struct args *a, unsigned int use, struct source **
 	}
 	if (use == SOURCE_EVENTS)
 		r = walk(s, watch, s, reterr);
+	if (r == 0 && use == SOURCE_EVENTS && a->since_ns != INT64_MIN)
+		r = read_past(s, reterr);
 	if (r < 0) {
 		direct_finish(&s->source, NULL);
 		return r;
@@ -337,8 +360,15 @@ static int direct_next_event(struct source *source, int timeout_ms, json_t **ret
 {
 	struct cgfs_event event = CGFS_EVENT_INIT;
 	struct direct_source *s = direct_of(source);
-	int r = cgfs_event_read(s->d.c, &event, reterr);
+	int r;
 
+	if (s->past_at < json_array_size(s->past)) {
+		*ret = json_incref(json_array_get(s->past, s->past_at++));
+		return 1;
+	}
+	do {
+		r = cgfs_event_read(s->d.c, &event, reterr);
+	} while (r == 1 && event.pid && event.time_ns <= s->past_ns);
 	if (r == 0 && timeout_ms != 0) {
 		struct pollfd fd = { .fd = cgfs_event_fd(s->d.c), .events = POLLIN };
 
