@@ -47,8 +47,8 @@ t_explain_says_why() {
 	expect 0 d explain --since 1h web; has "web/small: tail"
 	expect 0 d explain --since 2100-01-01T00:00:00Z web; has "nothing is recorded of web"
 	if command -v jq > /dev/null; then
-		json 0 '[.records[] | .kind, .container, .count, .level, .device.access]' \
-			'["killed","small",1,"container",null,"denied","bound",1,"pod","r","denied","own",2,"container","r"]' \
+		json 0 '[.records[] | .kind, .container, .count, .level, .device.access, .call]' \
+			'["killed","small",1,"container",null,null,"denied","bound",1,"pod","r","open","denied","own",2,"container","r","open"]' \
 			d explain --json web
 	fi
 	expect 0 d rm --all

@@ -52,6 +52,20 @@ static const char *kind_name(enum cgfs_history_kind kind)
 	return names[kind];
 }
 
+/* What the process called; NULL: a kill or a threshold comes with any use of memory. */
+static const char *call_name(const struct past *p)
+{
+	static const char *const names[] = {
+		[CGFS_CALL_MAP] = "map", [CGFS_CALL_FORK] = "fork", [CGFS_CALL_EXEC] = "exec"
+	};
+	const struct cgfs_history *h = &p->r->value;
+
+	if (p->r->key.kind == CGFS_DENIED)
+		return h->mknod ? "mknod" : "open";
+	return p->r->key.kind == CGFS_REFUSED && h->call < ARRAY_SIZE(names) ? names[h->call]
+									     : NULL;
+}
+
 static void denied(struct past *p, const char *who)
 {
 	const struct cgfs_history *h = &p->r->value;
@@ -200,6 +214,8 @@ static json_t *document(const struct past *p)
 		return NULL;
 	cgfs_text_show(name, sizeof(name), h->comm);
 	json_object_set_new(doc, "comm", json_string(name));
+	if (call_name(p))
+		json_object_set_new(doc, "call", json_string(call_name(p)));
 	if (p->r->key.kind == CGFS_DENIED) {
 		json_object_set_new(doc, "device",
 				    json_pack("{s:s, s:I, s:I, s:s}", "type",
