@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2086,SC2119,SC2317 # notes: what others expand, numbers, functions of `expect`
 #
 # test_podctl_explain [--list | NAME...] - `podctl explain`: what was refused to a pod, or killed in
 # it, without an agent, with one, and after it.  Needs root.
