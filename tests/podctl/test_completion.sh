@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2317 # notes: what fish expands, functions that `expect` calls
 #
 # test_completion [--list | NAME...] - what Tab does in interactive shells, on a terminal that
 # `podctl run -it` makes.  A shell that is not installed is skipped.  Needs root.
