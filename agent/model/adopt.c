@@ -20,6 +20,7 @@
 #include "agent/model/process.h"
 #include "agent/model/state.h"
 #include "agent/runtime/spec.h"
+#include "agent/runtime/spec_apply.h"
 #include "agent/stream/stream.h"
 #include "agent/wire/label.h"
 #include "agent/wire/protocol.h"
@@ -152,6 +153,8 @@ static void adopt_pod(struct agent *a, const char *id)
 	r = pod_adopt(a, id, &known, &p, &err);
 	if (r == 0)
 		p->labels = labels_of(j);
+	if (r == 0 && spec_hostname_ok(text_of(j, "HostName")))
+		p->hostname = strdup(text_of(j, "HostName"));
 	if (r == -ENOENT && known.shared)
 		json_object_set(rests, id, j);
 	else if (r == -ENOENT)

@@ -192,7 +192,7 @@ static uint32_t join_pod(struct container *c, const struct spec_place *place,
 	} else if (place->kind == SPEC_SANDBOX) {
 		auto_free char *dir = home_path(c->bundle, place);
 
-		r = dir ? pod_create(c->a, place->pod, res, c->labels, dir, &pod, err)
+		r = dir ? pod_create(c->a, place->pod, res, c->labels, dir, "", &pod, err)
 			: cgfs_err_set(err, -ENOMEM, "create pod", place->pod, NULL, NULL);
 		hr = protocol_hresult_from_errno(r);
 	} else if (!pod) {

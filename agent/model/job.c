@@ -112,31 +112,35 @@ static void done(void *ctx, int code, const char *why)
 	j->done(j, code, why);
 }
 
+/* Of the namespaces that no sandbox has; "": the agent's. */
+static const char *hostname(const struct pod *p)
+{
+	return p->hostname ? p->hostname : spec_hostname_ok(p->id) ? p->id : "";
+}
+
 int job_run(struct job *j, enum runtime_verb verb,
 	    void (*then)(void *ctx, int code, const char *why))
 {
 	bool joins = verb != RUNTIME_START;
 	const struct container *c = j->c;
 	bool namespaces = verb == RUNTIME_CREATE && c->namespace_types;
-	struct runtime_job job = {
-		.verb = verb,
-		.id = j->c->id,
-		.pod = j->c->pod ? j->c->pod->id : NULL,
-		.bundle = j->c->dir,
-		.process = j->process,
-		.pid_file = joins ? j->pid_file : NULL,
-		.console = joins ? j->console : NULL,
-		.log = j->log,
-		.join = joins ? j->c->group : NULL,
-		.binds = j->c->binds,
-		.n_binds = verb == RUNTIME_CREATE ? j->c->n_binds : 0,
-		.namespaces = namespaces ? c->pod->namespaces : NULL,
-		.namespace_types = c->namespace_types,
-		.hostname = namespaces ? spec_hostname_ok(c->pod->id) ? c->pod->id : "" : NULL,
-		.fds = { j->fds[0], j->fds[1], j->fds[2] },
-		.done = done,
-		.ctx = j
-	};
+	struct runtime_job job = { .verb = verb,
+				   .id = j->c->id,
+				   .pod = j->c->pod ? j->c->pod->id : NULL,
+				   .bundle = j->c->dir,
+				   .process = j->process,
+				   .pid_file = joins ? j->pid_file : NULL,
+				   .console = joins ? j->console : NULL,
+				   .log = j->log,
+				   .join = joins ? j->c->group : NULL,
+				   .binds = j->c->binds,
+				   .n_binds = verb == RUNTIME_CREATE ? j->c->n_binds : 0,
+				   .namespaces = namespaces ? c->pod->namespaces : NULL,
+				   .namespace_types = c->namespace_types,
+				   .hostname = namespaces ? hostname(c->pod) : NULL,
+				   .fds = { j->fds[0], j->fds[1], j->fds[2] },
+				   .done = done,
+				   .ctx = j };
 	int r;
 
 	j->done = then;

@@ -48,7 +48,7 @@ static struct pod *pod_new(struct agent *a, const char *id, const struct pod_kno
 }
 
 int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, json_t *labels,
-	       const char *dir, struct pod **ret, struct cgfs_err *err)
+	       const char *dir, const char *hostname, struct pod **ret, struct cgfs_err *err)
 {
 	struct pod_known known = { .by_sandbox = dir != NULL, .dir = dir ? dir : "" };
 	struct pod *p;
@@ -59,6 +59,11 @@ int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res
 	if (!p)
 		return err_file(err, -ENOMEM, "create pod", id);
 	p->labels = json_incref(labels);
+	p->hostname = *hostname ? strdup(hostname) : NULL;
+	if (*hostname && !p->hostname) {
+		pod_free(p);
+		return err_file(err, -ENOMEM, "create pod", id);
+	}
 	/* The state file is written first, so that the next agent knows what a killed one has half
 	 * done. */
 	r = state_save_pod(p, false, err);
@@ -132,6 +137,7 @@ void pod_free(struct pod *p)
 	free(p->dir);
 	free(p->namespaces);
 	json_decref(p->labels);
+	free(p->hostname);
 	free(p->id);
 	free(p);
 }

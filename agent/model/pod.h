@@ -23,6 +23,7 @@ struct pod {
 	struct cgfs_group *group; /* NULL: the kernel has lost it, and the rest is being removed */
 	char *id;
 	json_t *labels; /* an object; NULL: none */
+	char *hostname; /* of the namespaces that no sandbox has; NULL: its id */
 	struct container *containers;
 	size_t n;
 	bool by_sandbox; /* made by a sandbox container, not by CreatePod */
@@ -44,10 +45,10 @@ struct pod {
 	char *message;
 };
 
-/* @labels: borrowed, checked; NULL: none.  @dir NULL: a pod without a sandbox.  0, or a negative
- * errno with @err filled. */
+/* @labels: borrowed, checked; NULL: none.  @dir NULL: a pod without a sandbox.  @hostname: checked;
+ * "": its id.  0, or a negative errno with @err filled. */
 int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res, json_t *labels,
-	       const char *dir, struct pod **ret, struct cgfs_err *err);
+	       const char *dir, const char *hostname, struct pod **ret, struct cgfs_err *err);
 /* What an earlier agent knew of a pod. */
 struct pod_known {
 	bool by_sandbox, made;

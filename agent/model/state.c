@@ -97,9 +97,10 @@ int state_save_pod(const struct pod *p, bool made, struct cgfs_err *err)
 	if (!path)
 		return cgfs_err_set(err, -ENOMEM, "write state of pod", p->id, NULL, NULL);
 	return save(p->a, path,
-		    json_pack("{s:b, s:b, s:s*, s:i, s:b, s:O*}", "Made", made, "Sandbox",
+		    json_pack("{s:b, s:b, s:s*, s:i, s:b, s:O*, s:s*}", "Made", made, "Sandbox",
 			      p->by_sandbox, "Directory", p->dir, "Shared", (int)p->shared,
-			      "HostNetwork", p->host_network, "Labels", p->labels),
+			      "HostNetwork", p->host_network, "Labels", p->labels, "HostName",
+			      p->hostname),
 		    err);
 }
 

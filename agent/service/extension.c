@@ -10,6 +10,7 @@
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
 #include "agent/model/pod.h"
+#include "agent/runtime/spec_apply.h"
 #include "agent/service/describe.h"
 #include "agent/service/message.h"
 #include "agent/service/reading.h"
@@ -179,11 +180,15 @@ void extension_create_pod(struct agent *a, struct request *rq)
 	struct json_out o;
 	json_t *resources, *labels;
 	struct pod *pod;
-	const char *id;
+	const char *id, *host;
 	int r;
 
-	if (!extension_string(rq, "PodId", &id))
+	if (!extension_string(rq, "PodId", &id) || !extension_string(rq, "HostName", &host))
 		return;
+	if (*host && !spec_hostname_ok(host)) {
+		request_fail(rq, HR_INVALID_ARG, "host name \"%.100s\" is not valid", host);
+		return;
+	}
 	if (!json_get_object(rq->body, "Resources", &resources, why) ||
 	    !json_get_bool(rq->body, "ExactDevices", &exact, why)) {
 		request_fail(rq, HR_INVALID_JSON, "HRESULT %#x: %s", HR_INVALID_JSON, why);
@@ -202,7 +207,7 @@ void extension_create_pod(struct agent *a, struct request *rq)
 	if (r == 0)
 		r = cgfs_resources_from_oci(resources ? NULL : "{}", 2, &opts, &res, &err);
 	if (r == 0)
-		r = pod_create(a, id, res, labels, NULL, &pod, &err);
+		r = pod_create(a, id, res, labels, NULL, host, &pod, &err);
 	cgfs_resources_free(res);
 	if (r < 0) {
 		request_fail_err(rq, r, &err);

@@ -97,6 +97,24 @@ t_agent_tells_every_subscriber() {
 	end_agent
 }
 
+t_agent_pods_have_host_names() {
+	with_agent
+	expect 0 r --pod t --hostname box.example -- cat /proc/sys/kernel/hostname
+	[ "$out" = box.example ] || wrong "$out"
+	expect 0 p create t --hostname box
+	expect 125 r --pod t --hostname other -- true; says 'pod "t" is there'; one_line
+	# The next agent gives it as well.
+	kill -9 $agent; wait $agent 2> /dev/null
+	rm "$tmp/sock"
+	with_agent
+	expect 0 r --pod t -- cat /proc/sys/kernel/hostname
+	[ "$out" = box ] || wrong "$out"
+	expect 2 p create u --hostname -x; says '--hostname'; one_line
+	expect 2 d create u --no-agent --hostname x; says "needs an agent"; one_line
+	expect 0 p rm --all
+	end_agent
+}
+
 t_agent_keeps_events() {
 	with_agent
 	expect 1 r --pod t --name c1 -- sh -c 'mknod /dev/kmsg c 1 11; cat /dev/kmsg'

@@ -230,6 +230,8 @@ void process_args_free(struct process_args *p);
 void mounts_free(struct mounts *m);
 /* What is in the container: --bundle, --mount; with an agent. */
 extern const struct opt container_options[];
+/* --hostname, of a pod that is made; with an agent. */
+extern const struct opt hostname_options[];
 
 /* --- label.c ---------------------------------------------------------------------------------- */
 

@@ -120,6 +120,29 @@ const struct opt container_options[] = {
 	{ 0 },
 };
 
+/* Letters, digits, inner hyphens and dots: what the kernel takes, and no more than names have. */
+static int set_hostname(const char *what, const char *value, void *to, struct cgfs_err *reterr)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-.";
+	size_t len = strlen(value);
+
+	if (!len || len > 63 || value[strspn(value, letters)] || strchr("-.", value[0]) ||
+	    strchr("-.", value[len - 1]))
+		return cgfs_err_set(reterr, -EINVAL, what, NULL, value,
+				    "is not 1 to 63 letters, digits, and hyphens or dots between "
+				    "them");
+	*(const char **)to = value;
+	return 0;
+}
+
+const struct opt hostname_options[] = {
+	{ "hostname", 0, "NAME", set_hostname, AT(hostname),
+	  "set the host name of the pod that is made (default: the pod's\n"
+	  "name; with an agent)" },
+	{ 0 },
+};
+
 const struct opt terminal_options[] = {
 	{ "interactive", 'i', NULL, opt_flag, AT(interactive),
 	  "pass standard input on to the command" },

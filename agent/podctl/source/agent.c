@@ -204,7 +204,7 @@ int remote_create_container(struct client *c, const struct args *a, const char *
 }
 
 int remote_create_pod(struct client *c, const char *pod, const struct limits *limits,
-		      json_t *labels, struct cgfs_err *reterr)
+		      json_t *labels, const char *hostname, struct cgfs_err *reterr)
 {
 	json_t *resources;
 	int r = limits_oci(limits, true, &resources, reterr);
@@ -212,8 +212,9 @@ int remote_create_pod(struct client *c, const char *pod, const struct limits *li
 	if (r < 0)
 		return r;
 	return remote_call(c, MSG_EXT_CREATE_POD, NULL,
-			   json_pack("{s:s, s:o, s:b, s:O*}", "PodId", pod, "Resources", resources,
-				     "ExactDevices", limits_has_devices(limits), "Labels", labels),
+			   json_pack("{s:s, s:o, s:b, s:O*, s:s*}", "PodId", pod, "Resources",
+				     resources, "ExactDevices", limits_has_devices(limits),
+				     "Labels", labels, "HostName", hostname),
 			   NULL, 0, NULL, reterr);
 }
 
@@ -226,7 +227,8 @@ static int agent_create(struct source *s, struct cgfs_err *reterr)
 		r = remote_create_container(agent_of(s)->c, a, a->pod, a->command, NULL, NULL,
 					    reterr);
 	else
-		r = remote_create_pod(agent_of(s)->c, a->pod, &a->limits, a->labels.set, reterr);
+		r = remote_create_pod(agent_of(s)->c, a->pod, &a->limits, a->labels.set,
+				      a->hostname, reterr);
 	return r < 0 ? cgfs_err_context(reterr, r, "create pod \"%s\"", a->pod) : 0;
 }
 

@@ -30,9 +30,9 @@ int remote_open(const struct args *a, struct client **ret, struct cgfs_err *rete
  * NULL.  The error's text is the agent's. */
 int remote_call(struct client *c, uint32_t type, const char *id, json_t *members, const int *fds,
 		size_t n_fds, json_t **ret, struct cgfs_err *reterr);
-/* @labels: borrowed; NULL: none. */
+/* @labels: borrowed; NULL: none.  @hostname NULL: the pod's name. */
 int remote_create_pod(struct client *c, const char *pod, const struct limits *limits,
-		      json_t *labels, struct cgfs_err *reterr);
+		      json_t *labels, const char *hostname, struct cgfs_err *reterr);
 /* The streams of podctl that a process gets: @n from @first on, or a terminal. */
 struct remote_streams {
 	int first;

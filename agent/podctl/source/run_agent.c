@@ -95,8 +95,13 @@ static int make(struct agent_source *s, struct command *cmd, struct cgfs_err *re
 		return r;
 	/* One that exists stays as it is. */
 	of_pod.res.set &= CGFS_SET_DEVICES;
-	r = remote_create_pod(s->waiter, cmd->target.pod, &of_pod, NULL, reterr);
+	r = remote_create_pod(s->waiter, cmd->target.pod, &of_pod, NULL, a->hostname, reterr);
 	cmd->made_pod = r == 0;
+	if (r == -EEXIST && a->hostname)
+		return cgfs_err_set(reterr, r, "--hostname", NULL, a->hostname,
+				    "pod \"%s\" is there, and its containers share its host name: "
+				    "give the name to podctl create",
+				    cmd->target.pod);
 	if (r < 0 && r != -EEXIST)
 		return r;
 	r = streams_begin(a, &console, true, &streams, reterr);

@@ -9,15 +9,13 @@
 static const struct opt options[] = {
 	{ "rootfs", 0, "DIR", opt_string, offsetof(struct args, rootfs),
 	  "create a sandbox container on this root file system (needs an\nagent)" },
-	{ "hostname", 0, "NAME", opt_string, offsetof(struct args, hostname),
-	  "set the sandbox's host name (default: the pod's name)" },
 	{ "bundle-dir", 0, "DIR", opt_string, offsetof(struct args, bundle),
 	  "let the agent keep the pod's bundles in DIR\n(default: /run/cgfs/bundles)" },
 	{ 0 },
 };
 
-static const struct opt *const tables[] = { limits_options, options, label_options, opt_answer,
-					    NULL };
+static const struct opt *const tables[] = { limits_options, options,	hostname_options,
+					    label_options,  opt_answer, NULL };
 
 static int check(struct args *a, struct cgfs_err *reterr)
 {
@@ -27,9 +25,6 @@ static int check(struct args *a, struct cgfs_err *reterr)
 	a->command = a->argc > 1 ? a->argv + 1 : NULL;
 	if (r < 0)
 		return cgfs_err_context(reterr, r, "create pod");
-	if (a->hostname && !a->rootfs)
-		return cgfs_err_set(reterr, -EINVAL, "--hostname", NULL, a->hostname,
-				    "is that of a sandbox: it needs --rootfs DIR");
 	if (a->command && !a->rootfs)
 		return err_value(reterr, -EINVAL, NULL, a->argv[1],
 				 "COMMAND needs a root file system: --rootfs DIR");

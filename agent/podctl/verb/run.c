@@ -25,10 +25,9 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static const struct opt *const tables[] = { options,	      container_options,
-					    label_options,    process_options,
-					    terminal_options, limits_options,
-					    opt_answer_long,  NULL };
+static const struct opt *const tables[] = { options,	    container_options, hostname_options,
+					    label_options,  process_options,   terminal_options,
+					    limits_options, opt_answer_long,   NULL };
 
 /* The process that podctl does not wait for. */
 static int print_detached(const struct args *a, pid_t pid)
