@@ -110,28 +110,12 @@ static bool read_group(const struct object *o, uint64_t cgroup_id, struct cgfs_a
 	return bpf_map_lookup_elem(o->fd[ADMIT_GROUPS], &cgroup_id, ret) == 0 && ret->cgroup_id;
 }
 
-static int put(const struct object *o, int map, const void *key, const void *value, uint64_t flags)
-{
-	return bpf_map_update_elem(o->fd[map], key, value, flags) < 0 ? -errno : 0;
-}
-
-static int delete_from(const struct object *o, int map, const void *key)
-{
-	return bpf_map_delete_elem(o->fd[map], key) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-static int refuse(const struct object *o, int r, const char *what, struct cgfs_err *reterr)
-{
-	return err_why(reterr, r, what, o->ops->name,
-		       r == -E2BIG ? "all its elements are in use" : NULL);
-}
-
 /* What is known of the group beside its budget; it stays as it is. */
 static int know(const struct object *o, const struct cgfs_policy_group *group)
 {
 	struct cgfs_group_key key = { .cgroup_id = group->cgroup_id };
 	struct cgfs_refusals none = { .memory_id = group->memory_id };
-	int r = put(o, ADMIT_COUNTS, &key, &none, BPF_NOEXIST);
+	int r = cgfs_bpf_object_put(o, ADMIT_COUNTS, &key, &none, BPF_NOEXIST);
 
 	return r == -EEXIST ? 0 : r;
 }
@@ -161,12 +145,12 @@ static int set_budget(struct object *o, const struct cgfs_policy_group *group,
 		r = attach(o, group, &new, reterr);
 	if (r < 0)
 		return r;
-	r = put(o, ADMIT_GROUPS, &a.cgroup_id, &a, BPF_ANY);
+	r = cgfs_bpf_object_put(o, ADMIT_GROUPS, &a.cgroup_id, &a, BPF_ANY);
 	if (r == 0 && !limited)
 		r = detach(o, group->cgroup_fd, ~0u);
 	if (r < 0)
 		ignore(detach(o, group->cgroup_fd, new));
-	return r < 0 ? refuse(o, r, "give a budget by", reterr) : 0;
+	return r < 0 ? cgfs_bpf_object_refuse(o, r, "give a budget by", reterr) : 0;
 }
 
 int cgfs_bpf_admit_set(struct object *o, const struct cgfs_policy_group *group,
@@ -177,9 +161,9 @@ int cgfs_bpf_admit_set(struct object *o, const struct cgfs_policy_group *group,
 	int r = know(o, group);
 
 	if (r == 0)
-		r = admit->exempt ? put(o, ADMIT_EXEMPT, &key, &value, BPF_ANY)
-				  : delete_from(o, ADMIT_EXEMPT, &key);
-	return r < 0 ? refuse(o, r, "give a budget by", reterr)
+		r = admit->exempt ? cgfs_bpf_object_put(o, ADMIT_EXEMPT, &key, &value, BPF_ANY)
+				  : cgfs_bpf_object_delete(o, ADMIT_EXEMPT, &key);
+	return r < 0 ? cgfs_bpf_object_refuse(o, r, "give a budget by", reterr)
 		     : set_budget(o, group, admit, reterr);
 }
 
@@ -210,8 +194,8 @@ int cgfs_bpf_admit_hold(struct object *o, const struct cgfs_policy_group *group,
 	}
 	r = know(o, group);
 	if (r == 0)
-		r = put(o, ADMIT_EXEMPT, &key, &value, BPF_ANY);
-	return r < 0 ? refuse(o, r, "hold admission by", reterr) : 0;
+		r = cgfs_bpf_object_put(o, ADMIT_EXEMPT, &key, &value, BPF_ANY);
+	return r < 0 ? cgfs_bpf_object_refuse(o, r, "hold admission by", reterr) : 0;
 }
 
 /* The programs go with the cgroup.  Where that stays, they find a budget that nothing exceeds. */
@@ -226,15 +210,15 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 	if (read_group(o, cgroup_id, &a)) {
 		a.budget_bytes = CGFS_MAX;
 		a.refusing = a.follows = 0;
-		ignore(put(o, ADMIT_GROUPS, &cgroup_id, &a, BPF_ANY));
+		ignore(cgfs_bpf_object_put(o, ADMIT_GROUPS, &cgroup_id, &a, BPF_ANY));
 	}
 	if (bpf_map_lookup_elem(o->fd[ADMIT_COUNTS], &key, &known) < 0)
 		return 0;
 	/* It is found by the element that goes last. */
-	r = delete_from(o, ADMIT_EXEMPT, &(struct cgfs_exempt_key){ known.memory_id });
+	r = cgfs_bpf_object_delete(o, ADMIT_EXEMPT, &(struct cgfs_exempt_key){ known.memory_id });
 	if (r == 0)
-		r = delete_from(o, ADMIT_COUNTS, &key);
-	return r < 0 ? refuse(o, r, "remove a group from", reterr) : 0;
+		r = cgfs_bpf_object_delete(o, ADMIT_COUNTS, &key);
+	return r < 0 ? cgfs_bpf_object_refuse(o, r, "remove a group from", reterr) : 0;
 }
 
 static int counters(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,

@@ -156,6 +156,14 @@ int cgfs_bpf_object_pin(struct object *o, struct cgfs_err *reterr);
 /* As before it was adopted or made; its pins stay. */
 void cgfs_bpf_object_close(struct object *o);
 void cgfs_bpf_object_free(struct object *o);
+/* Elements of its map @map, an index of pins; 0, also when there is none to delete, or a negative
+ * errno. */
+int cgfs_bpf_object_put(const struct object *o, int map, const void *key, const void *value,
+			uint64_t flags);
+int cgfs_bpf_object_delete(const struct object *o, int map, const void *key);
+/* The error of such a call: "WHAT NAME: ..."; @r. */
+int cgfs_bpf_object_refuse(const struct object *o, int r, const char *what,
+			   struct cgfs_err *reterr);
 /* A finding of probe(): @r is 0 or a negative errno. */
 void cgfs_bpf_found(struct cgfs_capabilities *caps, const char *name, int r, const char *detail,
 		    const char *remedy);

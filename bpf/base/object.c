@@ -144,6 +144,23 @@ int cgfs_bpf_object_make(struct object *o, struct cgfs_err *reterr)
 	return r;
 }
 
+int cgfs_bpf_object_put(const struct object *o, int map, const void *key, const void *value,
+			uint64_t flags)
+{
+	return bpf_map_update_elem(o->fd[map], key, value, flags) < 0 ? -errno : 0;
+}
+
+int cgfs_bpf_object_delete(const struct object *o, int map, const void *key)
+{
+	return bpf_map_delete_elem(o->fd[map], key) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int cgfs_bpf_object_refuse(const struct object *o, int r, const char *what, struct cgfs_err *reterr)
+{
+	return err_why(reterr, r, what, o->ops->name,
+		       r == -E2BIG ? "all its elements are in use" : NULL);
+}
+
 void cgfs_bpf_found(struct cgfs_capabilities *caps, const char *name, int r, const char *detail,
 		    const char *remedy)
 {

@@ -46,25 +46,6 @@ static int attach(struct object *o, struct cgfs_err *reterr)
 	return 0;
 }
 
-static int refuse(struct object *o, int code, const char *what, struct cgfs_err *reterr)
-{
-	return err_why(reterr, code, what, o->ops->name,
-		       code == -E2BIG ? "all its elements are in use" : NULL);
-}
-
-static int put(struct object *o, int map, const void *key, const void *value,
-	       struct cgfs_err *reterr)
-{
-	return bpf_map_update_elem(o->fd[map], key, value, BPF_ANY) < 0
-		       ? refuse(o, -errno, "count memory in", reterr)
-		       : 0;
-}
-
-static int delete_from(struct object *o, int map, const void *key)
-{
-	return bpf_map_delete_elem(o->fd[map], key) < 0 && errno != ENOENT ? -errno : 0;
-}
-
 /* The element that leads to the others goes last, so that one that fails can be tried again. */
 static int drop(struct object *o, uint64_t cgroup_id)
 {
@@ -74,15 +55,15 @@ static int drop(struct object *o, uint64_t cgroup_id)
 	int r = 0;
 
 	if (bpf_map_lookup_elem(o->fd[MEMORY_IDS], &key, &id) < 0)
-		return delete_from(o, MEMORY_COUNTS, &key);
+		return cgfs_bpf_object_delete(o, MEMORY_COUNTS, &key);
 	if (bpf_map_lookup_elem(o->fd[MEMORY_MEMCG], &id, &was) == 0) {
-		r = delete_from(o, MEMORY_MEMCG, &id);
+		r = cgfs_bpf_object_delete(o, MEMORY_MEMCG, &id);
 		if (r == 0)
 			cgfs_bpf_memory_forget((struct memory *)o, id.memory_id, &was, NULL, 0);
 	}
 	if (r == 0)
-		r = delete_from(o, MEMORY_COUNTS, &key);
-	return r < 0 ? r : delete_from(o, MEMORY_IDS, &key);
+		r = cgfs_bpf_object_delete(o, MEMORY_COUNTS, &key);
+	return r < 0 ? r : cgfs_bpf_object_delete(o, MEMORY_IDS, &key);
 }
 
 /* Room for what every processor counts; for reading it, and to begin at zero. */
@@ -120,20 +101,21 @@ static int group_added(struct object *o, struct object_group *g, struct cgfs_err
 			return 0;
 		r = drop(o, key.cgroup_id);
 		if (r < 0)
-			return refuse(o, r, "count memory in", reterr);
+			return cgfs_bpf_object_refuse(o, r, "count memory in", reterr);
 	}
 	r = room(m);
 	if (r < 0)
-		return refuse(o, r, "count memory in", reterr);
+		return cgfs_bpf_object_refuse(o, r, "count memory in", reterr);
 	memset(m->counts, 0, (size_t)m->n_cpus * sizeof(struct cgfs_memory));
-	r = put(o, MEMORY_COUNTS, &key, m->counts, reterr);
+	r = cgfs_bpf_object_put(o, MEMORY_COUNTS, &key, m->counts, BPF_ANY);
 	if (r == 0)
-		r = put(o, MEMORY_IDS, &key, &id, reterr);
+		r = cgfs_bpf_object_put(o, MEMORY_IDS, &key, &id, BPF_ANY);
 	if (r == 0)
-		r = put(o, MEMORY_MEMCG, &id, &memcg, reterr);
-	if (r < 0)
-		ignore(drop(o, key.cgroup_id));
-	return r;
+		r = cgfs_bpf_object_put(o, MEMORY_MEMCG, &id, &memcg, BPF_ANY);
+	if (r == 0)
+		return 0;
+	ignore(drop(o, key.cgroup_id));
+	return cgfs_bpf_object_refuse(o, r, "count memory in", reterr);
 }
 
 static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
@@ -141,7 +123,7 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 {
 	int r = drop(o, cgroup_id);
 
-	return r < 0 ? refuse(o, r, "stop to count memory in", reterr) : 0;
+	return r < 0 ? cgfs_bpf_object_refuse(o, r, "stop to count memory in", reterr) : 0;
 }
 
 /* The sums over the processors; the peak is the highest of theirs, the usage the latest. */

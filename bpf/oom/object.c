@@ -64,12 +64,6 @@ static int attach(struct object *o, struct cgfs_err *reterr)
 	return r;
 }
 
-static int refuse(struct object *o, int code, const char *what, struct cgfs_err *reterr)
-{
-	return err_why(reterr, code, what, o->ops->name,
-		       code == -E2BIG ? "all its elements are in use" : NULL);
-}
-
 /* A group whose memory is nowhere limited loses processes to the machine alone. */
 static int group_added(struct object *o, struct object_group *g, struct cgfs_err *reterr)
 {
@@ -78,20 +72,18 @@ static int group_added(struct object *o, struct object_group *g, struct cgfs_err
 		.memory_id = g->group->memory_id,
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
 	};
+	int r = value.memory_id ? cgfs_bpf_object_put(o, OOM_MEMORY, &key, &value, BPF_ANY) : 0;
 
-	if (!value.memory_id || bpf_map_update_elem(o->fd[OOM_MEMORY], &key, &value, BPF_ANY) == 0)
-		return 0;
-	return refuse(o, -errno, "attribute kills by", reterr);
+	return r < 0 ? cgfs_bpf_object_refuse(o, r, "attribute kills by", reterr) : 0;
 }
 
 static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
 			 struct cgfs_err *reterr)
 {
 	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
+	int r = cgfs_bpf_object_delete(o, OOM_MEMORY, &key);
 
-	if (bpf_map_delete_elem(o->fd[OOM_MEMORY], &key) < 0 && errno != ENOENT)
-		return refuse(o, -errno, "remove a group from", reterr);
-	return 0;
+	return r < 0 ? cgfs_bpf_object_refuse(o, r, "remove a group from", reterr) : 0;
 }
 
 static int counters(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,

@@ -52,16 +52,14 @@ static int drop(struct object *o, uint64_t cgroup_id)
 	struct cgfs_group_key group = { .cgroup_id = cgroup_id };
 	struct cgfs_report_key key = { .memory_id = cgroup_id };
 	struct cgfs_report value;
+	int r = 0;
 
 	(void)bpf_map_lookup_elem(o->fd[REPORT_IDS], &group, &key);
 	if (bpf_map_lookup_elem(o->fd[REPORT_GROUPS], &key, &value) == 0 &&
-	    value.cgroup_id == cgroup_id && bpf_map_delete_elem(o->fd[REPORT_GROUPS], &key) < 0 &&
-	    errno != ENOENT)
-		return -errno;
-	return key.memory_id != cgroup_id && bpf_map_delete_elem(o->fd[REPORT_IDS], &group) < 0 &&
-			       errno != ENOENT
-		       ? -errno
-		       : 0;
+	    value.cgroup_id == cgroup_id)
+		r = cgfs_bpf_object_delete(o, REPORT_GROUPS, &key);
+	return r < 0 || key.memory_id == cgroup_id ? r
+						   : cgfs_bpf_object_delete(o, REPORT_IDS, &group);
 }
 
 static int group_added(struct object *o, struct object_group *g, struct cgfs_err *reterr)
@@ -76,17 +74,14 @@ static int group_added(struct object *o, struct object_group *g, struct cgfs_err
 
 	if (!key.memory_id)
 		return 0;
-	if (key.memory_id != group.cgroup_id &&
-	    bpf_map_update_elem(o->fd[REPORT_IDS], &group, &key, BPF_ANY) < 0)
-		r = -errno;
-	if (r == 0 && bpf_map_update_elem(o->fd[REPORT_GROUPS], &key, &value, BPF_ANY) < 0)
-		r = -errno;
-	if (r < 0) {
-		ignore(drop(o, group.cgroup_id));
-		cgfs_err_set(reterr, r, "report memory by", o->ops->name, NULL,
-			     r == -E2BIG ? "all its elements are in use" : NULL);
-	}
-	return r;
+	if (key.memory_id != group.cgroup_id)
+		r = cgfs_bpf_object_put(o, REPORT_IDS, &group, &key, BPF_ANY);
+	if (r == 0)
+		r = cgfs_bpf_object_put(o, REPORT_GROUPS, &key, &value, BPF_ANY);
+	if (r == 0)
+		return 0;
+	ignore(drop(o, group.cgroup_id));
+	return cgfs_bpf_object_refuse(o, r, "report memory by", reterr);
 }
 
 static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
@@ -94,7 +89,7 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 {
 	int r = drop(o, cgroup_id);
 
-	return r < 0 ? cgfs_err_set(reterr, r, "remove a group from", o->ops->name, NULL, NULL) : 0;
+	return r < 0 ? cgfs_bpf_object_refuse(o, r, "remove a group from", reterr) : 0;
 }
 
 static void probe(struct object *o, int scratch, struct cgfs_capabilities *caps)
