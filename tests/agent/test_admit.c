@@ -64,15 +64,12 @@ static void tell(const struct world *w, const char *line, int flags)
 
 static uint32_t exec_exit(struct world *w, const char *id)
 {
-	json_t *answer = world_call(
-		w, MSG_EXECUTE_PROCESS,
-		json_pack("{s:s, s:{s:s}}", "ContainerId", id, "Settings", "ProcessParameters",
-			  "{\"OciProcess\":{\"args\":[\"/bin/sh\",\"-c\",\"/bin/true; exit 5\"],"
-			  "\"cwd\":\"/\",\"env\":[\"PATH=/bin\"]}}"));
-	pid_t pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
-
-	json_decref(answer);
-	return world_wait(w, id, pid);
+	return world_wait(
+		w, id,
+		world_execute(
+			w, id,
+			"{\"OciProcess\":{\"args\":[\"/bin/sh\",\"-c\",\"/bin/true; exit 5\"],"
+			"\"cwd\":\"/\",\"env\":[\"PATH=/bin\"]}}"));
 }
 
 KERNEL_TEST(admit_annotation_is_the_pods_budget)

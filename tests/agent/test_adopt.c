@@ -265,7 +265,7 @@ KERNEL_TEST(added_process_is_adopted_too)
 {
 	auto_free char *params = NULL;
 	json_t *spec = world_spec(w, "c", NULL, NULL, NULL);
-	json_t *answer, *j;
+	json_t *j;
 	pid_t pid;
 
 	/* A pid namespace would end only when this machine's init has reaped the process. */
@@ -278,11 +278,7 @@ KERNEL_TEST(added_process_is_adopted_too)
 		      "cwd", "/", "env", "PATH=/bin", "user", "uid", 0, "gid", 0);
 	params = json_dumps(j, 0);
 	json_decref(j);
-	answer = world_call(w, MSG_EXECUTE_PROCESS,
-			    json_pack("{s:s, s:{s:s}}", "ContainerId", "c", "Settings",
-				      "ProcessParameters", params));
-	pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
-	json_decref(answer);
+	pid = world_execute(w, "c", params);
 	restart(w);
 	touch(w, "end");
 	check_code(world_wait(w, "c", pid), 9);

@@ -69,18 +69,10 @@ static void check_alive(struct world *w)
 
 static pid_t external(struct world *w, const char *seconds)
 {
-	json_t *answer;
-	pid_t pid;
 	char params[96];
 
 	snprintf(params, sizeof(params), "{\"CommandArgs\":[\"/bin/sleep\",\"%s\"]}", seconds);
-	answer = world_call(w, MSG_EXECUTE_PROCESS,
-			    json_pack("{s:s, s:{s:s}}", "ContainerId", PROTOCOL_UVM_ID, "Settings",
-				      "ProcessParameters", params));
-	pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
-	json_decref(answer);
-	CHECK(pid > 0);
-	return pid;
+	return world_execute(w, PROTOCOL_UVM_ID, params);
 }
 
 /* 1,024 requests of 64 KiB, each of more than 21,000 JSON values, that all wait. */

@@ -200,9 +200,7 @@ PLAIN_TEST(spec_without_its_parts_is_refused)
 		     json_pack("{s:s, s:s}", "ContainerId", "c", "ContainerConfig",
 			       "{\"SchemaVersion\":{\"Major\":2,\"Minor\":1}}"),
 		     HR_INVALID_ARG);
-	world_refuse(w, MSG_EXECUTE_PROCESS,
-		     json_pack("{s:s, s:{s:s}}", "ContainerId", PROTOCOL_UVM_ID, "Settings",
-			       "ProcessParameters", "{}"),
+	world_refuse(w, MSG_EXECUTE_PROCESS, world_execute_body(PROTOCOL_UVM_ID, "{}"),
 		     HR_INVALID_ARG);
 }
 

@@ -114,12 +114,6 @@ static void refuse_naming(struct world *w, uint32_t type, json_t *body, uint32_t
 	CHECK_MSG(strstr(err.text, name), "\"%s\" does not name %s", err.text, name);
 }
 
-static json_t *execute(const char *id, const char *params)
-{
-	return json_pack("{s:s, s:{s:s}}", "ContainerId", id, "Settings", "ProcessParameters",
-			 params);
-}
-
 KERNEL_TEST(what_is_left_out_is_refused)
 {
 	static const char *const pipes[] = { "CreateStdInPipe", "CreateStdOutPipe",
@@ -134,8 +128,8 @@ KERNEL_TEST(what_is_left_out_is_refused)
 	world_create(w, "c", NULL, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(pipes); i++) {
 		snprintf(params, sizeof(params), "{\"%s\":true}", pipes[i]);
-		refuse_naming(w, MSG_EXECUTE_PROCESS, execute("c", params), HR_INVALID_ARG,
-			      pipes[i]);
+		refuse_naming(w, MSG_EXECUTE_PROCESS, world_execute_body("c", params),
+			      HR_INVALID_ARG, pipes[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(resources); i++)
 		refuse_naming(w, MSG_MODIFY_SETTINGS,
@@ -155,9 +149,9 @@ KERNEL_TEST(what_is_left_out_is_refused)
 
 PLAIN_TEST(external_process_is_signalled)
 {
-	json_t *answer =
-		world_call(w, MSG_EXECUTE_PROCESS,
-			   execute(PROTOCOL_UVM_ID, "{\"CommandArgs\":[\"/bin/sleep\",\"1000\"]}"));
+	json_t *answer = world_call(
+		w, MSG_EXECUTE_PROCESS,
+		world_execute_body(PROTOCOL_UVM_ID, "{\"CommandArgs\":[\"/bin/sleep\",\"1000\"]}"));
 	pid_t pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
 
 	json_decref(answer);

@@ -252,19 +252,14 @@ KERNEL_TEST(added_process_is_in_the_container_cgroup_never_in_root)
 {
 	size_t n = 0;
 	pid_t init, added;
-	json_t *answer;
 
 	world_create(w, "sb", "sb", NULL);
 	world_create(w, "c", "sb", "sleep 1000 & sleep 1000; true");
 	init = world_start(w, "c");
-	answer = world_call(w, MSG_EXECUTE_PROCESS,
-			    json_pack("{s:s, s:{s:s}}", "ContainerId", "c", "Settings",
-				      "ProcessParameters",
-				      "{\"OciProcess\":{\"args\":[\"/bin/sh\",\"-c\","
-				      "\"sleep 1000 & sleep 1000; true\"],"
-				      "\"cwd\":\"/\",\"env\":[\"PATH=/bin\"]}}"));
-	added = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
-	json_decref(answer);
+	added = world_execute(w, "c",
+			      "{\"OciProcess\":{\"args\":[\"/bin/sh\",\"-c\","
+			      "\"sleep 1000 & sleep 1000; true\"],"
+			      "\"cwd\":\"/\",\"env\":[\"PATH=/bin\"]}}");
 	kit_check_member(&w->kit, init, "sb/c");
 	kit_check_member(&w->kit, added, "sb/c");
 	/* init, its two children, the added shell and its two. */
@@ -340,27 +335,16 @@ KERNEL_TEST(quota_of_10_ms_throttles_a_busy_loop)
 KERNEL_TEST(oom_kill_is_counted_and_reported)
 {
 	struct client *sub;
-	struct cgfs_err err = { 0 };
-	json_t *body, *event;
-	uint32_t type;
 	pid_t pid;
 
 	world_need_memory(w);
-	sub = world_connect(w, true);
-	CHECK_INT(client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err),
-		  0);
+	sub = world_subscribe(w);
 	world_create(w, "sb", "sb", NULL);
 	create_limited(w, "c", "dd if=/dev/zero of=/dev/null bs=256M count=1; exit $?",
 		       json_pack("{s:{s:i, s:i}}", "memory", "limit", 64 * MIB, "swap", 64 * MIB));
 	pid = world_start(w, "c");
 	CHECK_INT(world_wait(w, "c", pid), 137);
-	CHECK_INT(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
-	CHECK_INT(type, MSG_EXT_EVENT_NOTIFICATION);
-	event = json_object_get(body, "Event");
-	CHECK_STR(json_string_value(json_object_get(event, "type")), "oom_kill");
-	CHECK_STR(json_string_value(json_object_get(event, "pod")), "sb");
-	CHECK_STR(json_string_value(json_object_get(event, "container")), "c");
-	json_decref(body);
+	world_event(sub, "oom_kill", "sb", "c");
 	CHECK(world_figure(w, "c", "memory_oom_control/oom_kill") >= 1);
 	CHECK(world_figure(w, "sb", "memory/usage/limit") > 64 * MIB);
 	client_close(sub);

@@ -16,16 +16,6 @@
 
 #define BB "/bin/busybox "
 
-static uint32_t run(struct world *w, const char *id, json_t *spec)
-{
-	uint32_t code;
-
-	world_do(w, MSG_CREATE, world_create_body(w, id, spec));
-	code = world_wait(w, id, world_start(w, id));
-	world_delete(w, id);
-	return code;
-}
-
 static void refuse_naming(struct world *w, const char *id, json_t *spec, const char *name)
 {
 	struct cgfs_err err = { 0 };
@@ -113,13 +103,13 @@ KERNEL_TEST(workloads_have_the_names_of_their_sandbox)
 		/* The image's root read-only: the files, too. */
 		if (i == 2)
 			json_object_set_new(json_object_get(spec, "root"), "readonly", json_true());
-		CHECK_INT(run(w, "c", spec), 0);
+		CHECK_INT(world_run(w, "c", spec), 0);
 	}
 	CHECK(in_bundle(w, "sb/hostname") && in_bundle(w, "sb/hosts"));
 
 	/* The next agent finds them, and removes them with the pod. */
 	world_kill_agent(w);
-	CHECK_INT(run(w, "c", workload(w, "c", NULL, NULL, "grep -q other /etc/hosts")), 0);
+	CHECK_INT(world_run(w, "c", workload(w, "c", NULL, NULL, "grep -q other /etc/hosts")), 0);
 	world_delete(w, "sb");
 	CHECK(!in_bundle(w, "sb"));
 }
@@ -133,7 +123,7 @@ KERNEL_TEST(own_mounts_win_over_those_of_the_sandbox)
 	sandbox(w);
 	spec = workload(w, "c", NULL, NULL, "[ -x /etc/hosts ] && [ ! -x /etc/hostname ]");
 	add_mount(spec, path, "/etc/hosts", "ro");
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 }
 
 KERNEL_TEST(container_without_a_pod_has_files_of_its_own)
@@ -144,13 +134,13 @@ KERNEL_TEST(container_without_a_pod_has_files_of_its_own)
 	CHECK_INT(gethostname(own, sizeof(own) - 1), 0);
 	snprintf(script, sizeof(script), "[ $(cat /etc/hostname) = '%s' ] && echo x > /etc/hosts",
 		 own);
-	CHECK_INT(run(w, "c", world_spec(w, "c", NULL, script, NULL)), 0);
+	CHECK_INT(world_run(w, "c", world_spec(w, "c", NULL, script, NULL)), 0);
 	CHECK(!in_bundle(w, "c"));
 	spec = world_spec(w, "c", NULL, "[ $(cat /etc/hostname) = mine ]", NULL);
 	json_object_set_new(spec, "hostname", json_string("mine"));
 	json_array_append_new(json_object_get(json_object_get(spec, "linux"), "namespaces"),
 			      json_pack("{s:s}", "type", "uts"));
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 }
 
 KERNEL_TEST(virtual_pods_have_a_directory_beside_their_sandbox)
@@ -167,7 +157,7 @@ KERNEL_TEST(virtual_pods_have_a_directory_beside_their_sandbox)
 			  NULL);
 	annotate(spec, "io.microsoft.cri.virtual-pod-id", "v");
 	add_mount(spec, "sandbox:///data", "/data", "rw");
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 	CHECK(in_bundle(w, "virtual-pods/v/sandboxMounts/data/x"));
 	world_delete(w, "v");
 	CHECK(!in_bundle(w, "virtual-pods"));
@@ -208,7 +198,7 @@ KERNEL_TEST(bundle_is_of_one_sandbox)
 		world_refuse(w, MSG_CREATE, body, HR_FAIL);
 		CHECK(in_bundle(w, "sb/hostname") && in_bundle(w, "sb/hosts"));
 	}
-	CHECK_INT(run(w, "c", workload(w, "c", NULL, NULL, "[ -s /etc/hosts ]")), 0);
+	CHECK_INT(world_run(w, "c", workload(w, "c", NULL, NULL, "[ -s /etc/hosts ]")), 0);
 }
 
 /* A directory of another program gets no mount: no process would remove it. */
@@ -238,24 +228,28 @@ KERNEL_TEST(containers_of_a_pod_share_directories)
 
 	sandbox(w);
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-		CHECK_INT(run(w, "c1",
-			      workload(w, "c1", sources[i], "rw",
-				       "[ $(" BB "stat -c %a /data) = 777 ] && echo x > /data/x")),
+		CHECK_INT(world_run(w, "c1",
+				    workload(w, "c1", sources[i], "rw",
+					     "[ $(" BB
+					     "stat -c %a /data) = 777 ] && echo x > /data/x")),
 			  0);
-		CHECK_INT(run(w, "c2",
-			      workload(w, "c2", sources[i], "ro",
-				       "[ $(cat /data/x) = x ] && ! echo y > /data/y")),
+		CHECK_INT(world_run(w, "c2",
+				    workload(w, "c2", sources[i], "ro",
+					     "[ $(cat /data/x) = x ] && ! echo y > /data/y")),
 			  0);
 	}
 	CHECK(in_bundle(w, "sb/sandboxMounts/a/b/x"));
-	CHECK_INT(run(w, "c1",
-		      workload(w, "c1", "sandbox-tmp://a/b", "rw",
-			       BB "grep -q ' /data tmpfs ' /proc/mounts")),
+	CHECK_INT(world_run(w, "c1",
+			    workload(w, "c1", "sandbox-tmp://a/b", "rw",
+				     BB "grep -q ' /data tmpfs ' /proc/mounts")),
 		  0);
 	CHECK(world_mounts(w, "/bundles/") == 2);
 	world_kill_agent(w);
-	CHECK_INT(run(w, "c2", workload(w, "c2", "sandbox://a/b", "ro", "[ -f /data/x ]")), 0);
-	CHECK_INT(run(w, "c2", workload(w, "c2", "sandbox-tmp://a/b", "ro", "[ -f /data/x ]")), 0);
+	CHECK_INT(world_run(w, "c2", workload(w, "c2", "sandbox://a/b", "ro", "[ -f /data/x ]")),
+		  0);
+	CHECK_INT(
+		world_run(w, "c2", workload(w, "c2", "sandbox-tmp://a/b", "ro", "[ -f /data/x ]")),
+		0);
 	CHECK(world_mounts(w, "/bundles/") == 2);
 	world_delete(w, "sb");
 	CHECK(!in_bundle(w, "sb"));
@@ -274,17 +268,18 @@ KERNEL_TEST(links_of_a_container_lead_nowhere_outside)
 	json_t *spec;
 
 	sandbox(w);
-	CHECK_INT(run(w, "c", workload(w, "c", "sandbox://v", "rw", links)), 0);
-	CHECK_INT(run(w, "c", workload(w, "c", "sandbox-tmp://v", "rw", links)), 0);
+	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox://v", "rw", links)), 0);
+	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox-tmp://v", "rw", links)), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
 		refuse_naming(w, "c", workload(w, "c", sources[i], "rw", "true"), "leads out of");
 	refuse_naming(w, "c", workload(w, "c", "sandbox://v/../../x", "rw", "true"),
 		      "sandbox://v/../../x");
-	CHECK_INT(run(w, "c", workload(w, "c", "sandbox://v/inside", "ro", "[ -f /data/x ]")), 0);
+	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox://v/inside", "ro", "[ -f /data/x ]")),
+		  0);
 	/* A file is mounted as a file. */
 	spec = workload(w, "c", NULL, NULL, "[ $(cat /one) = x ]");
 	add_mount(spec, "sandbox://v/sub/x", "/one", "ro");
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 	/* Links in what is removed are not followed either. */
 	world_delete(w, "sb");
 	CHECK(!in_bundle(w, "sb"));
@@ -322,7 +317,7 @@ KERNEL_TEST(paths_of_the_guest_are_mounted)
 	CHECK_INT(mkdir(path, 0755), 0);
 	snprintf(source, sizeof(source), "uvm://%s", path);
 	sandbox(w);
-	CHECK_INT(run(w, "c", workload(w, "c", source, "rw", "echo x > /data/x")), 0);
+	CHECK_INT(world_run(w, "c", workload(w, "c", source, "rw", "echo x > /data/x")), 0);
 	snprintf(path, sizeof(path), "%s/there/x", w->dir);
 	CHECK_INT(access(path, F_OK), 0);
 }
@@ -332,14 +327,16 @@ KERNEL_TEST(huge_pages_are_shared)
 	if (access("/sys/kernel/mm/hugepages/hugepages-2048kB", F_OK) < 0)
 		tap_skip("this kernel has no huge pages of 2 MiB");
 	sandbox(w);
-	CHECK_INT(run(w, "c1",
-		      workload(w, "c1", "hugepages://2M/a", "rw",
-			       BB "grep -q ' /data hugetlbfs .*pagesize=2M' /proc/mounts && "
-				  "> /data/x")),
+	CHECK_INT(world_run(w, "c1",
+			    workload(w, "c1", "hugepages://2M/a", "rw",
+				     BB "grep -q ' /data hugetlbfs .*pagesize=2M' /proc/mounts && "
+					"> /data/x")),
 		  0);
-	CHECK_INT(run(w, "c2", workload(w, "c2", "hugepages://2MB/a", "rw", "[ ! -f /data/x ]")),
+	CHECK_INT(world_run(w, "c2",
+			    workload(w, "c2", "hugepages://2MB/a", "rw", "[ ! -f /data/x ]")),
 		  0);
-	CHECK_INT(run(w, "c2", workload(w, "c2", "hugepages://2M/a", "rw", "[ -f /data/x ]")), 0);
+	CHECK_INT(world_run(w, "c2", workload(w, "c2", "hugepages://2M/a", "rw", "[ -f /data/x ]")),
+		  0);
 	world_delete(w, "sb");
 	CHECK(world_mounts(w, "/bundles/") == 0);
 }
@@ -365,7 +362,8 @@ KERNEL_TEST(mounts_propagate_between_containers)
 	snprintf(path, sizeof(path), "%s/bundles/sb/sandboxMounts/p/ready", w->dir);
 	await_file(path);
 	CHECK(in_bundle(w, "sb/sandboxMounts/p/m/x"));
-	CHECK_INT(run(w, "c2", workload(w, "c2", "sandbox://p", "ro", "[ -f /data/m/x ]")), 0);
+	CHECK_INT(world_run(w, "c2", workload(w, "c2", "sandbox://p", "ro", "[ -f /data/m/x ]")),
+		  0);
 }
 
 /* The agent was killed when the cgroups were gone and the rest was not. */
@@ -374,8 +372,9 @@ KERNEL_TEST(what_a_lost_pod_has_shared_is_removed)
 	char text[4096];
 
 	sandbox(w);
-	CHECK_INT(run(w, "c", workload(w, "c", "sandbox://a", "rw", "echo x > /data/x")), 0);
-	CHECK_INT(run(w, "c", workload(w, "c", "sandbox-tmp://a", "rw", "echo x > /data/x")), 0);
+	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox://a", "rw", "echo x > /data/x")), 0);
+	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox-tmp://a", "rw", "echo x > /data/x")),
+		  0);
 	client_close(w->c);
 	kill(w->agent, SIGKILL);
 	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);

@@ -55,20 +55,15 @@ KERNEL_TEST(sandbox_lives_and_leaves_nothing)
 
 KERNEL_TEST(init_and_exec_are_in_the_container_cgroup)
 {
-	json_t *answer;
 	pid_t pid, added;
 
 	world_create(w, "sb", "sb", NULL);
 	world_create(w, "w1", "sb", NULL);
 	pid = world_start(w, "w1");
 	kit_check_member(&w->kit, pid, "sb/w1");
-	answer = world_call(w, MSG_EXECUTE_PROCESS,
-			    json_pack("{s:s, s:{s:s}}", "ContainerId", "w1", "Settings",
-				      "ProcessParameters",
-				      "{\"OciProcess\":{\"args\":[\"/bin/sleep\",\"1000\"],"
-				      "\"cwd\":\"/\",\"env\":[\"PATH=/bin\"]}}"));
-	added = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
-	json_decref(answer);
+	added = world_execute(w, "w1",
+			      "{\"OciProcess\":{\"args\":[\"/bin/sleep\",\"1000\"],"
+			      "\"cwd\":\"/\",\"env\":[\"PATH=/bin\"]}}");
 	kit_check_member(&w->kit, added, "sb/w1");
 
 	world_do(w, MSG_SIGNAL_PROCESS,
@@ -382,27 +377,16 @@ KERNEL_TEST(streams_come_with_the_message)
 
 KERNEL_TEST(denied_device_is_an_event)
 {
-	struct client *sub = world_connect(w, true);
-	struct cgfs_err err = { 0 };
-	json_t *body, *event;
-	uint32_t type;
+	struct client *sub = world_subscribe(w);
 	pid_t pid;
 
-	CHECK_INT(client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err),
-		  0);
 	world_create(w, "sb", "sb", NULL);
 	world_create(w, "c", "sb",
 		     "/bin/busybox mknod /tmp/k c 1 11 && cat /tmp/k; rm -f /tmp/k; "
 		     "exit 5");
 	pid = world_start(w, "c");
 	CHECK_INT(world_wait(w, "c", pid), 5);
-	CHECK_INT(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
-	CHECK_INT(type, MSG_EXT_EVENT_NOTIFICATION);
-	event = json_object_get(body, "Event");
-	CHECK_STR(json_string_value(json_object_get(event, "type")), "device_denied");
-	CHECK_STR(json_string_value(json_object_get(event, "pod")), "sb");
-	CHECK_STR(json_string_value(json_object_get(event, "container")), "c");
-	json_decref(body);
+	world_event(sub, "device_denied", "sb", "c");
 	client_close(sub);
 }
 
@@ -410,17 +394,12 @@ KERNEL_TEST(oom_kill_is_an_event)
 {
 	struct client *sub;
 	json_t *limit;
-	struct cgfs_err err = { 0 };
-	json_t *body, *event;
-	uint32_t type;
 	pid_t pid;
 
 	world_need_memory(w);
-	sub = world_connect(w, true);
+	sub = world_subscribe(w);
 	/* No swap to flee to. */
 	limit = json_pack("{s:{s:i, s:i}}", "memory", "limit", 16 << 20, "swap", 16 << 20);
-	CHECK_INT(client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err),
-		  0);
 	world_create(w, "sb", "sb", NULL);
 	world_do(w, MSG_CREATE,
 		 world_create_body(w, "c",
@@ -430,12 +409,7 @@ KERNEL_TEST(oom_kill_is_an_event)
 	pid = world_start(w, "c");
 	CHECK_INT(world_wait(w, "c", pid), 137);
 	world_exit_type(w, "c", "UnexpectedExit");
-	CHECK_INT(client_notification(sub, WORLD_MS, &type, &body, &err), 0);
-	event = json_object_get(body, "Event");
-	CHECK_STR(json_string_value(json_object_get(event, "type")), "oom_kill");
-	CHECK_STR(json_string_value(json_object_get(event, "pod")), "sb");
-	CHECK_STR(json_string_value(json_object_get(event, "container")), "c");
-	json_decref(body);
+	world_event(sub, "oom_kill", "sb", "c");
 	CHECK(world_figure(w, "c", "memory_oom_control/oom_kill") >= 1);
 	client_close(sub);
 }

@@ -67,8 +67,7 @@ static json_t *exec_body(const char *id, const char *command)
 		 "{\"OciProcess\":{\"args\":[\"/bin/sh\",\"-c\",\"%s\"],\"cwd\":\"/\","
 		 "\"env\":[\"PATH=/bin\"]}}",
 		 command);
-	return json_pack("{s:s, s:{s:s}}", "ContainerId", id, "Settings", "ProcessParameters",
-			 params);
+	return world_execute_body(id, params);
 }
 
 /* Asks over @other until @c, which waits for an answer, has it: how long the longest took, and
@@ -154,9 +153,7 @@ KERNEL_TEST(start_and_forced_shutdown_at_once)
 
 	for (int i = 0; i < 60; i++) {
 		world_create(w, "c", NULL, NULL);
-		load_send(w->c, MSG_EXECUTE_PROCESS, 10,
-			  json_pack("{s:s, s:{s:s}}", "ContainerId", "c", "Settings",
-				    "ProcessParameters", "{}"));
+		load_send(w->c, MSG_EXECUTE_PROCESS, 10, world_execute_body("c", "{}"));
 		for (int k = 0; k < i % 4; k++)
 			nanosleep(&(struct timespec){ .tv_nsec = 700000 }, NULL);
 		load_send(w->c, MSG_SHUTDOWN_FORCED, 11, load_of("c"));

@@ -183,7 +183,7 @@ static int holds(pid_t pid, const char *name)
 
 static void live(struct world *w, json_t *hooks)
 {
-	json_t *spec = world_spec(w, "c", NULL, NULL, NULL), *answer;
+	json_t *spec = world_spec(w, "c", NULL, NULL, NULL);
 	json_t *process = json_pack("{s:{s:[s, s], s:s, s:[s]}}", "OciProcess", "args",
 				    "/bin/busybox", "true", "cwd", "/", "env", "PATH=/bin");
 	auto_free char *text = json_dumps(process, 0);
@@ -194,11 +194,7 @@ static void live(struct world *w, json_t *hooks)
 		json_object_set_new(spec, "hooks", hooks);
 	world_do(w, MSG_CREATE, world_create_body(w, "c", spec));
 	pid = world_start(w, "c");
-	answer = world_call(w, MSG_EXECUTE_PROCESS,
-			    json_pack("{s:s, s:{s:s}}", "ContainerId", "c", "Settings",
-				      "ProcessParameters", text));
-	world_wait(w, "c", (pid_t)json_integer_value(json_object_get(answer, "ProcessId")));
-	json_decref(answer);
+	world_wait(w, "c", world_execute(w, "c", text));
 	world_do(w, MSG_SIGNAL_PROCESS,
 		 json_pack("{s:s, s:i, s:{s:i}}", "ContainerId", "c", "ProcessId", (int)pid,
 			   "Options", "Signal", SIGKILL));

@@ -39,17 +39,6 @@ static json_t *linux_of(json_t *spec)
 	return json_object_get(spec, "linux");
 }
 
-/* Create and start a container, wait for its script, delete it; the script's exit code. */
-static uint32_t run(struct world *w, const char *id, json_t *spec)
-{
-	uint32_t code;
-
-	world_do(w, MSG_CREATE, world_create_body(w, id, spec));
-	code = world_wait(w, id, world_start(w, id));
-	world_delete(w, id);
-	return code;
-}
-
 static void refuse_create(struct world *w, const char *id, json_t *spec, uint32_t hr)
 {
 	world_refuse(w, MSG_CREATE, world_create_body(w, id, spec), hr);
@@ -103,7 +92,7 @@ KERNEL_TEST(hostname_is_valid_or_refused)
 	json_object_set_new(spec, "hostname", json_string("a-1.b"));
 	json_array_append_new(json_object_get(linux_of(spec), "namespaces"),
 			      json_pack("{s:s}", "type", "uts"));
-	CHECK_INT(run(w, "sb", spec), 0);
+	CHECK_INT(world_run(w, "sb", spec), 0);
 
 	sandbox(w);
 	spec = workload(w, "true");
@@ -111,7 +100,7 @@ KERNEL_TEST(hostname_is_valid_or_refused)
 	refuse_create(w, "c", spec, HR_FAIL);
 	spec = workload(w, "true");
 	json_object_set_new(spec, "hostname", json_string(""));
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 }
 
 KERNEL_TEST(sandbox_needs_a_network_or_an_annotation)
@@ -130,8 +119,8 @@ KERNEL_TEST(sandbox_needs_a_network_or_an_annotation)
 	spec = world_spec(w, "sb", "sb", "true", NULL);
 	remove_annotation(spec, SKIP);
 	annotate(spec, "io.microsoft.cri.virtual-pod-id", "sb");
-	CHECK_INT(run(w, "sb", spec), 0);
-	CHECK_INT(run(w, "c", world_spec(w, "c", NULL, "true", NULL)), 0);
+	CHECK_INT(world_run(w, "sb", spec), 0);
+	CHECK_INT(world_run(w, "c", world_spec(w, "c", NULL, "true", NULL)), 0);
 }
 
 KERNEL_TEST(host_network_is_the_guests_own)
@@ -149,7 +138,7 @@ KERNEL_TEST(host_network_is_the_guests_own)
 				      json_pack("{s:s}", "type", "network"));
 		annotate(spec, "io.microsoft.virtualmachine.lcow.hostnetwork",
 			 on ? "true" : "false");
-		CHECK_INT(run(w, "c", spec), on ? 0 : 1);
+		CHECK_INT(world_run(w, "c", spec), on ? 0 : 1);
 	}
 	spec = workload(w, "true");
 	annotate(spec, "io.microsoft.virtualmachine.lcow.hostnetwork", "perhaps");
@@ -176,7 +165,7 @@ KERNEL_TEST(shm_has_the_size_of_the_annotation)
 			      json_pack("{s:s, s:s, s:s, s:[s]}", "destination", "/dev/shm", "type",
 					"tmpfs", "source", "shm", "options", "size=64k"));
 	annotate(spec, SHM, "1024");
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 }
 
 KERNEL_TEST(core_limit_is_that_of_the_annotation)
@@ -193,7 +182,7 @@ KERNEL_TEST(core_limit_is_that_of_the_annotation)
 			  "/bin/busybox grep -q 'core file size *5120 *10240 ' /proc/self/limits",
 			  NULL);
 	annotate(spec, CORE, "5120;10240");
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 }
 
 /* RLIM_INFINITY is a number of OCI, and beyond the integers of a JSON library. */
@@ -208,7 +197,7 @@ KERNEL_TEST(limits_of_64_bits_reach_the_runtime)
 
 	json_object_set_new(json_object_get(spec, "process"), "rlimits",
 			    cgfs_json_load(rlimits, strlen(rlimits), 0, NULL));
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 }
 
 KERNEL_TEST(annotations_without_effect_here_are_refused)
@@ -237,7 +226,7 @@ KERNEL_TEST(annotations_without_effect_here_are_refused)
 	spec = world_spec(w, "c", "c", "true", NULL);
 	annotate(spec, "io.microsoft.virtualmachine.computetopology.memory.sizeinmb", "512");
 	annotate(spec, "example.com/owner", "somebody@example.com");
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 }
 
 /* --- devices ---------------------------------------------------------------------------------- */
@@ -250,13 +239,13 @@ KERNEL_TEST(privileged_container_has_all_devices)
 	if (access("/dev/kmsg", W_OK) < 0)
 		tap_skip("this machine has no writable /dev/kmsg");
 	sandbox(w);
-	CHECK((run(w, "c", workload(w, script))) != 0);
+	CHECK((world_run(w, "c", workload(w, script))) != 0);
 	spec = workload(w, script);
 	annotate(spec, PRIVILEGED, "true");
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 	spec = workload(w, script);
 	annotate(spec, PRIVILEGED, "false");
-	CHECK(run(w, "c", spec) != 0);
+	CHECK(world_run(w, "c", spec) != 0);
 	spec = workload(w, script);
 	annotate(spec, PRIVILEGED, "yes");
 	refuse_create(w, "c", spec, HR_FAIL);
@@ -280,7 +269,7 @@ KERNEL_TEST(device_with_a_path_alone_is_looked_up)
 	sandbox(w);
 	spec = workload(w, script);
 	json_object_set_new(linux_of(spec), "devices", json_pack("[{s:s}]", "path", path));
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 
 	spec = workload(w, script);
 	json_object_set_new(linux_of(spec), "devices", json_pack("[{s:s}]", "path", "/dev/absent"));
@@ -306,7 +295,7 @@ KERNEL_TEST(block_device_is_mounted_at_the_destination)
 	sandbox(w);
 	spec = workload(w, script);
 	json_array_append(json_object_get(spec, "mounts"), mount);
-	CHECK_INT(run(w, "c", spec), 0);
+	CHECK_INT(world_run(w, "c", spec), 0);
 
 	json_object_set_new(mount, "source", json_string("/dev/absent"));
 	spec = workload(w, script);
@@ -324,16 +313,9 @@ KERNEL_TEST(block_device_is_mounted_at_the_destination)
 static uint32_t exec_in(struct world *w, const char *id, const char *process)
 {
 	auto_free char *params = NULL;
-	json_t *answer;
-	pid_t pid;
 
 	CHECK(asprintf(&params, "{\"OciProcess\":%s}", process) > 0);
-	answer = world_call(w, MSG_EXECUTE_PROCESS,
-			    json_pack("{s:s, s:{s:s}}", "ContainerId", id, "Settings",
-				      "ProcessParameters", params));
-	pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
-	json_decref(answer);
-	return world_wait(w, id, pid);
+	return world_wait(w, id, world_execute(w, id, params));
 }
 
 KERNEL_TEST(added_process_has_the_limits_of_init)
@@ -447,11 +429,11 @@ KERNEL_TEST(oom_score_is_the_one_that_the_agent_began_with)
 	CHECK_INT(write(fd, "777", 3), 3);
 	close(fd);
 	snprintf(path, sizeof(path), "read v < /proc/self/oom_score_adj; test $v = %s", mine);
-	CHECK_INT(run(w, "c", world_spec(w, "c", NULL, path, NULL)), 0);
+	CHECK_INT(world_run(w, "c", world_spec(w, "c", NULL, path, NULL)), 0);
 	/* A container gets what the specification has. */
 	spec = world_spec(w, "d", NULL, "read v < /proc/self/oom_score_adj; test $v = 333", NULL);
 	json_object_set_new(json_object_get(spec, "process"), "oomScoreAdj", json_integer(333));
-	CHECK_INT(run(w, "d", spec), 0);
+	CHECK_INT(world_run(w, "d", spec), 0);
 }
 
 /* So it is with descriptors: the agent may have as many as it can, for many containers at once. */
@@ -466,7 +448,7 @@ KERNEL_TEST(descriptor_limit_is_the_one_that_the_agent_began_with)
 	CHECK_INT(agents.rlim_max, mine.rlim_max);
 	snprintf(script, sizeof(script), "test $(ulimit -Sn) = %llu && test $(ulimit -Hn) = %llu",
 		 (unsigned long long)mine.rlim_cur, (unsigned long long)mine.rlim_max);
-	CHECK_INT(run(w, "c", world_spec(w, "c", NULL, script, NULL)), 0);
+	CHECK_INT(world_run(w, "c", world_spec(w, "c", NULL, script, NULL)), 0);
 }
 
 /* --- users by name ---------------------------------------------------------------------------- */
@@ -539,8 +521,7 @@ static uint32_t exec_as(struct world *w, const char *user, const char *want)
 {
 	char script[200];
 	auto_free char *text = NULL;
-	json_t *p, *answer;
-	pid_t pid;
+	json_t *p;
 
 	snprintf(script, sizeof(script),
 		 "while read k a b c d; do case $k in Uid:) u=$b;; Gid:) g=$b;; esac; done "
@@ -550,12 +531,7 @@ static uint32_t exec_as(struct world *w, const char *user, const char *want)
 		      "-c", script, "cwd", "/", "env", "PATH=/bin", "user", "username", user);
 	text = json_dumps(p, 0);
 	json_decref(p);
-	answer = world_call(w, MSG_EXECUTE_PROCESS,
-			    json_pack("{s:s, s:{s:s}}", "ContainerId", "c", "Settings",
-				      "ProcessParameters", text));
-	pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
-	json_decref(answer);
-	return world_wait(w, "c", pid);
+	return world_wait(w, "c", world_execute(w, "c", text));
 }
 
 KERNEL_TEST(added_process_has_a_user_by_name_or_inits)

@@ -24,18 +24,10 @@ static pid_t external(struct world *w, const char *script)
 	auto_free char *params = NULL;
 	json_t *p = json_pack("{s:[s, s, s], s:{s:s}}", "CommandArgs", "/bin/sh", "-c", script,
 			      "Environment", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-	json_t *answer;
-	pid_t pid;
 
 	params = json_dumps(p, 0);
 	json_decref(p);
-	answer = world_call(w, MSG_EXECUTE_PROCESS,
-			    json_pack("{s:s, s:{s:s}}", "ContainerId", PROTOCOL_UVM_ID, "Settings",
-				      "ProcessParameters", params));
-	pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
-	json_decref(answer);
-	CHECK(pid > 0);
-	return pid;
+	return world_execute(w, PROTOCOL_UVM_ID, params);
 }
 
 static void send_wait(struct world *w, const char *id, pid_t pid, uint64_t request)

@@ -372,16 +372,25 @@ void world_create(struct world *w, const char *id, const char *pod, const char *
 	world_do(w, MSG_CREATE, world_create_body(w, id, world_spec(w, id, pod, script, NULL)));
 }
 
-pid_t world_start(struct world *w, const char *id)
+json_t *world_execute_body(const char *id, const char *params)
 {
-	json_t *answer = world_call(w, MSG_EXECUTE_PROCESS,
-				    json_pack("{s:s, s:{s:s}}", "ContainerId", id, "Settings",
-					      "ProcessParameters", "{}"));
+	return json_pack("{s:s, s:{s:s}}", "ContainerId", id, "Settings", "ProcessParameters",
+			 params);
+}
+
+pid_t world_execute(struct world *w, const char *id, const char *params)
+{
+	json_t *answer = world_call(w, MSG_EXECUTE_PROCESS, world_execute_body(id, params));
 	pid_t pid = (pid_t)json_integer_value(json_object_get(answer, "ProcessId"));
 
 	json_decref(answer);
 	CHECK(pid > 0);
 	return pid;
+}
+
+pid_t world_start(struct world *w, const char *id)
+{
+	return world_execute(w, id, "{}");
 }
 
 uint32_t world_wait(struct world *w, const char *id, pid_t pid)
@@ -398,6 +407,41 @@ uint32_t world_wait(struct world *w, const char *id, pid_t pid)
 void world_delete(struct world *w, const char *id)
 {
 	world_do(w, MSG_DELETE_STATE, json_pack("{s:s}", "ContainerId", id));
+}
+
+uint32_t world_run(struct world *w, const char *id, json_t *spec)
+{
+	uint32_t code;
+
+	world_do(w, MSG_CREATE, world_create_body(w, id, spec));
+	code = world_wait(w, id, world_start(w, id));
+	world_delete(w, id);
+	return code;
+}
+
+struct client *world_subscribe(struct world *w)
+{
+	struct client *sub = world_connect(w, true);
+	struct cgfs_err err = { 0 };
+
+	CHECK_INT(client_call(sub, MSG_EXT_SUBSCRIBE_EVENTS, NULL, NULL, 0, WORLD_MS, NULL, &err),
+		  0);
+	return sub;
+}
+
+void world_event(struct client *sub, const char *type, const char *pod, const char *container)
+{
+	struct cgfs_err err = { 0 };
+	json_t *body, *event;
+	uint32_t message;
+
+	CHECK_INT(client_notification(sub, WORLD_MS, &message, &body, &err), 0);
+	CHECK_INT(message, MSG_EXT_EVENT_NOTIFICATION);
+	event = json_object_get(body, "Event");
+	CHECK_STR(json_string_value(json_object_get(event, "type")), type);
+	CHECK_STR(json_string_value(json_object_get(event, "pod")), pod);
+	CHECK_STR(json_string_value(json_object_get(event, "container")), container);
+	json_decref(body);
 }
 
 void world_exit_type(struct world *w, const char *id, const char *type)

@@ -76,11 +76,19 @@ json_t *world_create_body(const struct world *w, const char *id, json_t *spec);
 void world_create(struct world *w, const char *id, const char *pod, const char *script);
 pid_t world_start(struct world *w, const char *id);
 uint32_t world_wait(struct world *w, const char *id, pid_t pid);
+/* ExecuteProcess with these ProcessParameters, and its process. */
+json_t *world_execute_body(const char *id, const char *params);
+pid_t world_execute(struct world *w, const char *id, const char *params);
 void world_delete(struct world *w, const char *id);
+/* Creates and starts a container, waits for its end, deletes it; the exit code. */
+uint32_t world_run(struct world *w, const char *id, json_t *spec);
 /* One figure of a container's statistics, "memory/usage/limit"; -1: it is not there.  Numbers up
  * to 2^64 - 1 are real ones to the JSON library. */
 double world_figure(struct world *w, const char *id, const char *path);
 /* The exit notification of a container, which must be the next one. */
 void world_exit_type(struct world *w, const char *id, const char *type);
+/* A client that receives events; the next one of it must be this. */
+struct client *world_subscribe(struct world *w);
+void world_event(struct client *sub, const char *type, const char *pod, const char *container);
 
 #endif
