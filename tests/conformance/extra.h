@@ -33,6 +33,13 @@ uint64_t extra_keyed(struct world *w, enum cgfs_controller ctl, const struct cgf
 void extra_nest(struct world *w, const struct cgfs_group *g, const char *inner);
 void extra_enter(struct world *w, const struct cgfs_group *g, const char *inner, pid_t pid);
 
+/* Waits until @condition is true, which it asks each millisecond. */
+#define UNTIL(condition)                                                                           \
+	for (int tries_ = 0; !(condition); tries_++) {                                             \
+		CHECK(tries_ < PATIENCE_MS);                                                       \
+		world_sleep_ms(1);                                                                 \
+	}
+
 /* How many processes the library lists. */
 size_t extra_pids(struct cgfs_group *g);
 void extra_until_pids(struct world *w, struct cgfs_group *g, size_t least, size_t most);

@@ -7,19 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct cgfs_resources pids(uint64_t max)
-{
-	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-
-	res.set = CGFS_SET_PIDS_MAX;
-	res.pids_max = max;
-	return res;
-}
-
 WORLD_TEST(limit_pids_max_refuses_the_fork)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources three = pids(3), none = pids(CGFS_MAX);
+	struct cgfs_resources three = extra_pids_max(3), none = extra_pids_max(CGFS_MAX);
 	struct cgfs_group *ctr;
 	pid_t first, last;
 
@@ -49,7 +40,7 @@ WORLD_TEST(limit_pids_max_refuses_the_fork)
 WORLD_TEST(limit_pids_max_of_the_pod_binds)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources two = pids(2);
+	struct cgfs_resources two = extra_pids_max(2);
 	struct cgfs_group *pod, *a, *b;
 	pid_t pid;
 

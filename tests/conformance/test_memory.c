@@ -2,21 +2,7 @@
 /*
  * test_memory.c - memory limits: what is asked, what the control files hold, what stats report.
  */
-#include "world.h"
-
-static struct cgfs_resources memory(uint64_t max)
-{
-	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-
-	res.set = CGFS_SET_MEMORY_MAX;
-	res.memory_max_bytes = max;
-	return res;
-}
-
-static const char *max_file(struct world *w)
-{
-	return world_v2(w, CGFS_MEMORY) ? "memory.max" : "memory.limit_in_bytes";
-}
+#include "extra.h"
 
 static const char *swap_file(struct world *w)
 {
@@ -26,14 +12,14 @@ static const char *swap_file(struct world *w)
 WORLD_TEST(memory_max_round_trip)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources pod_res = memory(256 * MIB), ctr_res = memory(128 * MIB);
+	struct cgfs_resources pod_res = extra_memory(256 * MIB), ctr_res = extra_memory(128 * MIB);
 	struct cgfs_group *pod, *ctr;
 
 	world_need(w, CGFS_MEMORY);
 	pod = world_pod(w, c, "web", &pod_res);
 	ctr = world_container(w, pod, c, "c1", &ctr_res);
-	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, max_file(w)), 256 * MIB);
-	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, max_file(w)), 128 * MIB);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, extra_max_file(w)), 256 * MIB);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, extra_max_file(w)), 128 * MIB);
 	CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_MAX), 256 * MIB);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 128 * MIB);
 }
@@ -47,10 +33,10 @@ WORLD_TEST(memory_max_changes_both_ways)
 	world_need(w, CGFS_MEMORY);
 	pod = world_pod(w, c, "web", NULL);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		struct cgfs_resources res = memory(steps[i]);
+		struct cgfs_resources res = extra_memory(steps[i]);
 
 		OK(cgfs_group_set(pod, &res, NULL, &err));
-		CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, max_file(w)), steps[i]);
+		CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, extra_max_file(w)), steps[i]);
 		CHECK_INT(world_stat(pod, CGFS_STAT_MEMORY_MAX), steps[i]);
 	}
 }
@@ -58,32 +44,32 @@ WORLD_TEST(memory_max_changes_both_ways)
 WORLD_TEST(memory_max_can_be_lifted)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources res = memory(64 * MIB);
+	struct cgfs_resources res = extra_memory(64 * MIB);
 	struct cgfs_group *pod;
 
 	world_need(w, CGFS_MEMORY);
 	pod = world_pod(w, c, "web", NULL);
 	CHECK(world_stat(pod, CGFS_STAT_MEMORY_MAX) == CGFS_MAX);
 	OK(cgfs_group_set(pod, &res, NULL, &err));
-	res = memory(CGFS_MAX);
+	res = extra_memory(CGFS_MAX);
 	OK(cgfs_group_set(pod, &res, NULL, &err));
 	CHECK(world_stat(pod, CGFS_STAT_MEMORY_MAX) == CGFS_MAX);
 	if (world_v2(w, CGFS_MEMORY))
 		CHECK_STR(world_cat(w, CGFS_MEMORY, pod, "memory.max"), "max");
 	else /* the largest long, in whole pages */
-		CHECK_STR(world_cat(w, CGFS_MEMORY, pod, max_file(w)), "9223372036854771712");
+		CHECK_STR(world_cat(w, CGFS_MEMORY, pod, extra_max_file(w)), "9223372036854771712");
 }
 
 /* memory+swap as OCI means it: v1 takes the sum, v2 the difference. */
 static void check_swap(struct world *w, struct cgfs_group *g, uint64_t max, uint64_t both)
 {
-	struct cgfs_resources res = memory(max);
+	struct cgfs_resources res = extra_memory(max);
 	uint64_t file = world_v2(w, CGFS_MEMORY) ? both - max : both;
 
 	res.set |= CGFS_SET_MEMORY_SWAP;
 	res.memory_swap_bytes = both;
 	OK(cgfs_group_set(g, &res, NULL, &err));
-	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, max_file(w)), max);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, extra_max_file(w)), max);
 	CHECK_INT(world_cat_number(w, CGFS_MEMORY, g, swap_file(w)), file);
 	CHECK_INT(world_stat(g, CGFS_STAT_MEMORY_SWAP_MAX), both - max);
 }
@@ -91,7 +77,7 @@ static void check_swap(struct world *w, struct cgfs_group *g, uint64_t max, uint
 WORLD_TEST(memory_swap_is_the_sum)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources res = memory(64 * MIB);
+	struct cgfs_resources res = extra_memory(64 * MIB);
 	struct cgfs_group *pod;
 
 	world_need(w, CGFS_MEMORY);
@@ -133,7 +119,7 @@ WORLD_TEST(memory_low_is_v1s_soft_limit)
 WORLD_TEST(memory_high_and_min_are_v2s)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources res = memory(64 * MIB);
+	struct cgfs_resources res = extra_memory(64 * MIB);
 	struct cgfs_group *pod = world_pod(w, c, "web", NULL), *g = NULL;
 
 	world_need(w, CGFS_MEMORY);
@@ -164,7 +150,7 @@ WORLD_TEST(memory_high_and_min_are_v2s)
 WORLD_TEST(memory_below_usage_is_refused)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources res = memory(128 * MIB);
+	struct cgfs_resources res = extra_memory(128 * MIB);
 	struct cgfs_err e = { 0 };
 	struct cgfs_group *ctr;
 	pid_t pid;
@@ -173,17 +159,17 @@ WORLD_TEST(memory_below_usage_is_refused)
 	ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", &res);
 	pid = world_spawn_in(w, ctr);
 	CHECK_INT(w->ops->alloc(w, pid, 32 * MIB), 0);
-	res = memory(8 * MIB);
+	res = extra_memory(8 * MIB);
 	CHECK_INT(cgfs_group_set(ctr, &res, NULL, &e), -EBUSY);
-	CHECK_HAS(e.path, max_file(w));
+	CHECK_HAS(e.path, extra_max_file(w));
 	CHECK_HAS(e.text, "c1");
-	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, max_file(w)), 128 * MIB);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, ctr, extra_max_file(w)), 128 * MIB);
 	CHECK(world_stat(ctr, CGFS_STAT_MEMORY_MAX) == 128 * MIB);
 	if (world_v2(w, CGFS_MEMORY))
 		CHECK_STR(world_cat(w, CGFS_MEMORY, ctr, "memory.high"), "max");
 	world_runs(w, pid);
 	/* Down to what is in use it goes. */
-	res = memory(64 * MIB);
+	res = extra_memory(64 * MIB);
 	OK(cgfs_group_set(ctr, &res, NULL, &err));
 	CHECK_INT(world_stat(ctr, CGFS_STAT_MEMORY_MAX), 64 * MIB);
 	world_runs(w, pid);
@@ -192,7 +178,7 @@ WORLD_TEST(memory_below_usage_is_refused)
 WORLD_TEST(memory_update_leaves_the_rest)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources res = memory(64 * MIB);
+	struct cgfs_resources res = extra_memory(64 * MIB);
 	struct cgfs_group *pod;
 
 	world_need(w, CGFS_MEMORY);
@@ -211,7 +197,7 @@ WORLD_TEST(memory_update_leaves_the_rest)
 WORLD_TEST(memory_refused_update_is_rolled_back)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources res = memory(64 * MIB);
+	struct cgfs_resources res = extra_memory(64 * MIB);
 	struct cgfs_err err = { 0 };
 	struct cgfs_group *pod;
 	char shares[64];
@@ -222,13 +208,13 @@ WORLD_TEST(memory_refused_update_is_rolled_back)
 	file = world_v2(w, CGFS_CPU) ? "cpu.weight" : "cpu.shares";
 	pod = world_pod(w, c, "web", &res);
 	snprintf(shares, sizeof(shares), "%s", world_cat(w, CGFS_CPU, pod, file));
-	res = memory(128 * MIB);
+	res = extra_memory(128 * MIB);
 	res.set |= CGFS_SET_CPU_WEIGHT | CGFS_SET_CPUSET_CPUS;
 	res.cpu_weight = 333;
 	res.cpuset_cpus = "4000";
 	CHECK(cgfs_group_set(pod, &res, NULL, &err) < 0);
 	CHECK_HAS(err.path, "cpuset.cpus");
 	CHECK_HAS(err.text, "web");
-	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, max_file(w)), 64 * MIB);
+	CHECK_INT(world_cat_number(w, CGFS_MEMORY, pod, extra_max_file(w)), 64 * MIB);
 	CHECK_STR(world_cat(w, CGFS_CPU, pod, file), shares);
 }

@@ -3,16 +3,7 @@
  * test_oom.c - kills by the OOM killer: each becomes an event that names its group, with a
  * device policy that attributes them and through control files alone.
  */
-#include "world.h"
-
-static struct cgfs_resources memory(uint64_t max)
-{
-	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-
-	res.set = CGFS_SET_MEMORY_MAX;
-	res.memory_max_bytes = max;
-	return res;
-}
+#include "extra.h"
 
 static void check_event(struct world *w, const struct cgfs_event *ev, const struct cgfs_group *ctr,
 			pid_t pid)
@@ -36,7 +27,7 @@ static void check_event(struct world *w, const struct cgfs_event *ev, const stru
 static void named(struct world *w, enum world_policy policy)
 {
 	struct cgfs *c = world_context(w, policy);
-	struct cgfs_resources res = memory(16 * MIB);
+	struct cgfs_resources res = extra_memory(16 * MIB);
 	struct cgfs_group *ctr, *other;
 	struct cgfs_stats stats = CGFS_STATS_INIT;
 	struct cgfs_event ev = CGFS_EVENT_INIT;
@@ -78,7 +69,7 @@ WORLD_TEST(oom_event_names_the_container_files)
 static void equal(struct world *w, enum world_policy policy)
 {
 	struct cgfs *c = world_context(w, policy);
-	struct cgfs_resources res = memory(16 * MIB);
+	struct cgfs_resources res = extra_memory(16 * MIB);
 	struct cgfs_group *ctr;
 	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pid;
@@ -105,7 +96,7 @@ WORLD_TEST(oom_equal_limits_name_the_container_files)
 static void pods_limit(struct world *w, enum world_policy policy)
 {
 	struct cgfs *c = world_context(w, policy);
-	struct cgfs_resources res = memory(32 * MIB);
+	struct cgfs_resources res = extra_memory(32 * MIB);
 	struct cgfs_group *pod, *a, *b;
 	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t pa, pb;
@@ -138,7 +129,7 @@ WORLD_TEST(oom_pods_limit_names_the_victim_files)
 static void storm(struct world *w, enum world_policy policy, bool whole_pod)
 {
 	struct cgfs *c = world_context(w, policy);
-	struct cgfs_resources res = memory(8 * MIB);
+	struct cgfs_resources res = extra_memory(8 * MIB);
 	struct cgfs_group *keep;
 	size_t n = 10;
 
@@ -192,7 +183,7 @@ WORLD_TEST(oom_pod_destroyed_at_once_files)
 static void other_deaths(struct world *w, enum world_policy policy)
 {
 	struct cgfs *c = world_context(w, policy);
-	struct cgfs_resources res = memory(32 * MIB);
+	struct cgfs_resources res = extra_memory(32 * MIB);
 	struct cgfs_group *ctr;
 	pid_t a, b;
 

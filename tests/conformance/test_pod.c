@@ -2,7 +2,7 @@
 /*
  * test_pod.c - making pods and containers, and everything that is refused.
  */
-#include "world.h"
+#include "extra.h"
 
 #include <stdlib.h>
 
@@ -150,20 +150,11 @@ WORLD_TEST(pod_longest_id_works)
 	world_check_groups(w, 2);
 }
 
-static struct cgfs_resources pids_limit(uint64_t max)
-{
-	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-
-	res.set = CGFS_SET_PIDS_MAX;
-	res.pids_max = max;
-	return res;
-}
-
 /* hcsshim wrote the second request's limits over the live pod, and then tried to delete it. */
 WORLD_TEST(pod_duplicate_leaves_the_live_pod_alone)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY), *other;
-	struct cgfs_resources few = pids_limit(10), many = pids_limit(99);
+	struct cgfs_resources few = extra_pids_max(10), many = extra_pids_max(99);
 	struct cgfs_group *pod, *ctr, *g = NULL;
 	pid_t pid;
 
@@ -208,7 +199,7 @@ WORLD_TEST(pod_create_beside_a_leftover)
 WORLD_TEST(pod_kernel_refusal_leaves_nothing)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources res = pids_limit(10);
+	struct cgfs_resources res = extra_pids_max(10);
 	struct cgfs_group *pod, *g = NULL;
 	struct cgfs_err err = { 0 };
 

@@ -114,17 +114,11 @@ WORLD_TEST(selftest_core_emptiness_is_reported_upwards)
 	CHECK(populated(w, b));
 	OK(cgfs_group_kill(a, &err));
 	world_gone(w, pa);
-	for (int i = 0; populated(w, a); i++) {
-		CHECK(i < PATIENCE_MS);
-		world_sleep_ms(1);
-	}
+	UNTIL(!populated(w, a));
 	CHECK(populated(w, pod));
 	OK(cgfs_group_kill(b, &err));
 	world_gone(w, pb);
-	for (int i = 0; populated(w, pod); i++) {
-		CHECK(i < PATIENCE_MS);
-		world_sleep_ms(1);
-	}
+	UNTIL(!populated(w, pod));
 	CHECK(!populated(w, b));
 }
 

@@ -91,10 +91,7 @@ WORLD_TEST(selftest_freezer_newcomers_and_leavers)
 	world_check_member(w, a, cold);
 	extra_stopped(w, a);
 	/* Between the move and the stop the kernel may take the group for thawed. */
-	for (int i = 0; !complete(w, cold); i++) {
-		CHECK(i < PATIENCE_MS);
-		world_sleep_ms(1);
-	}
+	UNTIL(complete(w, cold));
 	OK(cgfs_group_add_pid(warm, b, &err));
 	world_check_member(w, b, warm);
 	world_runs(w, b);

@@ -54,10 +54,7 @@ WORLD_TEST(selftest_memory_current_follows)
 	OK(cgfs_group_kill(pod, &err));
 	world_gone(w, pa);
 	world_gone(w, pb);
-	for (int i = 0; current(pod) > 8 * MIB; i++) {
-		CHECK(i < PATIENCE_MS);
-		world_sleep_ms(1);
-	}
+	UNTIL(current(pod) <= 8 * MIB);
 }
 
 WORLD_TEST(selftest_memory_anon_and_file)

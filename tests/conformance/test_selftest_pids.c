@@ -144,9 +144,7 @@ WORLD_TEST(selftest_pids_peak_stays)
 	CHECK(child > 0);
 	w->ops->exit(w, child);
 	world_gone(w, child);
-	for (int i = 0; world_stat(ctr, CGFS_STAT_PIDS_CURRENT) != 1; i++) {
-		CHECK(i < PATIENCE_MS); /* a zombie counts until it is reaped */
-		world_sleep_ms(1);
-	}
+	/* A zombie counts until it is reaped. */
+	UNTIL(world_stat(ctr, CGFS_STAT_PIDS_CURRENT) == 1);
 	CHECK_INT(world_stat(ctr, CGFS_STAT_PIDS_PEAK), 2);
 }

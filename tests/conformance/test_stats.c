@@ -3,22 +3,13 @@
  * test_stats.c - figures after work of a known size.  Bounds are those of the work, never of
  * the clock.
  */
-#include "world.h"
+#include "extra.h"
 
 #include "cgfs/base/util.h"
 
 static void read_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats *s)
 {
 	OK(cgfs_group_stats(g, what, s, &err));
-}
-
-static struct cgfs_resources memory(uint64_t max)
-{
-	struct cgfs_resources res = CGFS_RESOURCES_INIT;
-
-	res.set = CGFS_SET_MEMORY_MAX;
-	res.memory_max_bytes = max;
-	return res;
 }
 
 WORLD_TEST(stats_not_empty_after_a_workload)
@@ -98,7 +89,7 @@ WORLD_TEST(stats_handles_may_be_closed_on_the_walk)
 WORLD_TEST(stats_two_containers_are_independent)
 {
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources small = memory(64 * MIB), big = memory(128 * MIB);
+	struct cgfs_resources small = extra_memory(64 * MIB), big = extra_memory(128 * MIB);
 	struct cgfs_group *pod, *a, *b;
 	pid_t pa, pb;
 
@@ -245,7 +236,7 @@ WORLD_TEST(stats_usage_is_a_part_of_all)
 		CGFS_STAT_MEMORY_SWAP_MAX, CGFS_STAT_PIDS_MAX,	 CGFS_STAT_DESCENDANTS,
 	};
 	struct cgfs *c = world_context(w, WORLD_POLICY);
-	struct cgfs_resources res = memory(64 * MIB);
+	struct cgfs_resources res = extra_memory(64 * MIB);
 	struct cgfs_stats all = CGFS_STATS_INIT, some = CGFS_STATS_INIT;
 	struct cgfs_group *pod =
 		world_pod(w, c, "web", world_version(w, CGFS_MEMORY) == CGFS_NONE ? NULL : &res);
