@@ -485,14 +485,14 @@ static void close_all(struct whole *m)
 			log_write(&a->log, LOG_INFO, "the pods root stays", "why", err.text, NULL);
 	} else if (a->root_limit_bytes) {
 		/* Made for its limit alone, it may be empty.  -ENOTEMPTY: then it stays. */
-		(void)!cgfs_root_remove(a->cgfs, NULL);
+		ignore(cgfs_root_remove(a->cgfs, NULL));
 	}
 	cgfs_close(a->cgfs);
 #if CGFS_WITH_BPF
 	/* -EBUSY when other groups use the pins: then they stay.  An agent that has never begun to
 	 * serve takes away what its start had pinned. */
 	if ((all || (!a->ready && !m->had_pins)) && m->bpf)
-		(void)!cgfs_bpf_unpin(m->bpf, NULL);
+		ignore(cgfs_bpf_unpin(m->bpf, NULL));
 	cgfs_bpf_close(m->bpf);
 #endif
 	if (m->opt.delete_on_exit && a->state_lock >= 0 && cgroup2) {

@@ -145,7 +145,7 @@ static void created(void *ctx, int code, const char *why)
 		request_fail(rq, HR_INVALID_STATE, "container %s was deleted meanwhile", c->id);
 	/* A deletion that began before there was an init has had nothing to kill. */
 	if (c->end != END_NONE)
-		(void)!process_kill(c->init, SIGKILL);
+		ignore(process_kill(c->init, SIGKILL));
 	process_watch(c->init); /* the last: it may be dead already, and take the container along */
 }
 

@@ -63,7 +63,7 @@ void container_init_exited(struct container *c)
 		  LOG_NUM(c->init->pid), "code", LOG_NUM(c->init->code), NULL);
 	/* With a pid namespace of its own the kernel has killed the rest. */
 	if (!c->own_pidns && c->group)
-		(void)!cgfs_group_kill_begin(c->group, NULL);
+		ignore(cgfs_group_kill_begin(c->group, NULL));
 	/* A `start` that has not seen it waits for ever; one that has is about to end. */
 	if (c->starting)
 		runtime_hurry(c->a->runtime, c->id);
@@ -136,7 +136,7 @@ void container_end(struct container *c, struct request *rq, uint32_t hr, const c
 	reply_add(&c->replies, rq, hr, text);
 	if (c->end_timer.index == 0) {
 		c->end_timer = (struct loop_timer){ .fn = on_end_time, .ctx = c };
-		(void)!loop_timer_set(c->a->loop, &c->end_timer, END_ANSWER_MS);
+		ignore(loop_timer_set(c->a->loop, &c->end_timer, END_ANSWER_MS));
 	}
 	if (c->end != END_NONE) {
 		container_end_step(c);

@@ -38,7 +38,7 @@ child_external(const struct agent *a, const struct external *e, const int fds[3]
 	for (int i = 0; i < 3; i++)
 		n[i] = fcntl(fds[i] >= 0 ? fds[i] : null, F_DUPFD_CLOEXEC, 3);
 	for (int i = 0; i < 3; i++)
-		(void)!dup2(n[i], i);
+		ignore(dup2(n[i], i));
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -55,7 +55,7 @@ child_external(const struct agent *a, const struct external *e, const int fds[3]
 		execvpe(e->argv[0], e->argv, e->envp);
 		code = errno;
 	}
-	(void)!write(report, &code, sizeof(code));
+	ignore(write(report, &code, sizeof(code)));
 	_exit(127);
 }
 

@@ -317,7 +317,7 @@ static int open_pins(struct cgfs_bpf *b, const struct cgfs_bpf_opts *opts, struc
 	if (r == 0 && !b->pins.read_only)
 		r = cgfs_bpf_use(&b->pins, reterr);
 	if (r < 0 && !b->pins.read_only && !cgfs_bpf_all_pinned(b))
-		(void)!cgfs_bpf_pins_remove(&b->pins, NULL); /* directories for nothing */
+		ignore(cgfs_bpf_pins_remove(&b->pins, NULL)); /* directories for nothing */
 	cgfs_bpf_unlock(&b->pins);
 	return r;
 }

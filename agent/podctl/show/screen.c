@@ -36,7 +36,7 @@ void screen_measure(struct screen *s)
 
 static void put(const char *text)
 {
-	(void)!write(1, text, strlen(text));
+	ignore(write(1, text, strlen(text)));
 }
 
 int screen_enter(struct screen *s, struct cgfs_err *reterr)

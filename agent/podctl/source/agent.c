@@ -199,7 +199,7 @@ int remote_create_container(struct client *c, const struct args *a, const char *
 		*ret_pid = (pid_t)doc_number(answer, "ProcessId");
 	json_decref(answer);
 	if (r < 0)
-		(void)!remote_remove(c, a->pod, streq(ctr, a->pod) ? "" : ctr, NULL);
+		ignore(remote_remove(c, a->pod, streq(ctr, a->pod) ? "" : ctr, NULL));
 	return r;
 }
 

@@ -163,7 +163,7 @@ static int without_policy(struct direct *d, const struct cgfs_err *why, struct c
 		 why->text);
 #if CGFS_WITH_BPF
 	if (d->bpf && !d->had_pins)
-		(void)!direct_tidy_pins(d, NULL);
+		ignore(direct_tidy_pins(d, NULL));
 	cgfs_bpf_close(take_ptr(d->bpf));
 #endif
 	return 0;
@@ -251,7 +251,7 @@ int direct_open(const struct args *a, unsigned int use, struct cgfs_open_opts *o
 fail:
 	/* Unused pins; the first error matters more than whether they could be removed. */
 	if (writes && d.bpf && !d.had_pins)
-		(void)!direct_tidy_pins(&d, NULL);
+		ignore(direct_tidy_pins(&d, NULL));
 	direct_close(&d);
 	return r;
 }

@@ -181,12 +181,12 @@ static int make(struct args *a, const char *root, const char *id, const json_t *
 		if (r == 0)
 			r = describe(&d, g, res, asked, ret, reterr);
 		if (r < 0 && g)
-			(void)!cgfs_group_remove(g, CGFS_REMOVE_OPTS_WAIT(DEFAULT_TIMEOUT_MS),
-						 NULL);
+			ignore(cgfs_group_remove(g, CGFS_REMOVE_OPTS_WAIT(DEFAULT_TIMEOUT_MS),
+						 NULL));
 		cgfs_group_close(g);
 		/* What could not be made leaves no pins of its own, either. */
 		if (r < 0)
-			(void)!direct_tidy_pins(&d, NULL);
+			ignore(direct_tidy_pins(&d, NULL));
 		direct_close(&d);
 	}
 	written_free(asked);
@@ -291,7 +291,7 @@ static int take_away(struct args *a, const char *root, const char *id, json_t **
 		r = direct_tidy(&d, reterr);
 	else if (r == -ENOENT)
 		/* Another process removed it first; its pins may be the last. */
-		(void)!direct_forget_gone(&d, NULL);
+		ignore(direct_forget_gone(&d, NULL));
 	direct_close(&d);
 	if (r == 0) {
 		*ret = json_pack("{s:[o]}", "removed", json_sprintf("%s/%s", root, id));
@@ -336,7 +336,7 @@ static int apply_verb(struct args *a)
 	/* What could not be printed is not kept; main() says why. */
 	if (!a->remove && (r < 0 || fflush(stdout) || ferror(stdout))) {
 		doc = NULL;
-		(void)!take_away(a, root, id, &doc, NULL);
+		ignore(take_away(a, root, id, &doc, NULL));
 		json_decref(doc);
 	}
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
