@@ -120,9 +120,6 @@ void conn_free(struct conn *c)
 	struct dialler *dialler = c->dialler;
 	bool last = c->last;
 
-	loop_timer_clear(b->loop, &c->turn);
-	loop_set(b->loop, &c->in, 0);
-	loop_set(b->loop, &c->out, 0);
 	while (c->requests) {
 		struct request *rq = c->requests;
 
@@ -137,6 +134,11 @@ void conn_free(struct conn *c)
 		c->next->prev = c->prev;
 	b->n_conns--;
 	b->ops->closed(b->ctx, c);
+	/* After all that may arm it.  Closing is not enough: a child that was just forked has the
+	 * descriptors, too, and as long as it does the loop would go on reporting them. */
+	loop_timer_clear(b->loop, &c->turn);
+	loop_set(b->loop, &c->in, 0);
+	loop_set(b->loop, &c->out, 0);
 	for (size_t i = 0; i < c->n_fds; i++)
 		close(c->fds[i]);
 	if (c->out.fd != c->in.fd)

@@ -3,6 +3,8 @@
  * test_dial.c - what is kept for the host when the connection to it ends: no message is lost, none
  * is sent twice, and no host makes the agent hold more than so much.
  */
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -147,4 +149,65 @@ TAP_TEST(what_waits_for_a_host_is_bounded)
 	c->dead = false;
 	end(&e);
 	close(e.host);
+}
+
+/* Does an epoll instance of this process have the descriptor number? */
+static bool watched(int fd)
+{
+	DIR *d = opendir("/proc/self/fdinfo");
+	bool found = false;
+	struct dirent *entry;
+
+	CHECK(d);
+	while ((entry = readdir(d))) {
+		char path[300], line[256];
+		int tfd;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
+		f = fopen(path, "re");
+		while (f && fgets(line, sizeof(line), f))
+			found |= sscanf(line, "tfd: %d", &tfd) == 1 && tfd == fd;
+		if (f)
+			fclose(f);
+	}
+	closedir(d);
+	return found;
+}
+
+static struct request *asked;
+
+static void keep_it(void *ctx, struct request *rq, const char *why)
+{
+	asked = rq;
+}
+
+/* A child that was just forked holds the descriptor as well: closing it takes it out of no loop. */
+TAP_TEST(connection_that_ends_with_a_request_leaves_the_loop)
+{
+	static const struct bridge_ops ops = { keep_it, closed, NULL, all_outlive };
+	struct frame_header h = { TYPE, FRAME_HEADER_SIZE + 2, 7 };
+	uint8_t frame[FRAME_HEADER_SIZE + 2] = { 0 };
+	struct ends e;
+	struct conn *c;
+	int fd, copy;
+
+	begin(&e);
+	e.b->ops = &ops;
+	c = connected(&e);
+	fd = c->in.fd;
+	copy = dup(fd);
+	CHECK(watched(fd));
+	frame_encode(&h, frame);
+	memcpy(frame + FRAME_HEADER_SIZE, "{}", 2);
+	CHECK_INT(write(e.host, frame, sizeof(frame)), sizeof(frame));
+	while (!asked)
+		turn(&e);
+	close(e.host);
+	while (e.b->conns == c)
+		turn(&e);
+	CHECK(!watched(fd));
+	close(copy);
+	request_answer(asked);
+	end(&e);
 }
