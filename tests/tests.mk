@@ -90,7 +90,7 @@ $(fuzz_prog):
 .PHONY: check-guest check-guest-built guest-shell guest-image check-image check-image-built bench bench-built bench-guest bench-guest-built
 .PHONY: check-build check-cross check-cross-built check-headers check-abi check-docs check-compat
 .PHONY: check-mapping check-kernels check-guide check-bpf check-tree check-layers check-install check-san
-.PHONY: fuzz fuzz-built lint lint-built tidy format compile_commands.json check-tutorial transcripts
+.PHONY: fuzz fuzz-built lint lint-built tidy format compile_commands.json check-transcripts transcripts
 ## tests: every test program and benchmark, without running them
 tests: $(test_progs) $(scen_prog) $(bench_prog)
 	$(bpf_note)
@@ -113,7 +113,7 @@ bench-guest-built: all $(bench_prog)
 # --- tests ------------------------------------------------------------------------------------
 
 root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
-checks  := build headers abi docs compat mapping kernels bpf tree layers install guide tutorial
+checks  := build headers abi docs compat mapping kernels bpf tree layers install guide transcripts
 # What tests the runner itself waits for time to pass: beside others, in check-all.
 patience := tests/unit/test_patience.sh
 scripts := $(filter-out $(patience),$(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh tests/guest/selftest))
@@ -209,7 +209,7 @@ check-san:
 ## check-mapping: docs/mapping.md and the sources name the same
 ## check-kernels: docs/kernels.md and what was recorded on kernels say the same
 ## check-guide: the code of docs/guide.md compiles, and as root runs
-## check-tutorial: docs/tutorial.md, word for word; root
+## check-transcripts: every transcript of README.md and docs/ is what its commands print; root
 ## check-bpf: names of maps and programs fit, maps are typed
 ## check-tree: licence lines, sizes, names
 ## check-layers: folders use each other in the order of tests/layers only
@@ -223,12 +223,12 @@ check-cross-built: $(skels)
 
 check-build check-headers check-docs check-compat check-mapping check-kernels check-tree:
 	@tests/run tests/$@.sh
-check-abi check-bpf check-layers check-install check-guide check-tutorial: all
+check-abi check-bpf check-layers check-install check-guide check-transcripts: all
 	@tests/run tests/$@.sh
 
-## transcripts: write anew what the commands of docs/tutorial.md print; root
+## transcripts: write anew what the commands of README.md and docs/ print; root
 transcripts: all
-	tests/check-tutorial.sh --write
+	tests/check-transcripts.sh --write
 
 ## check-guest: the tests on real kernels 6.1, 6.12 and 7.2 in QEMU (K=, L=, T= choose)
 check-guest:
