@@ -87,7 +87,7 @@ $(fuzz_prog):
 	$(Q)$(link) $(wrap) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(lib_libs)
 
 .PHONY: tests fakes check check-built check-all check-all-built check-fresh check-fakes check-root
-.PHONY: check-guest check-guest-built guest-shell guest-image check-image check-image-built bench bench-built bench-guest bench-guest-built
+.PHONY: check-guest check-guest-built guest-shell guest-image admit-table check-image check-image-built bench bench-built bench-guest bench-guest-built
 .PHONY: check-build check-cross check-cross-built check-headers check-abi check-docs check-compat
 .PHONY: check-mapping check-kernels check-guide check-bpf check-tree check-layers check-install check-san
 .PHONY: fuzz fuzz-built lint lint-built tidy format compile_commands.json check-transcripts transcripts
@@ -248,6 +248,10 @@ check-image-built: all
 ## guest-image: an initramfs with the agent as process 1, and how to boot it (K=7.2)
 guest-image: all
 	@tests/guest/image/build $(or $(K),7.2)
+
+## admit-table: the table of docs/memory.md, made in a guest (K=7.2 L=v2)
+admit-table: all tests
+	@tests/guest/admit-table $(or $(K),7.2) $(or $(L),v2)
 
 ## guest-shell: a shell in a guest (K=7.2 L=v2), tests in /tests, agent and podctl on the path
 guest-shell: all tests

@@ -238,6 +238,22 @@ int cgfs_admit_map(__u64 *ctx)
 	return REFUSE;
 }
 
+/* Address space that was reserved without any access, and is to be written to from now on: how an
+ * allocator grows the heap of a thread.  Other changes of access take no memory. */
+SEC("lsm_cgroup/file_mprotect")
+int cgfs_admit_open(__u64 *ctx)
+{
+	const struct vm_area_struct *vma = (void *)ctx[0];
+
+	if (!(ctx[2] & PROT_WRITE) || BPF_CORE_READ(vma, vm_flags) & VM_ACCESS)
+		return ADMIT;
+	if (BPF_CORE_READ_BITFIELD(bpf_get_current_task_btf(), in_execve) ||
+	    !cgfs_judge(CGFS_REFUSED_MAP))
+		return ADMIT;
+	bpf_set_retval(-ENOMEM);
+	return REFUSE;
+}
+
 SEC("lsm_cgroup/bprm_creds_for_exec")
 int cgfs_admit_exec(__u64 *ctx)
 {

@@ -19,11 +19,12 @@ enum {
 	ADMIT_EXEMPT,
 	ADMIT_REFUSED,
 	ADMIT_MAP,
+	ADMIT_OPEN,
 	ADMIT_EXEC,
 	ADMIT_FORK,
 };
 
-static const int programs[] = { ADMIT_MAP, ADMIT_EXEC, ADMIT_FORK };
+static const int programs[] = { ADMIT_MAP, ADMIT_OPEN, ADMIT_EXEC, ADMIT_FORK };
 
 #define SECURITY_MODULES "/sys/kernel/security/lsm"
 
@@ -50,8 +51,8 @@ static int load(struct object *o, struct cgfs_err *reterr)
 	r = cgfs_bpf_load(o, NULL, reterr);
 	if (r == 0)
 		snprintf(o->why, sizeof(o->why),
-			 "lsm_cgroup/mmap_addr, task_alloc, "
-			 "bprm_creds_for_exec");
+			 "lsm_cgroup/mmap_addr, file_mprotect, "
+			 "task_alloc, bprm_creds_for_exec");
 	return r;
 }
 
@@ -311,6 +312,7 @@ const struct object_ops cgfs_bpf_admit_object = {
 		[ADMIT_REFUSED] = { .pin = "events/refused", .symbol = "cgfs_refused",
 				    .map = BPF_MAP_TYPE_RINGBUF },
 		[ADMIT_MAP] = { .pin = "admit_map", .symbol = "cgfs_admit_map" },
+		[ADMIT_OPEN] = { .pin = "admit_open", .symbol = "cgfs_admit_open" },
 		[ADMIT_EXEC] = { .pin = "admit_exec", .symbol = "cgfs_admit_exec" },
 		[ADMIT_FORK] = { .pin = "admit_fork", .symbol = "cgfs_admit_fork" },
 	},

@@ -82,7 +82,14 @@ struct task_struct {
 	unsigned int in_execve : 1;
 };
 
+struct vm_area_struct {
+	unsigned long vm_flags;
+};
+
 #pragma clang attribute pop
+
+#define VM_ACCESS  7 /* VM_READ, VM_WRITE, VM_EXEC of include/linux/mm.h */
+#define PROT_WRITE 2
 
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 

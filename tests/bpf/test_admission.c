@@ -12,6 +12,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define PROGRAMS 4 /* that are attached with a budget */
+
 static int attach_fails_at, attach_errno, attach_calls; /* at the n-th call, when n is not 0 */
 static int epoll_errno;
 
@@ -71,7 +73,7 @@ static struct group *begin(struct world *w)
 	world_add(w, pod, NULL);
 	if (give(w, pod, 1 << 20) < 0)
 		tap_skip("no budgets here: %s", w->err.text);
-	CHECK_INT(attached(pod), 3);
+	CHECK_INT(attached(pod), PROGRAMS);
 	CHECK_INT(give(w, pod, CGFS_MAX), 0);
 	CHECK_INT(attached(pod), 0);
 	return pod;
@@ -84,7 +86,7 @@ BPF_TEST(all_programs_or_none)
 	struct group *pod = begin(w);
 
 	for (size_t i = 0; i < 3; i++) {
-		for (attach_fails_at = 1; attach_fails_at <= 3; attach_fails_at++) {
+		for (attach_fails_at = 1; attach_fails_at <= PROGRAMS; attach_fails_at++) {
 			attach_errno = errnos[i];
 			CHECK_INT(give(w, pod, 1 << 20), -errnos[i]);
 			CHECK_MSG(strstr(w->err.text, "cgfs_admit_"), "%s", w->err.text);
@@ -95,7 +97,7 @@ BPF_TEST(all_programs_or_none)
 	}
 	attach_fails_at = 0;
 	CHECK_INT(give(w, pod, 1 << 20), 0);
-	CHECK_INT(attached(pod), 3);
+	CHECK_INT(attached(pod), PROGRAMS);
 }
 
 /* What is in force stays in force when the change of it fails. */
@@ -107,11 +109,11 @@ BPF_TEST(budget_stays_when_its_change_fails)
 	attach_errno = ENOMEM;
 	attach_fails_at = 2;
 	CHECK_INT(give(w, pod, 2 << 20), -ENOMEM);
-	CHECK_INT(attached(pod), 3);
+	CHECK_INT(attached(pod), PROGRAMS);
 	CHECK_INT(world_counters(w, pod).admit_budget, 1 << 20);
 	attach_fails_at = 0;
 	CHECK_INT(give(w, pod, 2 << 20), 0);
-	CHECK_INT(attached(pod), 3);
+	CHECK_INT(attached(pod), PROGRAMS);
 	CHECK_INT(world_counters(w, pod).admit_budget, 2 << 20);
 }
 

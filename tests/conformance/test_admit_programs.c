@@ -9,18 +9,22 @@
 #include "cgfs/base/util.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIMIT  (32 * MIB)
-#define BUDGET (24 * MIB)
-#define MOST   64 /* MiB that a program asks for */
+#define LIMIT	   (32 * MIB)
+#define BUDGET	   (24 * MIB)
+#define MOST	   64 /* MiB that a program asks for */
+#define ALLOCATION 16384
 
 /* What a program reports before it ends, in memory that it shares with the test. */
 struct told {
@@ -85,6 +89,60 @@ static void grows_a_mapping(struct told *t)
 	p = mremap(p, t->mib * MIB, MIB, 0);
 	t->again = p == MAP_FAILED || mremap(p, MIB, 2 * MIB, MREMAP_MAYMOVE) == MAP_FAILED ? errno
 											    : 0;
+}
+
+struct allocator {
+	pthread_t thread;
+	void *block[MOST * MIB / ALLOCATION];
+	unsigned int n;
+	int error;
+};
+
+/* Small enough that each thread's come from a heap of its own, which it has reserved. */
+static void *allocate(void *arg)
+{
+	struct allocator *a = arg;
+
+	while (a->n < ARRAY_SIZE(a->block)) {
+		char *p = malloc(ALLOCATION);
+
+		if (!p) {
+			a->error = errno;
+			break;
+		}
+		memset(p, 1, ALLOCATION);
+		a->block[a->n++] = p;
+	}
+	return NULL;
+}
+
+static void *ends(void *arg)
+{
+	return arg;
+}
+
+static void threads(struct told *t)
+{
+	static struct allocator a[4];
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		if (pthread_create(&a[i].thread, NULL, allocate, &a[i]) != 0)
+			return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		pthread_join(a[i].thread, NULL);
+		bytes += a[i].n * ALLOCATION;
+		t->error = a[i].error;
+	}
+	t->mib = (unsigned int)(bytes / MIB);
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		while (a[i].n)
+			free(a[i].block[--a[i].n]);
+	}
+	t->again = pthread_create(&a[0].thread, NULL, ends, NULL);
+	if (!t->again)
+		pthread_join(a[0].thread, NULL);
 }
 
 /* Has a mapping that is larger than the budget, and fills it between attempts to exec. */
@@ -177,6 +235,7 @@ static const struct program {
 	{ "maps in a loop", maps, ENOMEM },
 	{ "grows its heap (brk)", grows_its_heap, ENOMEM },
 	{ "grows a mapping (mremap)", grows_a_mapping, ENOMEM },
+	{ "four threads that allocate (malloc)", threads, ENOMEM },
 	{ "fills what it has mapped, and execs", execs, ENOMEM },
 	{ "forks in a loop", forks, EAGAIN },
 };
@@ -325,4 +384,162 @@ WORLD_TEST(admit_shell_side_by_side)
 	}
 	world_note(w, "| a shell that starts jobs | killed by the OOM killer | "
 		      "cannot fork, ends its jobs, goes on |");
+}
+
+/* A server of Debian's; `make admit-table` puts it into the guest. */
+#define SERVER "/usr/bin/memcached"
+#define ITEM   65536
+
+static int serve(void *path)
+{
+	for (int i = 3; i < 1024; i++)
+		close(i);
+	if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 0)
+		return 1;
+	/* More memory than there is; an item that finds none is refused, and no other is dropped.
+	 */
+	execl(SERVER, "memcached", "-u", "root", "-m", "1024", "-M", "-s", (char *)path,
+	      (char *)NULL);
+	return 5;
+}
+
+/* A client; it comes as soon as the server listens. */
+static int client(pid_t server, const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	siginfo_t si = { 0 };
+
+	CHECK(fd >= 0);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	while (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
+		CHECK_MSG(errno == ENOENT || errno == ECONNREFUSED, "%s: %m", path);
+		CHECK_INT(waitid(P_PID, (id_t)server, &si, WEXITED | WNOHANG | WNOWAIT), 0);
+		CHECK_MSG(!si.si_pid, "%s has ended: %d", SERVER, si.si_status);
+		usleep(10000);
+	}
+	return fd;
+}
+
+/* Sends, and reads an answer that ends with one of these lines: "" when there is none. */
+static const char *answer(int fd, const char *request, size_t len)
+{
+	static const char *const last[] = { "STORED", "END", "SERVER_ERROR", "DELETED" };
+	static char text[2 * ITEM];
+	size_t n = 0;
+
+	while (len) {
+		ssize_t sent = send(fd, request, len, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return "";
+		request += sent;
+		len -= (size_t)sent;
+	}
+	while (n < sizeof(text) - 1) {
+		ssize_t got = recv(fd, text + n, sizeof(text) - 1 - n, 0);
+		char *line;
+
+		if (got <= 0)
+			return "";
+		n += (size_t)got;
+		text[n] = '\0';
+		if (n < 2 || strcmp(text + n - 2, "\r\n") != 0)
+			continue;
+		text[n - 2] = '\0';
+		line = strrchr(text, '\n');
+		for (size_t i = 0; i < ARRAY_SIZE(last); i++) {
+			if (strncmp(line ? line + 1 : text, last[i], strlen(last[i])) == 0)
+				return text;
+		}
+		text[n - 2] = '\r';
+	}
+	return "";
+}
+
+static const char *store(int fd, unsigned int key)
+{
+	static char request[ITEM + 64];
+	int n = snprintf(request, sizeof(request), "set k%u 0 0 %d\r\n", key, ITEM);
+
+	memset(request + n, 'a' + (int)(key % 26), ITEM);
+	memcpy(request + n + ITEM, "\r\n", 2);
+	return answer(fd, request, (size_t)n + ITEM + 2);
+}
+
+static bool finds(int fd, unsigned int key)
+{
+	char request[32], head[48];
+	int n = snprintf(request, sizeof(request), "get k%u\r\n", key);
+	const char *got = answer(fd, request, (size_t)n);
+	int len = snprintf(head, sizeof(head), "VALUE k%u 0 %d\r\n%c", key, ITEM,
+			   'a' + (int)(key % 26));
+
+	return strncmp(got, head, (size_t)len) == 0;
+}
+
+/* It answers both clients, and a place that becomes free is used again. */
+static void goes_on(const int fd[2], unsigned int items)
+{
+	static const char delete[] = "delete k1\r\n";
+
+	for (unsigned int i = 0; i < items; i++)
+		CHECK_MSG(finds(fd[i & 1], i), "item %u of %u", i, items);
+	CHECK(strncmp(store(fd[1], items + 1), "SERVER_ERROR", 12) == 0);
+	CHECK_STR(answer(fd[0], delete, sizeof(delete) - 1), "DELETED");
+	CHECK_STR(store(fd[1], items + 2), "STORED");
+	CHECK(finds(fd[0], items + 2));
+}
+
+WORLD_TEST(admit_server_side_by_side)
+{
+	struct cgfs *c = extra_context(w, WORLD_POLICY);
+	struct cgfs_group *pod, *ctr;
+	char path[64], what[80] = "";
+
+	world_need(w, CGFS_MEMORY);
+	need_no_swap(w);
+	if (access(SERVER, X_OK) < 0)
+		world_skip(w, "%s is not here", SERVER);
+	pod = world_pod(w, c, "web", NULL);
+	if (!has_admission(pod))
+		world_skip(w, "no admission");
+	snprintf(path, sizeof(path), "/tmp/memcached.%d", (int)getpid());
+	for (int with = 0; with < 2; with++) {
+		struct cgfs_resources res = extra_memory(LIMIT);
+		unsigned int n = 0;
+		const char *got;
+		pid_t server;
+		int fd[2];
+
+		if (with) {
+			res.set |= CGFS_SET_MEMORY_ADMIT;
+			res.memory_admit_bytes = BUDGET;
+		}
+		ctr = world_container(w, pod, c, with ? "with" : "without", &res);
+		server = extra_spawn(ctr, serve, path);
+		fd[0] = client(server, path);
+		fd[1] = client(server, path);
+		while (strcmp(got = store(fd[n & 1], n), "STORED") == 0 && n < MOST * MIB / ITEM)
+			n++;
+		CHECK((world_stat(ctr, CGFS_STAT_OOM_KILLS) == 0) == (with != 0));
+		CHECK_MSG(n > 8 * MIB / ITEM, "only %u items: %s", n, got);
+		if (with) {
+			snprintf(what, sizeof(what), "%s", got);
+			CHECK_MSG(strncmp(what, "SERVER_ERROR", 12) == 0, "%s", what);
+			goes_on(fd, n);
+			CHECK_INT(world_stat(ctr, CGFS_STAT_OOM_KILLS), 0);
+			CHECK_INT(kill(server, SIGKILL), 0);
+			world_note(w,
+				   "| memcached, whose clients store more and more | killed by the "
+				   "OOM killer, and all that it had is lost | \"%s\" at %zu MiB; "
+				   "serves what it has to all clients |",
+				   what, n * ITEM / (size_t)MIB);
+		}
+		CHECK(WIFSIGNALED(extra_wait(server)));
+		close(fd[0]);
+		close(fd[1]);
+		CHECK_INT(unlink(path), 0);
+		world_destroy(w, ctr);
+	}
 }
