@@ -176,15 +176,47 @@ struct seen {
 static struct seen seen[SEEN];
 
 struct charge {
-	__u64 now, pages;
-	int refused, blamed;
+	__u64 now;
+	int refused;
+	int here; /* at which level of the walk, or below 0 */
 };
 
+/*
+ * Whose limit refused a charge: the lowest level that has no room for it.  The kernel prints a page
+ * of text between its last attempt and its return, while what processors have in stock for a cgroup
+ * goes back, and so does what others free.  So there may be room everywhere by now: then it was
+ * the level with the least, but none that is far from its limit.  Levels above the pod count too:
+ * a charge that one of them refused was refused by no level of ours.
+ * Global, so that the verifier looks at it once; @memcg: not a pointer to the verifier, therefore.
+ */
+#define NEAR_PAGES 4096
+
+__attribute__((noinline)) int refused_at(__u64 memcg, __u64 pages)
+{
+	struct page_counter *counter = &((struct mem_cgroup *)memcg)->memory;
+	__u64 least = NEAR_PAGES;
+	int at = -1;
+
+	for (int level = 0; level < CGFS_GROUP_DEPTH && counter; level++) {
+		__u64 usage = BPF_CORE_READ(counter, usage.counter);
+		__u64 max = BPF_CORE_READ(counter, max);
+
+		if (usage + pages > max)
+			return level;
+		if (max - usage < least) {
+			least = max - usage;
+			at = level;
+		}
+		counter = BPF_CORE_READ(counter, parent);
+	}
+	return at;
+}
+
 static __always_inline void count(struct cgfs_memcg *m, __u64 memory_id,
-				  struct page_counter *counter, struct charge *c)
+				  struct page_counter *counter, struct charge *c, int level)
 {
 	struct cgfs_memory *n = memory_of(m);
-	__u64 pages = counter->usage.counter, usage = pages * m->page_bytes;
+	__u64 usage = counter->usage.counter * m->page_bytes;
 	int look = usage >= m->up_bytes || (m->down_bytes && usage <= m->down_bytes);
 
 	if (n) {
@@ -196,7 +228,7 @@ static __always_inline void count(struct cgfs_memcg *m, __u64 memory_id,
 			n->peak_bytes = usage;
 		if (c->refused) {
 			n->failed++;
-			n->failed_here += !c->blamed && pages + c->pages > counter->max;
+			n->failed_here += level == c->here;
 		}
 	}
 	if (look)
@@ -212,10 +244,7 @@ int cgfs_mem_charge(__u64 *ctx)
 	struct cgroup_subsys_state *css = &memcg->css;
 	struct page_counter *counter = &memcg->memory;
 	struct seen *last = &seen[bpf_get_smp_processor_id() & (SEEN - 1)];
-	struct charge c = {
-		.pages = (__u32)ctx[2],
-		.refused = (int)ctx[3] < 0,
-	};
+	struct charge c = { .refused = (int)ctx[3] < 0, .here = -1 };
 	__u64 usage = counter->usage.counter;
 
 	if (!c.refused && last->memcg == ctx[0] && last->pages == usage)
@@ -223,17 +252,17 @@ int cgfs_mem_charge(__u64 *ctx)
 	last->memcg = ctx[0];
 	last->pages = usage;
 	c.now = bpf_ktime_get_boot_ns();
+	if (c.refused)
+		c.here = refused_at(*(volatile __u64 *)&last->memcg, (__u32)ctx[2]);
 	for (int level = 0; level < CGFS_GROUP_DEPTH && css && counter; level++) {
 		__u64 memory_id = css->cgroup->kn->id;
 		struct cgfs_memcg *m = memcg_find(memory_id);
 
 		if (m) {
-			count(m, memory_id, counter, &c);
+			count(m, memory_id, counter, &c, level);
 			if (m->cgroup_id == m->pod_cgroup_id)
 				break;
 		}
-		/* The lowest level without room is the one that refused. */
-		c.blamed |= c.refused && counter->usage.counter + c.pages > counter->max;
 		css = css->parent;
 		counter = counter->parent;
 	}
