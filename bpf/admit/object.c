@@ -106,6 +106,55 @@ static int attach(const struct object *o, const struct cgfs_policy_group *group,
 	return 0;
 }
 
+static bool is_own(const struct object *o, uint32_t id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+
+		if (o->fd[programs[i]] >= 0 &&
+		    bpf_obj_get_info_by_fd(o->fd[programs[i]], &info, &len) == 0 && info.id == id)
+			return true;
+	}
+	return false;
+}
+
+/* One of ours by its name: the kernel has it, cut or not, as the symbol is. */
+static bool is_admission(const struct object *o, int program)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &len) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		if (strncmp(info.name, o->ops->pins[programs[i]].symbol, sizeof(info.name) - 1) ==
+		    0)
+			return true;
+	return false;
+}
+
+int cgfs_bpf_admit_clear(const struct object *o, const struct cgfs_policy_group *group,
+			 struct cgfs_err *reterr)
+{
+	uint32_t ids[64], flags[64];
+	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ids, .prog_cnt = ARRAY_SIZE(ids),
+		    .prog_attach_flags = flags);
+
+	/* Kernels without lsm_cgroup refuse the question. */
+	if (bpf_prog_query_opts(group->cgroup_fd, BPF_LSM_CGROUP, &query) < 0)
+		return 0;
+	for (uint32_t i = 0; i < query.prog_cnt && i < ARRAY_SIZE(ids); i++) {
+		auto_fd int fd = is_own(o, ids[i]) ? -EBADF : bpf_prog_get_fd_by_id(ids[i]);
+
+		if (is_admission(o, fd) &&
+		    bpf_prog_detach2(fd, group->cgroup_fd, BPF_LSM_CGROUP) < 0 && errno != ENOENT)
+			return err_why(reterr, -errno, "detach a memory budget from", label(group),
+				       "its pins were removed while no process used them");
+	}
+	return 0;
+}
+
 static bool read_group(const struct object *o, uint64_t cgroup_id, struct cgfs_admit *ret)
 {
 	return bpf_map_lookup_elem(o->fd[ADMIT_GROUPS], &cgroup_id, ret) == 0 && ret->cgroup_id;

@@ -43,6 +43,8 @@ void cgfs_bpf_unlock(struct pins *p);
 int cgfs_bpf_use(struct pins *p, struct cgfs_err *reterr);
 /* -EBUSY when another process uses it; the caller holds the lock. */
 int cgfs_bpf_use_alone(struct pins *p, struct cgfs_err *reterr);
+/* Does no other process use it?  The caller holds the lock. */
+bool cgfs_bpf_alone(struct pins *p);
 /* This process receives the events; -EBUSY when another one does. */
 int cgfs_bpf_receive(struct pins *p, struct cgfs_err *reterr);
 /* -EROFS when opened for reading. */

@@ -191,6 +191,12 @@ int cgfs_bpf_use_alone(struct pins *p, struct cgfs_err *reterr)
 	return err_why(reterr, r, "unpin", p->dir, r == -EBUSY ? "another process uses it" : NULL);
 }
 
+bool cgfs_bpf_alone(struct pins *p)
+{
+	return p->used_fd >= 0 && cgfs_bpf_use_alone(p, NULL) == 0 &&
+	       flock(p->used_fd, LOCK_SH) == 0;
+}
+
 /* A directory may have been removed, and made anew, since it was opened. */
 static bool is_gone(int fd)
 {

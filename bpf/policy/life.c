@@ -148,6 +148,8 @@ int cgfs_bpf_add(void *ctx, const struct cgfs_policy_group *group,
 	if (r < 0)
 		return r;
 	r = cgfs_bpf_add_to_all(b, &g, reterr);
+	if (r == 0)
+		r = cgfs_bpf_clear_budget(b, group, reterr);
 	if (r < 0 && g.made)
 		ignore(drop_group(b, group->cgroup_id, NULL));
 	cgfs_bpf_unlock(&b->pins);

@@ -136,6 +136,18 @@ void cgfs_bpf_find_late(struct cgfs_bpf *b)
 	ignore(find_admission(b, &o, NULL));
 }
 
+/* A process that lives has them loaded, and pins them again. */
+int cgfs_bpf_clear_budget(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
+			  struct cgfs_err *reterr)
+{
+	struct object *o;
+	int r = find_admission(b, &o, reterr);
+
+	if (r < 0 || (!o->on && !cgfs_bpf_alone(&b->pins)))
+		return 0;
+	return cgfs_bpf_admit_clear(o, group, reterr);
+}
+
 /* The first budget loads what enforces it. */
 static int admission(struct cgfs_bpf *b, struct object **ret, struct cgfs_err *reterr)
 {

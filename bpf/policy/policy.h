@@ -54,6 +54,10 @@ bool cgfs_bpf_all_pinned(const struct cgfs_bpf *b);
 
 /* Takes over the object that another process has pinned since, for the first budget. */
 void cgfs_bpf_find_late(struct cgfs_bpf *b);
+/* The pins of what enforces budgets may have been removed while no process used them, and the
+ * programs were left attached: they go.  The caller holds the lock. */
+int cgfs_bpf_clear_budget(struct cgfs_bpf *b, const struct cgfs_policy_group *group,
+			  struct cgfs_err *reterr);
 
 /* life.c: functions of struct cgfs_policy_ops. */
 int cgfs_bpf_add(void *ctx, const struct cgfs_policy_group *group,

@@ -117,6 +117,64 @@ BPF_TEST(budget_stays_when_its_change_fails)
 	CHECK_INT(world_counters(w, pod).admit_budget, 2 << 20);
 }
 
+/* Without those of its ancestors. */
+static unsigned int attached_here(const struct group *g)
+{
+	unsigned int ids[64], flags[64];
+	LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ids, .prog_cnt = 64,
+		    .prog_attach_flags = flags);
+
+	CHECK_INT(bpf_prog_query_opts(g->g.cgroup_fd, BPF_LSM_CGROUP, &query), 0);
+	return query.prog_cnt;
+}
+
+static const char *const pins[] = { "budgets",	 "refusals",   "exempt",     "events/refused",
+				    "admit_map", "admit_exec", "admit_fork", "abi/cgfs_adm" };
+
+static void unpin_all(const struct world *w)
+{
+	char path[200];
+
+	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", w->pin, pins[i]);
+		CHECK_MSG(unlink(path) == 0, "%s: %s", path, strerror(errno));
+	}
+}
+
+/* Pins that are removed while no process uses them leave programs that no process can change: they
+ * go when the group is opened.  Those of a process that lives stay. */
+BPF_TEST(programs_without_pins_are_detached)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	const struct cgfs_policy *policy;
+	struct group *pod = begin(w), *ctr = world_container(w, pod, "c1");
+	struct cgfs_bpf *other;
+
+	world_add(w, ctr, NULL);
+	CHECK_INT(give(w, pod, 1 << 20), 0);
+	CHECK_INT(give(w, ctr, 1 << 20), 0);
+	opts.pin_dir = w->pin;
+	unpin_all(w);
+	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
+	policy = cgfs_bpf_policy(other);
+	CHECK_INT(policy->ops->add(policy->ctx, &pod->g, NULL, 0, &w->err), 0);
+	CHECK_INT(attached_here(pod), 3);
+	cgfs_bpf_close(other);
+
+	world_close(w);
+	world_open(w, true);
+	world_add(w, pod, NULL);
+	CHECK_INT(attached_here(pod), 0);
+	CHECK_INT(attached_here(ctr), 3);
+	/* Loaded anew, which are those that stay. */
+	CHECK_INT(give(w, pod, 1 << 20), 0);
+	world_add(w, ctr, NULL);
+	world_add(w, pod, NULL);
+	CHECK_INT(attached_here(pod), 3);
+	CHECK_INT(attached_here(ctr), 0);
+	CHECK_INT(world_counters(w, ctr).counts_admit, 0);
+}
+
 static bool pinned(const struct world *w)
 {
 	char path[200];
