@@ -31,7 +31,10 @@
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
 
-#define RESOLV_MAX 16384
+#define RESOLV_MAX     16384
+/* What is shared is tried to be removed so often, over six seconds. */
+#define EMPTY_TRIES    6
+#define EMPTY_AGAIN_MS 100u
 
 static const char *const file_names[] = { "hostname", "hosts", "resolv.conf" };
 static const char *const dir_names[] = { "sandboxMounts", "sandboxTmpfsMounts", "hugepages" };
@@ -231,14 +234,11 @@ static int make_shared(struct pod *p, enum spec_shared kind, const char *path, c
 	static const unsigned int bits[] = { SHARED_DISK, SHARED_MEMORY, SHARED_HUGEPAGES };
 	size_t i = (size_t)(kind - SPEC_SHARED_DISK);
 	auto_free char *dir = below(p->dir, dir_names[i]), *inner = NULL;
-	unsigned int before = p->shared;
 	char data[32] = "mode=0755";
 	int size = (int)strcspn(path, "/"), r = dir ? 0 : -ENOMEM;
 
-	/* Known to the next agent before it is there. */
-	p->shared |= bits[i];
-	if (r == 0 && p->shared != before)
-		r = state_save_pod(p, true, err);
+	if (r == 0)
+		r = state_share(p, bits[i], err);
 	if (r == 0)
 		r = dirs_make(&p->a->dirs, dir);
 	/* What is mounted on one of another program would stay there. */
@@ -392,13 +392,32 @@ static int empty(void *ctx, struct cgfs_err *err)
 	return r;
 }
 
+static void try_again(void *ctx);
+
+/* What is in the way may go: the mount of another program, or a lack of memory or processes. */
+static bool put_off(struct pod *p)
+{
+	p->again = (struct loop_timer){ .fn = try_again, .ctx = p };
+	return ++p->tries < EMPTY_TRIES &&
+	       loop_timer_set(p->a->loop, &p->again, EMPTY_AGAIN_MS << p->tries) == 0;
+}
+
+/* The next agent finds it in the pod's state, and tries again. */
+static void leave(struct pod *p, const char *why)
+{
+	log_write(&p->a->log, LOG_WARNING, "what a pod's containers shared is not removed", "pod",
+		  p->id, "error", why, NULL);
+	p->left = true;
+}
+
 static void emptied(void *ctx, int r, const struct cgfs_err *err)
 {
 	struct pod *p = ctx;
 
+	if (r < 0 && put_off(p))
+		return;
 	if (r < 0)
-		log_write(&p->a->log, LOG_WARNING, "what a pod's containers shared is not removed",
-			  "pod", p->id, "error", *err->text ? err->text : strerror(-r), NULL);
+		leave(p, *err->text ? err->text : strerror(-r));
 	for (size_t i = 0; p->dir && i < ARRAY_SIZE(dir_names); i++) {
 		auto_free char *path = below(p->dir, dir_names[i]);
 
@@ -410,15 +429,25 @@ static void emptied(void *ctx, int r, const struct cgfs_err *err)
 	pod_emptied(p);
 }
 
+static void try_again(void *ctx)
+{
+	struct pod *p = ctx;
+	int r = aside_start(&p->emptying, p->a->loop, empty, emptied, p);
+
+	if (r < 0)
+		emptied(p, r, &(struct cgfs_err){ 0 });
+}
+
 bool home_empty(struct pod *p)
 {
 	int r;
 
 	if (!p->shared)
 		return false;
+	p->tries = 0;
 	r = aside_start(&p->emptying, p->a->loop, empty, emptied, p);
-	if (r < 0)
-		log_write(&p->a->log, LOG_WARNING, "what a pod's containers shared is not removed",
-			  "pod", p->id, "error", strerror(-r), NULL);
-	return r == 0;
+	if (r == 0 || put_off(p))
+		return true;
+	leave(p, strerror(-r));
+	return false;
 }

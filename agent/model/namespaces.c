@@ -61,14 +61,11 @@ static uint32_t join_sandbox(struct container *c, struct spec *s, char why[SPEC_
 static uint32_t keep(struct pod *p, char why[SPEC_WHY_MAX])
 {
 	struct cgfs_err err = { 0 };
-	int r = 0;
+	int r;
 
 	if (!p->namespaces && !(p->namespaces = home_namespaces(p)))
 		return spec_refuse(HR_FAIL, why, "out of memory");
-	if (!(p->shared & SHARED_NAMESPACES)) {
-		p->shared |= SHARED_NAMESPACES;
-		r = state_save_pod(p, true, &err);
-	}
+	r = state_share(p, SHARED_NAMESPACES, &err);
 	if (r == 0)
 		r = dirs_make(&p->a->dirs, p->namespaces);
 	return r < 0 ? spec_refuse(HR_FAIL, why, "make %.200s: %s", p->namespaces, strerror(-r))
@@ -104,9 +101,10 @@ uint32_t namespaces_apply(struct container *c, struct spec *s, const struct spec
 {
 	if (place->kind == SPEC_SANDBOX && spec_host_network(s)) {
 		c->pod->host_network = true;
-		return state_save_pod(c->pod, true, NULL) < 0
-			       ? spec_refuse(HR_FAIL, why, "the state of the pod is not saved")
-			       : HR_OK;
+		if (state_save_pod(c->pod, true, NULL) == 0)
+			return HR_OK;
+		c->pod->host_network = false;
+		return spec_refuse(HR_FAIL, why, "the state of the pod is not saved");
 	}
 	if (place->kind != SPEC_WORKLOAD)
 		return HR_OK;

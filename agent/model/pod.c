@@ -128,6 +128,7 @@ void pod_free(struct pod *p)
 	if (p->node.key)
 		hash_remove(&p->a->pods, &p->node);
 	loop_timer_clear(p->a->loop, &p->end_timer);
+	loop_timer_clear(p->a->loop, &p->again);
 	removal_drop(&p->removal);
 	limits_drop_pod(p);
 	reply_all(&p->replies, -ECANCELED, "the agent is stopping");
@@ -207,7 +208,8 @@ static void gone(struct pod *p)
 		home_remove_files(a, p->dir);
 	log_write(&a->log, p->error ? LOG_ERROR : LOG_INFO, "pod deleted", "pod", p->id, "error",
 		  p->error ? p->message : NULL, NULL);
-	state_forget_pod(a, p->id);
+	if (!p->left)
+		state_forget_pod(a, p->id);
 	hash_remove(&a->pods, &p->node);
 	p->node.key = NULL;
 	reply_all(&p->replies, p->error, p->message);

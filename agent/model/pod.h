@@ -37,6 +37,9 @@ struct pod {
 	unsigned int shared;	     /* what of it may be there: SHARED_... */
 	struct aside emptying;	     /* of the same */
 	bool emptying_begun;	     /* and not over */
+	unsigned int tries;	     /* of that which failed */
+	struct loop_timer again;     /* the next one */
+	bool left;		     /* it is not removed; the state stays for the next agent */
 	bool removed;		     /* from the kernel */
 	char *namespaces;	     /* where those are that no sandbox has; NULL: not needed yet */
 	uint64_t namespace[3];	     /* those of its sandbox, or of that directory; 0: none */

@@ -104,6 +104,20 @@ int state_save_pod(const struct pod *p, bool made, struct cgfs_err *err)
 		    err);
 }
 
+int state_share(struct pod *p, unsigned int what, struct cgfs_err *err)
+{
+	unsigned int before = p->shared;
+	int r;
+
+	if ((before & what) == what)
+		return 0;
+	p->shared |= what;
+	r = state_save_pod(p, true, err);
+	if (r < 0)
+		p->shared = before;
+	return r;
+}
+
 void state_forget_pod(const struct agent *a, const char *id)
 {
 	auto_free char *path = pod_path(a, id);

@@ -15,6 +15,9 @@ struct pod;
 int state_lock(struct agent *a, struct cgfs_err *err);
 void state_unlock(struct agent *a, bool remove);
 int state_save_pod(const struct pod *p, bool made, struct cgfs_err *err);
+/* @what will be there, SHARED_...: the next agent knows before this one makes it.  What could not
+ * be saved is not noted here either, so that the next attempt saves it. */
+int state_share(struct pod *p, unsigned int what, struct cgfs_err *err);
 void state_forget_pod(const struct agent *a, const char *id);
 bool state_knows_pod(const struct agent *a, const char *id);
 int state_save_container(const struct container *c, struct cgfs_err *err);

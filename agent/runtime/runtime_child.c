@@ -148,8 +148,6 @@ void runtime_child(const struct runtime_how *how, const struct runtime_job *job)
 	files_set_oom_score(how->oom_score);
 	files_restore_limit();
 	child_streams(job, how->null);
-	if (job->namespaces)
-		child_namespaces(job);
 	if (how->hide_cgroup2 || job->n_binds > 0)
 		child_mounts(how, job);
 	child_arguments(how, job, argv);
@@ -178,6 +176,10 @@ void runtime_child_join(const struct runtime_how *how, const struct runtime_job 
 	int pidfd, status, r;
 	pid_t pid;
 
+	/* Before: in a cgroup that is frozen or has little time it would hold what others of the
+	 * pod wait for. */
+	if (job->namespaces)
+		child_namespaces(job);
 	r = cgfs_group_spawn(job->join, &pid, &pidfd, &err);
 	if (r < 0) {
 		int fd = open(job->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -387,3 +387,79 @@ KERNEL_TEST(what_a_lost_pod_has_shared_is_removed)
 	CHECK(!in_bundle(w, ""));
 	CHECK(world_mounts(w, "/bundles/") == 0);
 }
+
+/* A directory in the place of the pod's state: it cannot be replaced. */
+static void spoil_state(const struct world *w, bool spoil)
+{
+	char path[160], aside[160];
+
+	snprintf(path, sizeof(path), "%s/state/pods/sb", w->dir);
+	snprintf(aside, sizeof(aside), "%s/aside", w->dir);
+	CHECK_INT(spoil ? rename(path, aside) : rmdir(path), 0);
+	CHECK_INT(spoil ? mkdir(path, 0700) : rename(aside, path), 0);
+}
+
+/* What the state could not say once, it says when that is possible again: nothing is left when the
+ * next agent finds the pod without its cgroups. */
+KERNEL_TEST(state_that_was_not_saved_is_saved_later)
+{
+	char text[4096];
+	FILE *f;
+
+	sandbox(w);
+	spoil_state(w, true);
+	refuse_naming(w, "c", workload(w, "c", "sandbox://a", "rw", "true"), "sb/sandboxMounts");
+	spoil_state(w, false);
+	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox://a", "rw", "echo x > /data/x")), 0);
+	CHECK(world_mounts(w, "/bundles/") == 1);
+	snprintf(text, sizeof(text), "%s/state/pods/sb", w->dir);
+	f = fopen(text, "re");
+	CHECK(f && fgets(text, sizeof(text), f));
+	fclose(f);
+	CHECK_MSG(strstr(text, "\"Shared\":1"), "%s", text);
+	client_close(w->c);
+	kill(w->agent, SIGKILL);
+	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
+	kit_sweep_groups(&w->kit, text, sizeof(text));
+	world_start_agent(w, NULL);
+	w->c = world_connect(w, true);
+	for (int i = 0; i < WORLD_MS / 5 && in_bundle(w, ""); i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	CHECK(!in_bundle(w, ""));
+	CHECK(world_mounts(w, "/bundles/") == 0);
+}
+
+/* In a child: takes the mount away once the agent has met it. */
+static void __attribute__((noreturn)) unmount_when_met(const char *in_the_way, const char *beside)
+{
+	for (int i = 0; i < WORLD_MS / 5 && access(beside, F_OK) == 0; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	_exit(umount2(in_the_way, MNT_DETACH) < 0);
+}
+
+KERNEL_TEST(what_is_in_the_way_of_removal_is_tried_again)
+{
+	char top[200], inner[220], beside[220];
+	int status;
+	pid_t pid;
+
+	sandbox(w);
+	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox://a", "rw", "echo x > /data/x")), 0);
+	snprintf(top, sizeof(top), "%s/bundles/sb/sandboxMounts", w->dir);
+	snprintf(inner, sizeof(inner), "%s/a/m", top);
+	snprintf(beside, sizeof(beside), "%s/a/x", top);
+	/* Below the directory itself, not below the mount that goes with it. */
+	CHECK_INT(umount2(top, MNT_DETACH), 0);
+	CHECK_INT(mkdir(inner, 0700), 0);
+	CHECK_INT(mount("tmpfs", inner, "tmpfs", 0, NULL), 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0)
+		unmount_when_met(inner, beside);
+	world_delete(w, "sb");
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	CHECK_INT(status, 0);
+	CHECK(!in_bundle(w, ""));
+	CHECK(world_mounts(w, "/bundles/") == 0);
+}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "cgfs/base/util.h"
 #include "world.h"
@@ -194,4 +195,65 @@ KERNEL_TEST(pod_without_a_sandbox_keeps_its_namespaces)
 	check_said(w, "c5", "ipc");
 	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "p-1"));
 	CHECK_INT(world_mounts(w, "/state/namespaces/"), 0);
+}
+
+/* The state of the pod cannot be saved once: the next run saves it. */
+KERNEL_TEST(namespaces_are_known_to_the_next_agent)
+{
+	char path[160], aside[160], text[512] = "";
+	FILE *f;
+
+	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "p-1"));
+	snprintf(path, sizeof(path), "%s/state/pods/p-1", w->dir);
+	snprintf(aside, sizeof(aside), "%s/aside", w->dir);
+	CHECK_INT(rename(path, aside), 0);
+	CHECK_INT(mkdir(path, 0700), 0);
+	world_refuse(w, MSG_CREATE, world_create_body(w, "c1", full(w, "c1", "p-1", NULL)),
+		     HR_FAIL);
+	CHECK_INT(rmdir(path), 0);
+	CHECK_INT(rename(aside, path), 0);
+	begin(w, "c1", full(w, "c1", "p-1", NULL));
+	f = fopen(path, "re");
+	CHECK(f && fgets(text, sizeof(text), f));
+	fclose(f);
+	CHECK_MSG(strstr(text, "\"Shared\":8"), "%s", text);
+}
+
+static void freeze(struct world *w, const char *pod, bool frozen)
+{
+	char path[512];
+
+	if (kit_find(&w->kit, pod, "freezer.state", path, sizeof(path)))
+		CHECK_INT(kit_write(path, frozen ? "FROZEN" : "THAWED"), 0);
+	else if (kit_find(&w->kit, pod, "cgroup.freeze", path, sizeof(path)))
+		CHECK_INT(kit_write(path, frozen ? "1" : "0"), 0);
+	else
+		tap_skip("no freezer here");
+}
+
+/* A run that a freezer stops holds nothing that another run of the pod waits for. */
+KERNEL_TEST(frozen_run_has_made_the_namespaces)
+{
+	auto_free char *text = NULL;
+	struct cgfs_err err = { 0 };
+	struct client_message m;
+	json_t *body, *answer;
+
+	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "p-1"));
+	freeze(w, "p-1", true);
+	body = world_create_body(w, "c1", full(w, "c1", "p-1", NULL));
+	text = json_dumps(body, 0);
+	json_decref(body);
+	CHECK_INT(client_send(w->c, MSG_CREATE, 7, text, strlen(text), NULL, 0, &err), 0);
+	for (int i = 0; i < WORLD_MS / 5 && world_mounts(w, "/state/namespaces/") < 3; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	CHECK_INT(world_mounts(w, "/state/namespaces/"), 3);
+	freeze(w, "p-1", false);
+	CHECK_INT(client_receive(w->c, WORLD_MS, &m, &err), 0);
+	answer = json_loads(m.body, 0, NULL);
+	CHECK_MSG(json_integer_value(json_object_get(answer, "Result")) == 0, "%s", m.body);
+	json_decref(answer);
+	free(m.body);
+	world_start(w, "c1");
+	check_said(w, "c1", "network,ipc,uts");
 }
