@@ -502,7 +502,8 @@ static void close_all(struct whole *m)
 	}
 	owner_release(&m->owner);
 	state_unlock(a, all);
-	dirs_close(&a->dirs, all);
+	/* Without a journal the state directory is not complete: what was made of it is empty. */
+	dirs_close(&a->dirs, all || a->dirs.fd < 0);
 	hash_free(&a->containers);
 	hash_free(&a->pods);
 	hash_free(&a->foreign);

@@ -200,6 +200,25 @@ KERNEL_TEST(what_is_frozen_is_deleted)
 	}
 }
 
+/* The tests' own sweep, where no agent deletes it.  In one hierarchy of v1 it is frozen, and in the
+ * way of all others. */
+KERNEL_TEST(what_is_frozen_is_swept)
+{
+	char text[4096];
+
+	world_create(w, "sb", "sb", NULL);
+	world_create(w, "c", "sb", "while :; do :; done");
+	world_start(w, "c");
+	client_close(w->c);
+	kill(w->agent, SIGKILL);
+	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
+	(void)freeze_by_hand(w, "sb", "FROZEN");
+	kit_sweep_groups(&w->kit, text, sizeof(text));
+	CHECK(!kit_exists(&w->kit, ""));
+	world_start_agent(w, NULL);
+	w->c = world_connect(w, true);
+}
+
 /* --- runs of the runtime that do not end
  * ----------------------------------------------------------- */
 

@@ -217,6 +217,24 @@ static void kill_in(const char *dir)
 		;
 }
 
+/* From the top: below what is frozen nothing thaws. */
+static void thaw(const char *dir)
+{
+	DIR *d = opendir(dir);
+	char below[4096];
+	struct dirent *e;
+
+	if (!d)
+		return;
+	put(dir, "freezer.state", "THAWED");
+	put(dir, "cgroup.freeze", "0");
+	while ((e = next_in(d, dir, below))) {
+		if (e->d_type == DT_DIR)
+			thaw(below);
+	}
+	closedir(d);
+}
+
 static void found(char *text, size_t len, const char *path)
 {
 	size_t at = strlen(text);
@@ -293,6 +311,9 @@ void kit_sweep_groups(const struct kit *k, char *text, size_t len)
 		/* Nothing below forks any more: signals catch up with a fork bomb. */
 		snprintf(path, sizeof(path), "%s%s", mounts[i].path, k->root);
 		put(path, "pids.max", "0");
+		/* In all hierarchies before any is removed: what one of them has frozen does not
+		 * die, and stays in the way of the others. */
+		thaw(path);
 	}
 	if (!unified && mount_hidden(k->hidden)) {
 		snprintf(path, sizeof(path), "%s%s", k->hidden, k->root);
