@@ -52,7 +52,8 @@ helpers    = $(call obj,$(filter-out tests/$(1)/test_%,$(call sources,tests/$(1)
 $(unit_prog): $(O)/%: $(O)/obj/%.o $(call helpers,unit) $(test_libs)
 $(O)/tests/unit/test_events: wrap := -Wl,--wrap=malloc
 $(tbpf_prog): $(O)/%: $(O)/obj/%.o $(call helpers,bpf) $(test_libs)
-$(O)/tests/bpf/test_admission: wrap := -Wl,--wrap=bpf_prog_attach -Wl,--wrap=epoll_ctl
+$(O)/tests/bpf/test_admission: wrap := -Wl,--wrap=bpf_prog_attach -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=bpf_map_delete_elem
 $(tagent_prog): $(O)/%: $(O)/obj/%.o $(call helpers,agent) $(libkit) $(libtap) $(libagent) $(test_libs)
 $(tpodctl_prog): $(O)/%: $(O)/obj/%.o $(call helpers,podctl) $(libtap) $(libpodctl) $(test_libs)
 # The library as ever, but for calls that can be made to fail (tests/conformance/mishap.h).

@@ -117,6 +117,18 @@ static int group_added(struct object *o, struct object_group *g, struct cgfs_err
 	return 0;
 }
 
+/* A container's records are its pod's. */
+static int forget_history(struct groups *groups, uint64_t cgroup_id, const struct cgfs_group *there,
+			  struct cgfs_err *reterr)
+{
+	struct cgfs_control_args args = { .op = CGFS_CONTROL_FORGET, .cgroup_id = cgroup_id };
+	int r = !there || there->pod_cgroup_id == cgroup_id ? cgfs_bpf_control(groups, &args) : 0;
+
+	return r < 0 ? cgfs_err_set(reterr, r, "remove a pod from", "history", NULL, NULL) : 0;
+}
+
+/* What leads to the rest goes last, so that a process that is killed half way leaves nothing that
+ * is not found.  As long as it is there programs write records, which go when it is gone. */
 static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
 			 struct cgfs_err *reterr)
 {
@@ -124,17 +136,10 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
 	struct groups *groups = (struct groups *)o;
 	const struct known *k;
-	int r = 0;
+	int r = forget_history(groups, cgroup_id, there, reterr);
 
-	/* A container's records are its pod's. */
-	if (!there || there->pod_cgroup_id == cgroup_id) {
-		struct cgfs_control_args forget = { .op = CGFS_CONTROL_FORGET,
-						    .cgroup_id = cgroup_id };
-
-		r = cgfs_bpf_control(groups, &forget);
-	}
 	if (r < 0)
-		return cgfs_err_set(reterr, r, "remove a pod from", "history", NULL, NULL);
+		return r;
 	if (there && o->pins->events_fd >= 0) {
 		k = cgfs_bpf_find(&groups->known, cgroup_id);
 		if (!k)
@@ -145,6 +150,9 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 	 * its holder does not run: the caller tries again. */
 	if (bpf_map_delete_elem(o->fd[GROUPS_MAP], &key) < 0 && errno != ENOENT)
 		return cgfs_err_set(reterr, -errno, "remove a group from", "groups", NULL, NULL);
+	r = forget_history(groups, cgroup_id, there, reterr);
+	if (r < 0)
+		return r;
 	cgfs_bpf_known_drop(groups, cgroup_id, args.lost);
 	return 0;
 }

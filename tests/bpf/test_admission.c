@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * test_admission.c - a budget that cannot be given: what of it was done is undone, and the next
- * attempt gets by.  The link (tests/tests.mk) has the two calls that are made to fail here.
+ * attempt gets by.  And a pod that goes while programs write of it.  The link (tests/tests.mk) has
+ * the calls that are made to fail here, or are waited for.
  */
 #include "world.h"
 
 #include <bpf/bpf.h>
+#include <cgfs/abi/history.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +40,35 @@ int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 		return -1;
 	}
 	return __real_epoll_ctl(epfd, op, fd, event);
+}
+
+/* Called once, before an element of 8 bytes' key goes for which it has been set. */
+static void (*before_delete)(const struct world *w, uint64_t cgroup_id);
+static const struct world *deleting;
+static uint64_t delete_of;
+static unsigned int delete_map; /* its id */
+
+int __wrap_bpf_map_delete_elem(int fd, const void *key);
+int __real_bpf_map_delete_elem(int fd, const void *key);
+
+static unsigned int map_id(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	CHECK_INT(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	return info.id;
+}
+
+int __wrap_bpf_map_delete_elem(int fd, const void *key)
+{
+	void (*fn)(const struct world *w, uint64_t cgroup_id) = before_delete;
+
+	if (fn && map_id(fd) == delete_map && memcmp(key, &delete_of, sizeof(delete_of)) == 0) {
+		before_delete = NULL;
+		fn(deleting, delete_of);
+	}
+	return __real_bpf_map_delete_elem(fd, key);
 }
 
 static int give(struct world *w, const struct group *g, uint64_t budget)
@@ -217,4 +248,45 @@ BPF_TEST(no_programs_without_their_events)
 	CHECK_INT(give(w, pod, 2 << 20), 0);
 	CHECK_INT(world_counters(w, pod).admit_budget, 2 << 20);
 	cgfs_bpf_close(other);
+}
+
+static int pinned_map(const struct world *w, const char *name)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", w->pin, name);
+	fd = bpf_obj_get(path);
+	CHECK(fd >= 0);
+	return fd;
+}
+
+/* As a program does that has found the pod just before. */
+static void write_record(const struct world *w, uint64_t cgroup_id)
+{
+	struct cgfs_history_key key = { .pod_cgroup_id = cgroup_id, .kind = CGFS_DENIED };
+	struct cgfs_history value = { .count = 1 };
+	int fd = pinned_map(w, "history");
+
+	CHECK_INT(bpf_map_update_elem(fd, &key, &value, BPF_ANY), 0);
+	close(fd);
+}
+
+BPF_TEST(record_of_the_last_moment_goes_with_its_pod)
+{
+	struct group *pod;
+	int fd;
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:3 r");
+	fd = pinned_map(w, "groups");
+	delete_map = map_id(fd);
+	close(fd);
+	delete_of = pod->g.cgroup_id;
+	deleting = w;
+	before_delete = write_record;
+	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
+	CHECK(!before_delete);
+	CHECK_INT(world_map_count(w, "history"), 0);
 }
