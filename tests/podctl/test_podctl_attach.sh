@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2016 # what containers expand is not for us to expand
+# shellcheck disable=SC2086,SC2317 # notes: numbers without quotes, functions that `expect` calls
 #
 # test_podctl_attach [--list | NAME...] - back to detached commands, with and without an agent; and
 # the remedy for an ordinary user.  Needs root.
@@ -91,6 +92,64 @@ t_attach_after_detach_keys() {
 	printf '\020\021' >&9
 	ends 0
 	session_is_kept 0 --root "$root" --pin-dir "$pins"
+	expect 0 d rm --all
+	clean
+}
+
+# A command does not wait for a podctl that is stopped.
+t_attach_stopped_holds_nothing_up() {
+	as_root
+	expect 0 d run -dt --pod t --name c1 -- sh -c 'echo up; read line
+		i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i + 1)); done
+		: > "$0"; read line; exit 7' "$tmp/all"
+	session one "$podctl" attach --root "$root" --pin-dir "$pins" t/c1
+	printf '\n' >&9
+	shows one 'line 1'
+	kill -STOP "$session"
+	# What it has read is not all: the rest is more than a terminal holds.
+	until [ -e "$tmp/all" ]; do sleep 0.05; done
+	kill -CONT "$session"
+	printf '\n' >&9
+	ends 0
+	expect 0 d rm --all
+	clean
+}
+
+keeper_of() { # keeper_of SOCKET: the process that has it
+	local inode fd
+	inode=$(awk -v p="$1" '$8 == p { print $7 }' /proc/net/unix | head -n 1)
+	for fd in /proc/[0-9]*/fd/*; do
+		[ "$(readlink "$fd")" = "socket:[$inode]" ] || continue
+		fd=${fd#/proc/}
+		echo "${fd%%/*}"
+		return
+	done
+}
+
+t_attach_keeper_uses_no_directory() {
+	as_root
+	mkdir "$tmp/cwd"
+	(cd "$tmp/cwd" && "$podctl" run --root "$root" --pin-dir "$pins" -dt --pod t --name c1 -w / -- sleep 1000) > /dev/null ||
+		wrong "status $?"
+	local kept keeper
+	kept=/run/cgfs/terminal-$(d ls --json t/c1 | grep -o '"cgroup_id": [0-9]*' | grep -o '[0-9]*$')
+	keeper=$(keeper_of "$kept")
+	[ -n "$keeper" ] || wrong "no process has $kept"
+	until [ "$(readlink "/proc/$keeper/cwd")" = / ]; do
+		kill -0 "$keeper" || wrong "it has ended"
+		sleep 0.05
+	done
+	expect 0 d rm --all
+	clean
+}
+
+t_attach_keeper_without_a_socket_says_so() {
+	as_root
+	grep -q ' - cgroup2 ' /proc/self/mountinfo || { echo "podctl mounts its own cgroup2 below /run/cgfs"; exit 77; }
+	expect 0 d create t
+	expect 0 unshare -m sh -c 'mount -t tmpfs -o ro tmpfs /run/cgfs && exec "$0" "$@"' \
+		"$podctl" run --root "$root" --pin-dir "$pins" -dt --pod t --name c1 -- sleep 1000
+	says "no podctl can attach to it: Read-only"; one_line
 	expect 0 d rm --all
 	clean
 }

@@ -3,10 +3,12 @@
  * keeper.c - a terminal without a reader would stop its command, and without a holder hang it up:
  * so a process stays with it that reads and drops.  It sends the master itself to a podctl that
  * connects, and reads no more until that connection is closed.  So no byte of a session passes
- * through a third process, and a podctl that is killed gives the terminal back.
+ * through a third process, and a podctl that is killed gives the terminal back.  While one is
+ * stopped, it reads what is more than the terminal has room for.
  */
 #include "agent/podctl/source/keeper.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +19,14 @@
 #include <sys/un.h>
 
 /* How long a keeper may take to answer. */
-#define ANSWER_MS 10000
+#define ANSWER_MS     10000
+/* How often a keeper looks whether the podctl that has the terminal is stopped; and, while it is,
+ * reads, and how often at a time. */
+#define LOOK_MS	      1000
+#define READ_MS	      20
+#define READS_MAX     64
+/* So much a terminal holds without its command's waiting. */
+#define TERMINAL_ROOM 2048
 
 /* Of root, or of a user's session. */
 static int place(uint64_t cgroup_id, bool make, struct sockaddr_un *ret)
@@ -100,6 +109,44 @@ static bool has_ended(int master)
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* Is the podctl that has it stopped by a signal?  Of one in another pid namespace it is not known.
+ */
+static bool is_stopped(int loan)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	char path[32], text[128];
+	auto_fd int fd = -EBADF;
+	const char *state;
+	ssize_t n;
+
+	if (getsockopt(loan, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)peer.pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	state = strrchr(text, ')');
+	return state && state[1] == ' ' && (state[2] == 'T' || state[2] == 't');
+}
+
+/* The command goes on; what the terminal has room for is left to podctl.  true: it has ended.  One
+ * that prints without end does not keep the keeper from its other tasks. */
+static bool make_room(int master)
+{
+	bool over = false;
+	int n;
+
+	for (int i = 0; i < READS_MAX && !over; i++) {
+		if (ioctl(master, FIONREAD, &n) < 0 || n <= TERMINAL_ROOM)
+			break;
+		over = has_ended(master);
+	}
+	return over;
+}
+
 /* Closes podctl's other descriptors: the reader of a pipe waits until all its writers are closed.
  */
 static void close_others(int a, int b)
@@ -120,9 +167,11 @@ void keeper_run(uint64_t cgroup_id, int listener, int master, pid_t pid)
 	struct sockaddr_un sa;
 	int loan = -EBADF, to;
 	sigset_t all;
-	bool over = false;
+	bool over = false, stopped = false;
 
 	setsid();
+	/* No file system is in use by it. */
+	ignore(chdir("/"));
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	close_others(master, listener);
@@ -130,12 +179,15 @@ void keeper_run(uint64_t cgroup_id, int listener, int master, pid_t pid)
 		struct pollfd p[] = { { .fd = loan >= 0 ? loan : master, .events = POLLIN },
 				      { .fd = listener, .events = POLLIN } };
 
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		if (poll(p, 2, loan < 0 ? -1 : stopped ? READ_MS : LOOK_MS) < 0 && errno != EINTR)
 			break;
 		if (p[0].revents && loan >= 0)
 			close(take_fd(&loan));
 		else if (p[0].revents)
 			over = has_ended(master);
+		stopped = loan >= 0 && is_stopped(loan);
+		if (stopped)
+			over = make_room(master);
 		to = p[1].revents ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
 		if (to < 0)
 			continue;

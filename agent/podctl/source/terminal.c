@@ -4,6 +4,7 @@
  * leave it alone.  Knows neither agents nor containers.
  */
 #include "agent/podctl/source/terminal.h"
+#include "agent/podctl/show/show.h"
 #include "agent/podctl/source/keeper.h"
 
 #include <ctype.h>
@@ -327,9 +328,15 @@ void terminal_drain(struct terminal *t)
 static void leave(const struct terminal *t)
 {
 	auto_fd int listener = keeper_listen(t->cgroup_id);
+	pid_t pid = fork();
 
-	if (fork() == 0)
+	if (pid == 0)
 		keeper_run(t->cgroup_id, listener, t->master, t->pid);
+	if (pid < 0)
+		out_note("the terminal is not kept, and hangs up: fork: %m");
+	else if (listener < 0 && t->cgroup_id)
+		out_note("the terminal is kept, and no podctl can attach to it: %s",
+			 strerror(-listener));
 }
 
 void terminal_end(struct terminal *t)
