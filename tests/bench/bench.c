@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int bench_fail(int r, const struct cgfs_err *err)
@@ -62,6 +63,45 @@ const char *bench_program(const char *name, char *buf, size_t len)
 	if (access(buf, X_OK) < 0)
 		snprintf(buf, len, "/bin/%s", name); /* in a guest */
 	return buf;
+}
+
+static void measure_and_send(int fd, struct variant *v, size_t n, unsigned int rounds)
+{
+	ssize_t size = (ssize_t)(n * sizeof(*v));
+
+	_exit(measure(v, n, rounds) < 0 || write(fd, v, (size_t)size) != size);
+}
+
+int bench_inside(struct cgfs_group *g, struct variant *v, size_t n, unsigned int rounds)
+{
+	ssize_t size = (ssize_t)(n * sizeof(*v));
+	struct cgfs_err err = { 0 };
+	int go[2], result[2], r = 0;
+	char c = 0;
+	pid_t pid;
+
+	if (pipe(go) < 0 || pipe(result) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		if (read(go[0], &c, 1) == 1)
+			measure_and_send(result[1], v, n, rounds);
+		_exit(1);
+	}
+	close(go[0]);
+	close(result[1]);
+	if (pid < 0)
+		r = -errno;
+	if (r == 0 && cgfs_group_add_pid(g, pid, &err) < 0)
+		r = bench_fail(err.code, &err);
+	if (r == 0)
+		r = write(go[1], &c, 1) == 1 && read(result[0], v, (size_t)size) == size ? 0
+											 : -EPIPE;
+	close(go[1]);
+	close(result[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return r;
 }
 
 static int open_policy(struct bench *b, struct cgfs_open_opts *opts, struct cgfs_err *err)

@@ -32,6 +32,8 @@ int bench_hierarchy(const struct bench *b, enum cgfs_controller ctl);
 int bench_unified(const struct bench *b);
 bool bench_v2(const struct bench *b, enum cgfs_controller ctl);
 
+/* measure() by a process in the group: its results are in @v. */
+int bench_inside(struct cgfs_group *g, struct variant *v, size_t n, unsigned int rounds);
 /* Removes and closes; complains to stderr.  NULL is nothing to do. */
 void bench_destroy(struct cgfs_group *g);
 /* Prints what went wrong; returns @r. */

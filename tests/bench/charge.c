@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #if CGFS_WITH_BPF
@@ -57,38 +56,9 @@ static int fill(void *arg)
 static int in_container(struct cgfs_group *ctr, struct figures *ret)
 {
 	struct variant v[] = { { "touch", touch, NULL, 0, 0 }, { "fill", fill, NULL, 0, 0 } };
-	int go[2], result[2], r = 0;
-	struct cgfs_err err;
-	char c = 0;
-	pid_t pid;
+	int r = bench_inside(ctr, v, 2, ROUNDS);
 
-	if (pipe(go) < 0 || pipe(result) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		if (read(go[0], &c, 1) == 1 && measure(v, 2, ROUNDS) == 0) {
-			struct figures f = { v[0].median_us, v[0].cpu_us, v[1].median_us,
-					     v[1].cpu_us, 0 };
-
-			_exit(write(result[1], &f, sizeof(f)) != sizeof(f));
-		}
-		_exit(1);
-	}
-	close(go[0]);
-	close(result[1]);
-	if (pid < 0)
-		r = -errno;
-	if (r == 0 && cgfs_group_add_pid(ctr, pid, &err) < 0)
-		r = bench_fail(err.code, &err);
-	if (r == 0)
-		r = write(go[1], &c, 1) == 1 &&
-				    read(result[0], ret, sizeof(*ret)) == (ssize_t)sizeof(*ret)
-			    ? 0
-			    : -EPIPE;
-	close(go[1]);
-	close(result[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
+	*ret = (struct figures){ v[0].median_us, v[0].cpu_us, v[1].median_us, v[1].cpu_us, 0 };
 	return r;
 }
 
