@@ -103,8 +103,8 @@ static int mount_places(struct log *log, struct cgfs_err *reterr)
 		if (r < 0 && p->needed)
 			return cgfs_err_set(reterr, r, "mount", p->path, NULL, NULL);
 		if (r < 0)
-			log_write(log, LOG_WARNING, "cannot mount, and goes on without it", "path",
-				  p->path, "error", strerror(-r), NULL);
+			log_write(log, LOG_WARNING, "cannot mount; the agent continues without it",
+				  "path", p->path, "error", strerror(-r), NULL);
 	}
 	return 0;
 }

@@ -28,7 +28,7 @@
 
 static json_t *unreadable(struct agent *a, const char *path, const char *why)
 {
-	log_write(&a->log, LOG_ERROR, "cannot read what the last agent wrote", "file", path,
+	log_write(&a->log, LOG_ERROR, "cannot read the state of the last agent", "file", path,
 		  "error", why, NULL);
 	a->left_alone = true;
 	return NULL;
@@ -360,8 +360,8 @@ static void adopt_container(struct agent *a, const char *id)
 		j = unreadable(a, path, "it is not a valid state file");
 	}
 	if (j && pod_is_left_alone(a, text_of(j, "Pod"))) {
-		log_write(&a->log, LOG_ERROR, "container left alone, as its pod is", "container",
-			  id, "pod", text_of(j, "Pod"), NULL);
+		log_write(&a->log, LOG_ERROR, "container not adopted, because its pod is not",
+			  "container", id, "pod", text_of(j, "Pod"), NULL);
 		a->left_alone = true;
 		json_decref(j);
 		return;

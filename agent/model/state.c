@@ -48,7 +48,7 @@ int state_lock(struct agent *a, struct cgfs_err *err)
 		lock.l_pid = 0;
 	close(take_fd(&a->state_lock));
 	return cgfs_err_set(err, -EBUSY, "use state directory", a->state_dir, NULL,
-			    "another agent (process %d) does", lock.l_pid);
+			    "another agent (process %d) uses it", lock.l_pid);
 }
 
 void state_unlock(struct agent *a, bool remove)

@@ -28,7 +28,7 @@ int cgfs_bpf_recover(struct pins *p, struct cgfs_err *reterr)
 	int r;
 
 	if (p->fd < 0 || !b->groups->o.on)
-		return err_why(reterr, -ESTALE, "lock", p->dir, "what was pinned here was removed");
+		return err_why(reterr, -ESTALE, "lock", p->dir, "another process removed the pins");
 	close(take_fd(&p->fd));
 	r = cgfs_bpf_pins_open(p, reterr);
 	if (r < 0)

@@ -487,7 +487,7 @@ static int begin(struct cgfs_group *g, const struct cgfs_remove_opts *opts, stru
 		return r;
 
 	if (g->removal && (!g->removal->done || g->removal->error == 0))
-		return err_value(reterr, -EALREADY, "remove", g->rel, "it was begun before");
+		return err_value(reterr, -EALREADY, "remove", g->rel, "its removal is in progress");
 	removal_free(g);
 	if (g->state == GROUP_REMOVED)
 		return err_value(reterr, -ENOENT, "remove", g->rel, "it was removed with its pod");

@@ -76,8 +76,8 @@ CGFS_API const struct cgfs_policy *cgfs_bpf_policy(struct cgfs_bpf *bpf);
  * cgfs_bpf_close() - release memory and descriptors; pinned programs keep enforcing
  * @bpf: may be NULL; contexts that use it must have been closed
  *
- * Another process may receive the events from now on, whatever children of this one have open.  In
- * a child that was forked since cgfs_bpf_open() it releases what the child has, and no more.
+ * Another process may receive the events from now on, also while a child of this one has copies of
+ * its descriptors.  A child that was forked since cgfs_bpf_open() releases only what it has itself.
  */
 CGFS_API void cgfs_bpf_close(struct cgfs_bpf *bpf);
 
@@ -88,8 +88,8 @@ struct cgfs_bpf_record {
 };
 
 /**
- * cgfs_bpf_history() - what was refused to a pod and its containers, and killed in them
- * @bpf:           borrowed; one for reading will do
+ * cgfs_bpf_history() - refusals and kills in a pod and its containers
+ * @bpf:           borrowed; may be for reading
  * @pod_cgroup_id: of the pod, or of a container without one
  * @ret:           out; the latest first; release with free()
  * @ret_n:         out; at most CGFS_HISTORY_SLOTS of each kind

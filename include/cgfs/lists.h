@@ -113,7 +113,7 @@ struct cgfs_rdma_stat {
  * @ret_n:   out
  * @reterr:  may be NULL
  *
- * rdma.current, rdma.max, rdma.peak and rdma.events, one entry a device of any.
+ * rdma.current, rdma.max, rdma.peak and rdma.events; one entry for each device in any of them.
  *
  * Errors:  -ENODEV  no rdma controller on this host, or the group is gone
  *          -ENOMEM, or the kernel's about the file in reterr->path

@@ -207,9 +207,9 @@ struct cgfs_oci_opts {
  * @ret:    out; release with cgfs_resources_free()
  * @reterr: may be NULL; names the field, for instance `memory.limit`
  *
- * Everything in it is either taken or refused.  Without `devices`, or with them, the OCI
- * default devices are appended, so that the result always has a device policy, unless @opts
- * requests otherwise.
+ * Everything in it is either taken or refused.  The OCI default devices are appended to `devices`,
+ * which may be absent, so that the result always has a device policy, unless @opts requests
+ * otherwise.
  *
  * Errors:  -EINVAL      not JSON, a wrong type, or a value out of range; text and parsed JSON, or
  *                       neither

@@ -36,9 +36,10 @@ struct cgfs_group;
  *   memory_charge.*    counted in the kernel at the moment of each charge, where the policy counts
  *                      memory (cgfs_bpf_opts.memory): usage at the last charge; peak since the
  *                      group was added; charges, those refused, and of these those that this
- * group's own limit refused; runs of reclaim that its processes had to wait for, and how long those
- * took.  The kernel charges in batches of up to 64 pages per processor: usage and peak are within
- * that of memory.current and memory.peak while the group charges
+ *                      group's own limit refused; runs of reclaim that its processes had to wait
+ *                      for, and how long those took.  The kernel charges in batches of up to 64
+ *                      pages per processor: usage and peak are within that of memory.current and
+ *                      memory.peak while the group charges
  */
 #define CGFS_STATS(X)                                                                              \
 	X(MEMORY_CURRENT, "memory.current", "bytes")                                               \
@@ -251,7 +252,7 @@ CGFS_API CGFS_CHECK int cgfs_group_stats(struct cgfs_group *g, unsigned int what
  * @ret_stats: out; as cgfs_group_stats()
  * @reterr:    may be NULL
  *
- * `cgroup.dying_descendants` among them is how many removed groups the kernel still keeps.
+ * Among them `cgroup.dying_descendants` counts the removed groups that the kernel still keeps.
  *
  * Errors:  -ENOENT or -ENODEV  there is no pods root now
  *          other               the kernel's about the file in reterr->path

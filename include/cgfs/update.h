@@ -172,7 +172,7 @@ CGFS_API CGFS_CHECK int cgfs_group_devices(struct cgfs_group *g,
  * v2 io.max, io.latency, io.bfq.weight or io.weight; v1 blkio.throttle.*_device,
  * blkio.bfq.weight_device or blkio.weight_device.
  *
- * Units:   as in struct cgfs_io_device; a weight of iocost between two of its is the lower one
+ * Units:   as in struct cgfs_io_device; a weight of iocost is rounded down
  * Errors:  -ENODEV  no io controller on this host, or the group is gone
  *          -ENOMEM, or the kernel's about the file in reterr->path
  * Context: opens files; nothing is kept

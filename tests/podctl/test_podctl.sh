@@ -726,7 +726,7 @@ t_looking_makes_nothing() {
 	clean
 }
 
-t_events_tells_both() {
+t_events_reports_both() {
 	as_root
 	expect 0 d create t --memory 16M
 	expect 0 d run --pod t --name c1 --detach -- sh -c \
@@ -745,7 +745,7 @@ t_events_tells_both() {
 t_events_are_filtered() {
 	local types
 	expect 2 d events --type oom_kill,x --timeout 0; says '"x"'; says 'oom_kill, device_denied'; one_line
-	types=$(sed -n 's/.*these are: \(.*\) (.*/\1/p' "$tmp/err")
+	types=$(sed -n 's/.*the types are: \(.*\) (.*/\1/p' "$tmp/err")
 	expect 0 p events --help
 	[ "$(tr '\n' ' ' < "$tmp/out" | sed 's/.*Types: //; s/\..*//')" = "$types" ] ||
 		wrong "the help has other types than $types"

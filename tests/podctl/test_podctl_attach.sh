@@ -157,8 +157,8 @@ t_attach_keeper_without_a_socket_says_so() {
 t_attach_without_a_terminal_needs_an_agent() {
 	as_root
 	expect 0 d run -d --pod t --name c1 -- sleep 1000
-	expect 125 d attach t/c1; says "no terminal of it is kept"; one_line
-	expect 1 d resize t/c1 1 1; says "no terminal of it is kept"; one_line
+	expect 125 d attach t/c1; says "is not kept"; one_line
+	expect 1 d resize t/c1 1 1; says "is not kept"; one_line
 	expect 125 d run -di --pod t -- true; says "--interactive"; one_line
 	expect 0 d rm --all
 	clean
@@ -183,13 +183,13 @@ t_agent_attach_prints_and_passes_signals() {
 	ends 5
 	[ "$(tail -n 1 "$tmp/one")" = over ] || wrong "the end is $(tail -n 1 "$tmp/one")"
 	[ "$(cat "$tmp/one.err")" = err ] || wrong "stderr: $(cat "$tmp/one.err")"
-	expect 1 p resize t/c1 1 1; says "no terminal of it is kept"; one_line
+	expect 1 p resize t/c1 1 1; says "is not kept"; one_line
 	# One whose output goes to the podctl that runs it
 	"$podctl" run --rootfs "$tmp/rootfs" --bundle-dir "$tmp/bundles" --pod t --name c2 -- \
 		sh -c 'echo up; sleep 1000' > "$tmp/run" &
 	local run=$!
 	until grep -q up "$tmp/run"; do sleep 0.05; done
-	expect 125 p attach t/c2; says "nothing keeps what it prints"; one_line
+	expect 125 p attach t/c2; says "output are not kept"; one_line
 	expect 0 p kill -s KILL t/c2
 	wait $run
 	expect 0 p rm --all

@@ -21,7 +21,7 @@ t_logs_wrong_usage_is_2() {
 t_logs_without_an_agent_say_so() {
 	as_root
 	expect 0 d run --pod t --name c1 --detach -- sleep 1000
-	expect 1 d logs t; says 'logs of "t": nothing keeps what it prints'; one_line
+	expect 1 d logs t; says 'logs of "t": its output is not kept'; one_line
 	expect 0 d rm --all
 	clean
 }

@@ -76,8 +76,8 @@ static int agent_check(const struct args *a, struct cgfs_err *reterr)
 				    agent, "must be unix:PATH or vsock:CID:PORT");
 	if (args_elsewhere(a) && a->oci_bundle)
 		return cgfs_err_set(reterr, -EINVAL, "--bundle", NULL, a->oci_bundle,
-				    "is read here, and the agent's files are elsewhere: it is "
-				    "reached over vsock");
+				    "is read on this machine, and an agent that is reached over "
+				    "vsock has other files");
 	if (args_elsewhere(a) && a->rootfs && a->rootfs[0] != '/')
 		return cgfs_err_set(reterr, -EINVAL, "--rootfs", NULL, a->rootfs,
 				    "must be an absolute path of the agent's machine, which is "

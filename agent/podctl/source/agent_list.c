@@ -19,7 +19,7 @@ static int more_processes(struct client *c, const char *pod, const char *ctr, js
 		page = NULL;
 		if (last <= after)
 			return cgfs_err_set(reterr, -EPROTO, NULL, NULL, NULL,
-					    "the agent's list of processes does not go on");
+					    "the agent's list of processes is not complete");
 		after = last;
 		r = remote_call(
 			c, MSG_EXT_POD_STATS, *ctr ? ctr : NULL,

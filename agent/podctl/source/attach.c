@@ -44,8 +44,8 @@ static int follow(struct command *cmd, const struct group_info *info, struct cgf
 
 	if (!info->log)
 		return cgfs_err_set(reterr, -ENOENT, NULL, NULL, NULL,
-				    "no terminal of it is kept, and nothing keeps what it prints: "
-				    "an agent does for `run --detach` and `create`");
+				    "its terminal and its output are not kept; an agent keeps the "
+				    "output of `run --detach` and `create`");
 	r = log_open(info->log, &cmd->log, reterr);
 	if (r < 0)
 		return r;

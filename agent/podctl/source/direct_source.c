@@ -21,7 +21,7 @@ static int direct_check(const struct args *a, struct cgfs_err *reterr)
 {
 	if (a->process.named)
 		return cgfs_err_set(reterr, -EINVAL, "--user", NULL, a->process.user,
-				    "is not UID[:GID]; names are an agent's to know");
+				    "is not UID[:GID]; only an agent knows the names of users");
 	if (a->oci_bundle || a->mounts.n || a->hostname)
 		return cgfs_err_set(reterr, -EINVAL,
 				    a->oci_bundle ? "--bundle"
@@ -396,8 +396,8 @@ static int direct_resize(struct source *s, const struct target *t, struct cgfs_e
 static int direct_power_off(struct source *s, bool now, struct cgfs_err *reterr)
 {
 	return cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
-			    "an agent that is process 1 does that to its machine: name it by "
-			    "--agent");
+			    "only an agent that is process 1 powers its machine off: name it "
+			    "with --agent");
 }
 
 const struct source_ops source_direct = {

@@ -245,9 +245,10 @@ int keeper_borrow(uint64_t cgroup_id, int *ret_master, int *ret_loan, pid_t *ret
 		r = fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
 	}
 	if (r == -ECONNREFUSED || r == -ENOENT)
-		return cgfs_err_set(reterr, -ENOENT, NULL, NULL, NULL,
-				    "no terminal of it is kept: that is one of `run -t` which was "
-				    "detached");
+		return cgfs_err_set(
+			reterr, -ENOENT, NULL, NULL, NULL,
+			"its terminal is not kept; podctl keeps that of a `run -t` which "
+			"was detached");
 	if (r == 0)
 		r = receive(fd, ret_master, ret_pid);
 	if (r == -EBUSY)

@@ -14,7 +14,7 @@ static int pid_parse(const char *text, pid_t *ret, struct cgfs_err *reterr)
 	int r = value_count("process", text, &n, reterr);
 
 	if (r == 0 && (n < 1 || n > INT32_MAX))
-		r = cgfs_err_set(reterr, -EINVAL, "process", NULL, text, "is no process id");
+		r = cgfs_err_set(reterr, -EINVAL, "process", NULL, text, "is not a process id");
 	/* No signal ends it, so that its container could not be removed. */
 	if (r == 0 && n == 1)
 		r = cgfs_err_set(reterr, -EINVAL, "process", NULL, text,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * doctor.c - the verb `doctor`: what this host can do, why not, and what to change.  Always
- * looks for itself, in this process: by reading, or with --probe by doing; leaves nothing behind.
+ * examines the host in this process, by reading, or with --probe by trying; leaves nothing behind.
  */
 #include "agent/podctl/source/direct.h"
 #include "agent/podctl/verb/verb.h"
@@ -204,7 +204,7 @@ static bool not_tried(const json_t *doc)
 static int check(struct args *a, struct cgfs_err *reterr)
 {
 	return a->agent ? err_value(reterr, -EINVAL, "--agent", a->agent,
-				    "doctor looks for itself and asks no agent")
+				    "doctor examines this machine and uses no agent")
 			: 0;
 }
 

@@ -24,8 +24,8 @@ static int add_type(const char *what, const char *name, size_t len, unsigned int
 		snprintf(all + at, sizeof(all) - at, "%s%s", at ? ", " : "", known);
 	}
 	snprintf(text, sizeof(text), "%.*s", (int)len, name);
-	return cgfs_err_set(reterr, -EINVAL, what, NULL, text, "is no type of event; these are: %s",
-			    all);
+	return cgfs_err_set(reterr, -EINVAL, what, NULL, text,
+			    "is not a type of event; the types are: %s", all);
 }
 
 static int set_types(const char *what, const char *value, void *to, struct cgfs_err *reterr)

@@ -176,7 +176,7 @@ static int logs(struct args *a, struct source *s, struct cgfs_err *reterr)
 		r = s->ops->stat(s, &a->target, 0, &info, reterr);
 	if (r == 0 && !info.log)
 		r = cgfs_err_set(reterr, -ENOENT, NULL, NULL, NULL,
-				 "nothing keeps what it prints: an agent does for `run --detach` "
+				 "its output is not kept; an agent keeps that of `run --detach` "
 				 "and `create`");
 	if (r == 0)
 		r = show(a, s, &info, reterr);

@@ -67,7 +67,7 @@ static int check(struct args *a, struct cgfs_err *reterr)
 				    names);
 	if (a->json)
 		return cgfs_err_set(reterr, -EINVAL, "--json", NULL, NULL,
-				    "top is for people; `podctl ls --json` has the figures");
+				    "top prints no JSON; `podctl ls --json` has the figures");
 	return operands_check(a, reterr);
 }
 
