@@ -770,6 +770,13 @@ t_events_are_filtered() {
 	[ -z "$out" ] || wrong "$out"
 	expect 0 d events --since 2100-01-01T00:00:00Z --timeout 0
 	[ -z "$out" ] || wrong "$out"
+	# One that the policy does not know hides nothing of the others.
+	local tree
+	for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do
+		[ ! -d "$tree$root" ] || mkdir "$tree$root/stray"
+	done
+	expect 0 d events --since 1h --timeout 0
+	[ "$(wc -l < "$tmp/out")" = 2 ] || wrong "not two: $out"
 	expect 0 d rm --all
 	clean
 }

@@ -72,8 +72,9 @@ int past_read(const struct args *a, struct cgfs_bpf *bpf, const struct cgfs_grou
 	size_t n;
 	int r = cgfs_bpf_history(bpf, cgfs_group_cgroup_id(pod), &record, &n, &lost, reterr);
 
+	/* Of other pins, or gone just now. */
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? 0 : r;
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (offset + (int64_t)record[i].value.last_ns >= a->since_ns)
 			r = add(&record[i], cgfs_group_id(pod), list);
