@@ -199,7 +199,8 @@ TAP_TEST(connection_that_ends_with_a_request_leaves_the_loop)
 	copy = dup(fd);
 	CHECK(watched(fd));
 	frame_encode(&h, frame);
-	memcpy(frame + FRAME_HEADER_SIZE, "{}", 2);
+	frame[FRAME_HEADER_SIZE] = '{';
+	frame[FRAME_HEADER_SIZE + 1] = '}';
 	CHECK_INT(write(e.host, frame, sizeof(frame)), sizeof(frame));
 	while (!asked)
 		turn(&e);

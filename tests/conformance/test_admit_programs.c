@@ -463,7 +463,8 @@ static const char *store(int fd, unsigned int key)
 	int n = snprintf(request, sizeof(request), "set k%u 0 0 %d\r\n", key, ITEM);
 
 	memset(request + n, 'a' + (int)(key % 26), ITEM);
-	memcpy(request + n + ITEM, "\r\n", 2);
+	request[n + ITEM] = '\r';
+	request[n + ITEM + 1] = '\n';
 	return answer(fd, request, (size_t)n + ITEM + 2);
 }
 
