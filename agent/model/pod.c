@@ -252,6 +252,7 @@ void pod_leave(struct pod *p, struct container *c)
 	*at = c->pod_next;
 	p->n--;
 	c->pod = NULL;
+	p->removal.many |= c->removal.many;
 	if (p->doomed && p->n == 0) {
 		move_replies(&p->replies, &c->replies);
 		begin_removal(p);

@@ -27,17 +27,6 @@ static void go_on(struct removal *rm, size_t max_below)
 		rm->failed(rm->ctx, r, err.text);
 }
 
-void removal_begin(struct removal *rm, struct loop *loop, struct cgfs_group *g,
-		   void (*failed)(void *ctx, int error, const char *message), void *ctx)
-{
-	rm->group = g;
-	rm->begun = true;
-	rm->failed = failed;
-	rm->ctx = ctx;
-	rm->aside.loop = loop;
-	go_on(rm, BELOW_MAX);
-}
-
 static int child_clear(void *ctx, struct cgfs_err *err)
 {
 	const struct removal *rm = ctx;
@@ -54,11 +43,31 @@ static void cleared(void *ctx, int r, const struct cgfs_err *err)
 	go_on(ctx, 0);
 }
 
+/* The kernel goes on with the end of many cgroups when their directories are gone: each rmdir waits
+ * for that, the last ones and those of the pod above, too. */
+static bool clear_aside(struct removal *rm)
+{
+	rm->many = true;
+	return aside_start(&rm->aside, rm->aside.loop, child_clear, cleared, rm) == 0;
+}
+
+void removal_begin(struct removal *rm, struct loop *loop, struct cgfs_group *g,
+		   void (*failed)(void *ctx, int error, const char *message), void *ctx)
+{
+	rm->group = g;
+	rm->begun = true;
+	rm->failed = failed;
+	rm->ctx = ctx;
+	rm->aside.loop = loop;
+	if (!rm->many || !clear_aside(rm))
+		go_on(rm, BELOW_MAX);
+}
+
 bool removal_over(struct removal *rm, int error)
 {
 	if (error != -E2BIG)
 		return true;
-	if (aside_start(&rm->aside, rm->aside.loop, child_clear, cleared, rm) < 0)
+	if (!clear_aside(rm))
 		go_on(rm, 0);
 	return false;
 }

@@ -14,6 +14,7 @@ struct removal {
 	struct aside aside;
 	struct cgfs_group *group;
 	bool begun;
+	bool many; /* cgroups were there, below it or below what was in it */
 	/* It failed, or could not begin. */
 	void (*failed)(void *ctx, int error, const char *message);
 	void *ctx;

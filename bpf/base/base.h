@@ -25,6 +25,7 @@ struct pins {
 	int events_fd; /* "events", locked: one receiver */
 	pid_t holder;  /* the process that took these locks, not a child that it forked since */
 	bool read_only;
+	bool detach_later; /* what is unpinned now need not be detached before the call is over */
 	/* The directory was removed while it was open: makes it anew and locks it, or fails with
 	 * -ESTALE. */
 	int (*recover)(struct pins *p, struct cgfs_err *reterr);

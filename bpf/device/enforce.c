@@ -225,9 +225,11 @@ int cgfs_bpf_device_removed(struct object *o, uint64_t cgroup_id, const struct c
 	if (!there)
 		return 0;
 	cgfs_bpf_link_name(there, cgroup_id, pin);
-	/* The kernel detaches at once when a descriptor is the last to go, and from a
-	 * queue when a pin is: there it holds a lock that our next call waits for. */
-	link = bpf_obj_get(cgfs_bpf_path(o->pins, pin, path));
+	/* The kernel detaches at once when a descriptor is the last to go, and from a queue when a
+	 * pin is: there it holds a lock that our next call waits for.  Where others keep that lock
+	 * busy for long, the queue waits for it, and not this process. */
+	if (!o->pins->detach_later)
+		link = bpf_obj_get(cgfs_bpf_path(o->pins, pin, path));
 	return cgfs_bpf_unpin_name(o->pins, pin, reterr);
 }
 

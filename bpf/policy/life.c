@@ -185,7 +185,9 @@ int cgfs_bpf_remove(void *ctx, const struct cgfs_policy_group *group, struct cgf
 
 	if (r < 0)
 		return r;
+	b->pins.detach_later = SIZED_HAS(group, detach_later) && group->detach_later;
 	r = drop_group(b, group->cgroup_id, reterr);
+	b->pins.detach_later = false;
 	cgfs_bpf_unlock(&b->pins);
 	return r;
 }

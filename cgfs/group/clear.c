@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clear.c - the cgroups below a group, removed in one go.  The caller waits, and is a child
- * process of one that cannot: nothing is changed but directories, neither in memory nor in the
- * policy, which knows no cgroup that this library did not make.
+ * clear.c - the directories of a group and of all below it, removed in one go.  The caller waits,
+ * and is a child process of one that cannot: nothing is changed but directories, neither in memory
+ * nor in the policy, which forgets the group in its removal.
  */
 #include "cgfs/base/util.h"
 #include "cgfs/group/group.h"
@@ -18,6 +18,7 @@ struct clearing {
 	unsigned int depth; /* of the current directory below the group */
 	unsigned int keep;  /* so deep they stay: a pod's containers */
 	int hierarchy;
+	bool in_use; /* the group itself */
 	int result;
 	int where; /* the hierarchy of @left, whose removal gave @result */
 	char left[CGFS_ID_MAX + 1];
@@ -59,6 +60,19 @@ static int clear_in(struct cgfs_group *g, int i, struct clearing *k)
 	return tree_walk(g->c, dir.fd, &ops, k);
 }
 
+/* One of its own directories, once nothing is below it.  In use, it and those that follow are the
+ * removal's again. */
+static int rmdir_own(struct cgfs_group *g, int i, struct clearing *k)
+{
+	int r;
+
+	if (k->result || k->in_use)
+		return 0;
+	r = g->c->fs->ops->rmdir(g->c->fs->ctx, g->c->hierarchy[i].root_fd, g->rel);
+	k->in_use = r == -EBUSY || r == -ENOTEMPTY;
+	return r == -ENOENT || k->in_use ? 0 : r;
+}
+
 int cgfs_group_clear(struct cgfs_group *g, struct cgfs_err *reterr)
 {
 	struct clearing k = { .c = g->c, .keep = g->is_pod };
@@ -67,12 +81,16 @@ int cgfs_group_clear(struct cgfs_group *g, struct cgfs_err *reterr)
 
 	if (r < 0)
 		return r;
-	for (int i = 0; i < g->c->n; i++) {
+	for (int at = 0; at < g->c->n; at++) {
+		int i = hierarchy_at(g->c, at);
+
 		if (g->c->hierarchy[i].root_fd < 0)
 			continue;
 		k.depth = 0;
 		k.hierarchy = i;
 		r = clear_in(g, i, &k);
+		if (r == 0)
+			r = rmdir_own(g, i, &k);
 		if (r < 0) {
 			group_file_path(g, i, NULL, path, sizeof(path));
 			return err_file(reterr, r, "clear", path);

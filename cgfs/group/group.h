@@ -27,6 +27,9 @@ void group_round(struct cgfs *c, bool missed);
 /* removal.c; in all *_step(): time has passed; @missed: or anything may have happened. */
 void removal_step(struct cgfs_group *g, bool missed);
 void removal_free(struct cgfs_group *g);
+/* The hierarchy whose directories of a group are the @at-th to go: cgroup2's last, since its events
+ * notify us of the others. */
+int hierarchy_at(const struct cgfs *c, int at);
 /* Those that go on although no caller has a handle any more end where they are. */
 void removal_end_all(struct cgfs *c);
 

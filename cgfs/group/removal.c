@@ -47,6 +47,7 @@ struct removal {
 	int refused; /* why it is not gone yet */
 	struct emptying emptying;
 	size_t max_below;
+	bool cleared; /* by cgfs_group_clear(), whose caller must not wait for the kernel */
 	bool quiet;   /* a caller waits: the result is returned, no event says it */
 	bool reclaim; /* to be done once no process is left */
 	bool holds;   /* a reference of the group: the caller may close his at any time */
@@ -140,6 +141,7 @@ static int rmdir_in(struct cgfs_group *g, int i, struct tree_budget *budget, cha
 		return 0;
 	if (!e->walking) {
 		r = c->fs->ops->rmdir(c->fs->ctx, root, g->rel);
+		g->removal->cleared |= r == -ENOENT && i == c->unified;
 		if (r == 0 || r == -ENOENT)
 			return 0;
 		if (r == -EBUSY || r == -ENOTEMPTY)
@@ -164,20 +166,24 @@ static int rmdir_in(struct cgfs_group *g, int i, struct tree_budget *budget, cha
 	return r;
 }
 
+int hierarchy_at(const struct cgfs *c, int at)
+{
+	if (c->unified < 0)
+		return at;
+	return at == c->n - 1 ? c->unified : at + (at >= c->unified);
+}
+
 /* 0, or why a directory is left; -EAGAIN: @budget is used up, which one call can do: rmdir(2) waits
  * for the lock of all cgroups, and that for those who use it.  -E2BIG: see max_below. */
 static int group_rmdir(struct cgfs_group *g, struct tree_budget *budget, char *left, size_t len)
 {
 	struct emptying *e = &g->removal->emptying;
-	int n = g->c->n, unified = g->c->unified, r;
+	int r;
 
-	for (; e->at < n; e->at++) {
-		int i = e->at;
+	for (; e->at < g->c->n; e->at++) {
+		int i = hierarchy_at(g->c, e->at);
 
-		/* The cgroup2 directory last: its events notify us of the others. */
-		if (unified >= 0)
-			i = i == n - 1 ? unified : i + (i >= unified);
-		if (i == unified && e->result < 0)
+		if (i == g->c->unified && e->result < 0)
 			break;
 		if (!tree_may_go_on(budget))
 			return -EAGAIN;
@@ -276,6 +282,7 @@ static int forget(struct cgfs_group *g, char *left, size_t len)
 	if (!c->policy || !g->cgroup_id)
 		return 0;
 	group_policy(g, &p);
+	p.detach_later = g->removal->cleared;
 	r = c->policy->ops->remove(c->policy->ctx, &p, NULL);
 	if (r < 0)
 		snprintf(left, len, "the device policy of %s", g->path);

@@ -372,20 +372,22 @@ CGFS_API CGFS_CHECK int cgfs_group_remove(struct cgfs_group *g, const struct cgf
 					  struct cgfs_err *reterr);
 
 /**
- * cgfs_group_clear() - remove the cgroups below a container, or below the containers of a pod
- * @g:      borrowed; the group and, of a pod, its containers stay
+ * cgfs_group_clear() - remove the directories of a container, or of a pod without containers, and
+ * all cgroups below
+ * @g:      borrowed; of a pod the containers stay, and it with them
  * @reterr: may be NULL; names the first that could not be removed
  *
  * For callers that must not wait: a container can have made so many cgroups below its own that
- * the kernel holds each rmdir up for a long time.  They give cgfs_remove_opts.max_below, call this
- * in a child process when the removal ends with -E2BIG, and call cgfs_group_remove() once more.
+ * the kernel holds each rmdir up for a long time, also the last ones.  They give
+ * cgfs_remove_opts.max_below, call this in a child process when the removal ends with -E2BIG, and
+ * call cgfs_group_remove() once more, which finds little or nothing left and does all else.
  * Only directories change; nothing that the parent process has in memory does.
  *
- * Errors:  -EBUSY  there is a process in one of them; the others have been removed
+ * Errors:  -EBUSY  there is a process in a cgroup below it; the others have been removed
  *          others  the kernel's
  * Context: takes as long as the kernel takes
  *
- * Return: 0, or a negative errno.
+ * Return: 0, or a negative errno.  0 also where a process is in the group itself: then it stays.
  */
 CGFS_API CGFS_CHECK int cgfs_group_clear(struct cgfs_group *g, struct cgfs_err *reterr);
 

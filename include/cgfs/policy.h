@@ -30,6 +30,8 @@ struct cgfs_policy_group {
 	uint64_t memory_id;	/* add() of a policy that counts memory, admit_memory(), and
 				   hold_memory(): inode of its directory in the hierarchy that
 				   carries memory; 0: not known */
+	uint64_t detach_later;	/* remove(): 1: the kernel is busy with the end of many cgroups, and
+				   what waits for that is left to it */
 };
 
 /* What the policy has counted for one group since it was added. */

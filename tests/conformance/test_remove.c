@@ -219,6 +219,14 @@ WORLD_TEST(remove_wide_tree_in_bounded_steps)
 	world_check_groups(w, 1);
 }
 
+/* In every hierarchy, or in none. */
+static void check_there(struct world *w, const struct cgfs_group *g, bool there)
+{
+	for (int ctl = 0; ctl <= CGFS_CONTROLLER_COUNT; ctl++)
+		CHECK(world_version(w, ctl) == CGFS_NONE ||
+		      w->ops->exists(w, ctl, cgfs_group_path(g)) == there);
+}
+
 /* More than the caller's loop has the time for: another process removes them. */
 WORLD_TEST(remove_bounded_leaves_many_to_clear)
 {
@@ -242,16 +250,36 @@ WORLD_TEST(remove_bounded_leaves_many_to_clear)
 	CHECK_INT(ev.error, -E2BIG);
 	CHECK_HAS(ev.message, "more than 100 cgroups");
 	world_gone(w, pid);
-	/* The policy has the container's entry, and the next removal reports it. */
+	/* The policy has the container's entry: the container is its removal's. */
 	OK(cgfs_group_clear(pod, &err));
-	(void)shim_rmdirs(w->shim);
+	check_there(w, ctr, true);
 	OK(cgfs_group_clear(ctr, &err));
-	CHECK_INT(shim_rmdirs(w->shim), 0);
-	world_check_groups(w, 2);
+	check_there(w, ctr, false);
+	check_there(w, pod, true);
 	opts.wait = true;
 	opts.timeout_ms = PATIENCE_MS;
+	OK(cgfs_group_remove(ctr, &opts, &err));
+	world_check_groups(w, 1);
+	OK(cgfs_group_clear(pod, &err));
+	check_there(w, pod, false);
 	OK(cgfs_group_remove(pod, &opts, &err));
 	world_check_groups(w, 0);
+}
+
+/* Processes came meanwhile: the removal's again, cgroup2 with its events included. */
+WORLD_TEST(clear_leaves_a_group_in_use)
+{
+	struct cgfs *c = world_context(w, WORLD_POLICY);
+	struct cgfs_group *ctr = world_container(w, world_pod(w, c, "web", NULL), c, "c1", NULL);
+	pid_t pid = world_spawn_in(w, ctr);
+
+	extra_nest(w, ctr, "a");
+	OK(cgfs_group_clear(ctr, &err));
+	check_there(w, ctr, true);
+	CHECK(world_alive(w, pid));
+	OK(cgfs_group_remove(ctr, CGFS_REMOVE_OPTS_WAIT(PATIENCE_MS), &err));
+	world_gone(w, pid);
+	world_check_groups(w, 1);
 }
 
 WORLD_TEST(clear_leaves_what_is_in_use)
