@@ -91,6 +91,7 @@ t_attach_after_detach_keys() {
 	shows run up
 	printf '\020\021' >&9
 	ends 0
+	grep -q 't/c1 goes on: `podctl attach`' "$tmp/run.err" || wrong "$(cat "$tmp/run.err")"
 	session_is_kept 0 --root "$root" --pin-dir "$pins"
 	expect 0 d rm --all
 	clean

@@ -25,6 +25,31 @@ static const struct verb *find(const char *name)
 	return NULL;
 }
 
+/* What other tools call a verb: the one that podctl has; NULL: none. */
+static const char *known_as(const char *name)
+{
+	static const char *const words[][2] = {
+		{ "pause", "freeze" }, { "unpause", "thaw" }, { "resume", "thaw" },
+		{ "update", "set" },   { "stats", "top" },    { "stop", "kill" },
+		{ "delete", "rm" },    { "list", "ls" },      { "info", "doctor" },
+		{ "start", "run" },    { "help", "--help" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (streq(words[i][0], name))
+			return words[i][1];
+	}
+	return NULL;
+}
+
+static int unknown(const char *name, struct cgfs_err *reterr)
+{
+	const char *own = known_as(name);
+
+	return cgfs_err_set(reterr, -EINVAL, NULL, NULL, name, "unknown verb%s%s%s",
+			    own ? "; podctl has `" : "", own ? own : "", own ? "` for it" : "");
+}
+
 static void usage(void)
 {
 	printf("usage: podctl [OPTIONS] VERB [OPTIONS] [OPERANDS]\n\n"
@@ -109,7 +134,7 @@ static int dispatch(struct args *a, int argc, char **argv)
 	if (r == 0) {
 		v = find(argv[0]);
 		if (!v)
-			r = cgfs_err_set(&err, -EINVAL, NULL, NULL, argv[0], "unknown verb");
+			r = unknown(argv[0], &err);
 	}
 	if (r == 0) {
 		a->verb = v->name;

@@ -55,8 +55,12 @@ static int execute(const struct args *a, struct source *s, struct command *cmd, 
 		return print_detached(a, cmd->pid);
 	if (started)
 		r = s->ops->await(s, cmd, &err);
-	if (cmd->terminal.left)
+	if (cmd->terminal.left) {
+		terminal_end(&cmd->terminal);
+		out_note("%s/%s goes on: `podctl attach` goes back to it, `podctl rm` removes it",
+			 a->pod, a->name);
 		return EXIT_OK;
+	}
 	*ret_ran = r == 0;
 	/* Sentences are for a terminal that is as it was. */
 	terminal_end(&cmd->terminal);
