@@ -73,6 +73,8 @@ t_version() {
 t_wrong_usage_is_2_and_names_the_word() {
 	expect 2 p; says "verb is missing"; one_line
 	expect 2 p fly; says '"fly": unknown verb'; one_line
+	expect 2 p create t --memory 1K; says '--memory: "1024": a limit is at least one page'; one_line
+	expect 2 p set t --pids 99999999999; says '--pids: "99999999999": '; one_line
 	expect 2 p pause; says 'podctl has `freeze` for it'; one_line
 	expect 2 p help; says '`--help`'; one_line
 	expect 2 p --fly ls; says '"--fly": unknown option'; one_line

@@ -134,6 +134,29 @@ bool limits_has_devices(const struct limits *l)
 	return l->n_given > 0 || l->no_defaults;
 }
 
+/* The library names members; the caller wrote options. */
+static int check(const struct cgfs_resources *res, struct cgfs_err *reterr)
+{
+	static const char *const words[][2] = {
+		{ "memory_max_bytes: ", "--memory" }, { "memory_admit_bytes: ", "--memory-admit" },
+		{ "cpu_quota_us: ", "--cpus" },	      { "cpu_period_us: ", "--cpus" },
+		{ "cpu_weight: ", "--cpu-weight" },   { "pids_max: ", "--pids" },
+	};
+	struct cgfs_err err = { 0 };
+	int r = cgfs_resources_check(res, &err);
+
+	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(words); i++) {
+		size_t len = strlen(words[i][0]);
+
+		if (strncmp(err.text, words[i][0], len) == 0)
+			return cgfs_err_set(reterr, r, words[i][1], NULL, NULL, "%s",
+					    err.text + len);
+	}
+	if (r < 0 && reterr)
+		*reterr = err;
+	return r;
+}
+
 int limits_finish(struct limits *l, struct cgfs_err *reterr)
 {
 	const struct cgfs_device_rule *defaults;
@@ -156,7 +179,7 @@ int limits_finish(struct limits *l, struct cgfs_err *reterr)
 		l->res.n_devices = n + l->n_given;
 		l->res.set |= CGFS_SET_DEVICES;
 	}
-	return cgfs_resources_check(&l->res, reterr);
+	return check(&l->res, reterr);
 }
 
 static json_t *amount(uint64_t value)
