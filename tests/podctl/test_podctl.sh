@@ -63,6 +63,30 @@ t_completion_and_help_agree() {
 	[[ $(offered run --rootfs /us) == */usr* ]] || wrong "a directory is not completed"
 }
 
+# docs/podman.md: each verb is there, and takes the options that stand beside it.
+t_podman_page_is_true() {
+	local line words verb help word n=0
+	while read -r line; do
+		read -ra words <<< "$line"
+		verb=${words[1]:-}
+		[[ $verb =~ ^[a-z]+$ ]] || continue
+		help=$(p "$verb" --help) || wrong "$line: no such verb"
+		help+=$'\n'$(p --help)
+		for word in "${words[@]:2}"; do
+			[ "$word" != -- ] || break
+			case $word in
+			--*) grep -qE -- "^  .{4}$word( |\$)" <<< "$help" || wrong "$line: $word" ;;
+			-??*) for ((i = 1; i < ${#word}; i++)); do
+					grep -q -- "^  -${word:i:1}," <<< "$help" || wrong "$line: $word"
+				done ;;
+			-?) grep -q -- "^  $word," <<< "$help" || wrong "$line: $word" ;;
+			esac
+		done
+		n=$((n + 1))
+	done < <(grep -o '`podctl [^`]*`' docs/podman.md | tr -d '`')
+	[ $n -gt 25 ] || wrong "only $n commands were found"
+}
+
 t_version() {
 	expect 0 p run --version; local of_run=$out
 	expect 0 p --version
