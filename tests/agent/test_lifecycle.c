@@ -265,6 +265,26 @@ KERNEL_TEST(update_changes_a_pod)
 	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "p"));
 }
 
+KERNEL_TEST(later_subscriber_gets_what_was_before)
+{
+	struct cgfs_err err = { 0 };
+	json_t *body, *event;
+	uint32_t type;
+
+	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "p"));
+	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "p"));
+	world_refuse(w, MSG_EXT_SUBSCRIBE_EVENTS, json_pack("{s:s}", "AgeMs", "all"),
+		     HR_INVALID_JSON);
+	world_do(w, MSG_EXT_SUBSCRIBE_EVENTS, json_pack("{s:i}", "AgeMs", 3600000));
+	/* It is there before the answer is. */
+	CHECK_INT(client_notification(w->c, 0, &type, &body, &err), 0);
+	CHECK_INT(type, MSG_EXT_EVENT_NOTIFICATION);
+	event = json_object_get(body, "Event");
+	CHECK_STR(json_string_value(json_object_get(event, "type")), "removed");
+	CHECK_STR(json_string_value(json_object_get(event, "pod")), "p");
+	json_decref(body);
+}
+
 /* What a list says of one is what PodStats says of it: its processes, and its figures that stand
  * still. */
 static void same_figures(struct world *w, json_t *entry, const char *pod, const char *ctr)
