@@ -99,8 +99,9 @@ struct object_group {
 
 /*
  * What one object is and does; bpf/policy has the table of all.  A function that is NULL has
- * nothing to do for this object.  All but record(), probe() and close() are called with the lock
- * of the pins held, and in the order of the table; group_removed() and close() in the reverse one.
+ * nothing to do for this object.  All but record(), pending(), probe() and close() are called with
+ * the lock of the pins held, and in the order of the table; group_removed() and close() in the
+ * reverse one.
  */
 struct object_ops {
 	const char *name;  /* "oom": in errors, and as bpf.oom in the capabilities */
@@ -139,6 +140,8 @@ struct object_ops {
 			struct cgfs_policy_counters *counters);
 	/* A record of its ring as an event; false when it is not one of the object's. */
 	bool (*record)(struct object *o, const void *data, size_t len, struct cgfs_event *ret);
+	/* An event that stands in no ring; NULL: is there one? */
+	bool (*pending)(struct object *o, struct cgfs_event *ret);
 	/* @scratch is a cgroup of ours, or a negative errno. */
 	void (*probe)(struct object *o, int scratch, struct cgfs_capabilities *caps);
 	void (*close)(struct object *o);

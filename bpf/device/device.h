@@ -32,11 +32,20 @@ struct garbage {
 	struct cgfs_rule_key *keys;
 };
 
+#define FOREIGN_KEPT 64
+
 enum { DEVICE_POLICY, DEVICE_COUNTS, DEVICE_RULES, DEVICE_DENIALS, DEVICE_PROGRAM };
 
 struct device {
 	struct object o;
-	unsigned int foreign; /* device programs of others that were met on pods' cgroups */
+	/* Device programs of others that were met on groups' cgroups, the last ones; how many these
+	 * were, and how many of them were reported. */
+	struct foreign {
+		uint32_t id;
+		uint64_t cgroup_id;
+		char name[BPF_OBJ_NAME_LEN];
+	} met[FOREIGN_KEPT];
+	size_t foreign, reported;
 	char foreign_pod[CGFS_ID_MAX + 1];
 
 	void *in_force;		 /* tree of struct in_force: a cache, all works without it */

@@ -58,10 +58,25 @@ static bool program_info(int fd, struct bpf_prog_info *ret)
 	return fd >= 0 && bpf_obj_get_info_by_fd(fd, ret, &len) == 0;
 }
 
+static void meet(struct device *d, const struct cgfs_policy_group *group,
+		 const struct bpf_prog_info *info)
+{
+	struct foreign *f;
+
+	for (size_t i = 0; i < d->foreign && i < FOREIGN_KEPT; i++) {
+		if (d->met[i].id == info->id)
+			return;
+	}
+	f = &d->met[d->foreign++ % FOREIGN_KEPT];
+	*f = (struct foreign){ .id = info->id, .cgroup_id = group->cgroup_id };
+	memcpy(f->name, info->name, sizeof(f->name));
+	snprintf(d->foreign_pod, sizeof(d->foreign_pod), "%s", label(group));
+}
+
 /*
  * Is our program attached, loaded from other pins?  Both would have to agree, and ours, which
  * knows no list for the group, would take its devices away.  Any other program can only forbid
- * more; probe() reports it.
+ * more; it is reported.
  */
 static bool bound_elsewhere(struct device *d, const struct cgfs_policy_group *group)
 {
@@ -78,8 +93,8 @@ static bool bound_elsewhere(struct device *d, const struct cgfs_policy_group *gr
 			continue;
 		if (program_info(fd, &other) && streq(other.name, own.name))
 			return true;
-		d->foreign++;
-		snprintf(d->foreign_pod, sizeof(d->foreign_pod), "%s", label(group));
+		if (fd >= 0 && other.id)
+			meet(d, group, &other);
 	}
 	return false;
 }
@@ -92,9 +107,11 @@ static bool bound_elsewhere(struct device *d, const struct cgfs_policy_group *gr
 static int attach(struct device *d, const struct cgfs_policy_group *group, const char *pin,
 		  bool made, int *ret_link, struct cgfs_err *reterr)
 {
+	bool elsewhere = bound_elsewhere(d, group);
+
 	if (!made && cgfs_bpf_pinned(d->o.pins, pin))
 		return 0;
-	if (bound_elsewhere(d, group))
+	if (elsewhere)
 		return err_why(reterr, -EBUSY, "attach device policy to", label(group),
 			       "the device policy of another pin directory is attached to "
 			       "it, not that of %s",

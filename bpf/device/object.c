@@ -3,6 +3,7 @@
  * object.c - the object cgfs_dev, as bpf/policy sees it.
  */
 #include "bpf/device/device.h"
+#include "cgfs/base/clock.h"
 
 #include "bpf/device/cgfs_dev.skel.h"
 #include <bpf/bpf.h>
@@ -46,6 +47,27 @@ static bool record(struct object *o, const void *data, size_t len, struct cgfs_e
 	return true;
 }
 
+static bool pending(struct object *o, struct cgfs_event *e)
+{
+	struct device *d = (struct device *)o;
+	const struct foreign *f;
+
+	if (d->foreign - d->reported > FOREIGN_KEPT)
+		d->reported = d->foreign - FOREIGN_KEPT;
+	if (d->reported == d->foreign)
+		return false;
+	if (!e)
+		return true;
+	f = &d->met[d->reported++ % FOREIGN_KEPT];
+	e->type = CGFS_EVENT_FOREIGN_PROGRAM;
+	e->time_ns = now_ns(CLOCK_BOOTTIME);
+	e->cgroup_id = f->cgroup_id;
+	e->value = f->id;
+	snprintf(e->message, sizeof(e->message),
+		 "device program %u \"%.15s\", which is not of cgfs, is attached", f->id, f->name);
+	return true;
+}
+
 static void probe(struct object *o, int scratch, struct cgfs_capabilities *caps)
 {
 	const struct device *d = (const struct device *)o;
@@ -73,8 +95,8 @@ static void probe(struct object *o, int scratch, struct cgfs_capabilities *caps)
 	if (!d->foreign)
 		return;
 	snprintf(detail, sizeof(detail),
-		 "%u times a device program that is not ours was found on a "
-		 "pod's cgroup, last on \"%.60s\"",
+		 "device programs that are not ours were found on cgroups of pods: %zu, "
+		 "the last on \"%.40s\"",
 		 d->foreign, d->foreign_pod);
 	cgfs_capability_add(caps, "bpf.foreign", false, detail,
 			    "let one program own the cgroups: see bpftool cgroup tree");
@@ -126,6 +148,7 @@ const struct object_ops cgfs_bpf_device_object = {
 	.group_alive = group_alive,
 	.counters = cgfs_bpf_device_counters,
 	.record = record,
+	.pending = pending,
 	.probe = probe,
 	.close = close_device,
 };

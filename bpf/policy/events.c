@@ -65,6 +65,22 @@ void cgfs_bpf_events_removed(struct cgfs_bpf *b)
 		timer_start(b);
 }
 
+/* Is there something that no ring has?  Soon event_read() takes it. */
+void cgfs_bpf_events_changed(struct cgfs_bpf *b)
+{
+	FOR_ALL (b, o, pending)
+		if (b->events.timer_fd >= 0 && o->ops->pending(o, NULL))
+			timer_start(b);
+}
+
+static int take_pending(struct cgfs_bpf *b, struct cgfs_event *e)
+{
+	FOR_ALL (b, o, pending)
+		if (o->ops->pending(o, e))
+			return 1;
+	return 0;
+}
+
 static int lost_put(struct cgfs_bpf *b, uint64_t cgroup_id, uint64_t count)
 {
 	struct lost *lost = realloc(b->events.lost, (b->events.n_lost + 1) * sizeof(*lost));
@@ -154,6 +170,8 @@ int cgfs_bpf_event_read(void *ctx, struct cgfs_event *ret_event, struct cgfs_err
 			}
 		}
 		r = take_lost(b, &e);
+		if (r == 0)
+			r = take_pending(b, &e);
 	}
 	if (r == 0) {
 		cgfs_bpf_known_free_gone(b->groups);

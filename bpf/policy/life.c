@@ -152,6 +152,7 @@ int cgfs_bpf_add(void *ctx, const struct cgfs_policy_group *group,
 		r = cgfs_bpf_clear_budget(b, group, reterr);
 	if (r < 0 && g.made)
 		ignore(drop_group(b, group->cgroup_id, NULL));
+	cgfs_bpf_events_changed(b);
 	cgfs_bpf_unlock(&b->pins);
 	if (r < 0)
 		return cgfs_err_context(reterr, r, "device policy of %s", label(group));
@@ -173,6 +174,7 @@ int cgfs_bpf_set_rules(void *ctx, const struct cgfs_policy_group *group,
 			"the device policy does not know it");
 	else
 		r = change_in_all(b, &g, reterr);
+	cgfs_bpf_events_changed(b);
 	cgfs_bpf_unlock(&b->pins);
 	return r;
 }

@@ -97,6 +97,8 @@ int cgfs_bpf_event_fd(void *ctx);
 /* A group was removed: within a second the descriptor is ready, and the next read gives back what
  * is kept for events of removed groups, also when none of them has come. */
 void cgfs_bpf_events_removed(struct cgfs_bpf *b);
+/* A group was added or changed. */
+void cgfs_bpf_events_changed(struct cgfs_bpf *b);
 int cgfs_bpf_event_read(void *ctx, struct cgfs_event *ret_event, struct cgfs_err *reterr);
 
 /* probe.c: what this kernel can do, tried. */

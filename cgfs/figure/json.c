@@ -23,8 +23,9 @@ static const char *const event_names[] = {
 	[CGFS_EVENT_EMPTY] = "empty",
 	[CGFS_EVENT_PINS_RESTORED] = "pins_restored",
 	[CGFS_EVENT_MEMORY_REFUSED] = "memory_refused",
+	[CGFS_EVENT_FOREIGN_PROGRAM] = "foreign_program",
 };
-_Static_assert(ARRAY_SIZE(event_names) == CGFS_EVENT_MEMORY_REFUSED + 1, "a name for each event");
+_Static_assert(ARRAY_SIZE(event_names) == CGFS_EVENT_FOREIGN_PROGRAM + 1, "a name for each event");
 
 static const char *const pressure_names[] = {
 	[CGFS_PRESSURE_CPU] = "cpu",
@@ -135,6 +136,10 @@ static void put_event(struct json_out *o, const struct cgfs_event *e)
 					: "unknown");
 		json_out_number(o, "budget_bytes", e->threshold);
 		json_out_number(o, "usage_bytes", e->value);
+		break;
+	case CGFS_EVENT_FOREIGN_PROGRAM:
+		json_out_number(o, "program_id", e->value);
+		json_out_string(o, "message", e->message);
 		break;
 	case CGFS_EVENT_PRESSURE:
 		json_out_string(o, "resource",

@@ -30,9 +30,11 @@ enum cgfs_event_type {
 	CGFS_EVENT_PRESSURE,	     /* processes stalled; see cgfs_group_watch_pressure() */
 	CGFS_EVENT_EMPTY,	     /* the last process has exited; cgfs_group_watch_empty() */
 	CGFS_EVENT_PINS_RESTORED, /* the policy's pins were removed, and are back; `count` groups */
-	CGFS_EVENT_MEMORY_REFUSED, /* the group has used its budget (memory_admit_bytes), and a
-				      process asked for more; at most 16 of a group per second are
-				      reported, the others are LOST */
+	CGFS_EVENT_MEMORY_REFUSED,  /* the group has used its budget (memory_admit_bytes), and a
+				       process asked for more; at most 16 of a group per second are
+				       reported, the others are LOST */
+	CGFS_EVENT_FOREIGN_PROGRAM, /* a device program of another was found on the cgroup when the
+				       group was added or its list was set: once per program */
 };
 
 /* What processes wait for, as in the names of the *.pressure files. */
@@ -61,8 +63,9 @@ struct cgfs_event {
 	 * pods root; CGFS_MAX: not known. */
 	uint64_t count;
 	/* MEMORY_THRESHOLD: the threshold, and the usage when it was noticed, in bytes.
-	 * MEMORY_REFUSED: the budget, and the usage.  PRESSURE:
-	 * the stall that was watched for, and its window, in microseconds. */
+	 * MEMORY_REFUSED: the budget, and the usage.  FOREIGN_PROGRAM: value is the number of the
+	 * program, which `message` names.  PRESSURE: the stall that was watched for, and its
+	 * window, in microseconds. */
 	uint64_t threshold, value;
 	/* PRESSURE: which. */
 	enum cgfs_pressure pressure;

@@ -153,6 +153,45 @@ BPF_TEST(refusal_by_another_program_hides_none)
 	close(link);
 }
 
+static void is_foreign(struct world *w, const char *pod)
+{
+	struct cgfs_event e = CGFS_EVENT_INIT;
+
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_INT(e.type, CGFS_EVENT_FOREIGN_PROGRAM);
+	CHECK_STR(e.pod, pod);
+	CHECK(e.value && e.time_ns);
+	CHECK(strstr(e.message, "\"foreign\""));
+	CHECK_INT(world_event(w, &e, 0), 0);
+}
+
+/* Once per program: when a group is added, changed, or found again. */
+BPF_TEST(program_of_another_is_reported_once)
+{
+	struct cgfs_event e = CGFS_EVENT_INIT;
+	struct group *web, *db;
+	int first, second;
+
+	world_open(w, true);
+	web = world_pod(w, "web");
+	db = world_pod(w, "db");
+	first = refuse_all(web->path);
+	world_add(w, web, "c 1:3 rw");
+	is_foreign(w, "web");
+	world_add(w, db, "c 1:3 rw");
+	world_set(w, web, "c 1:5 rw");
+	CHECK_INT(world_event(w, &e, 0), 0);
+	second = refuse_all(db->path);
+	world_set(w, db, "c 1:5 rw");
+	is_foreign(w, "db");
+	world_close(w);
+	world_open(w, true);
+	world_add(w, db, NULL);
+	is_foreign(w, "db");
+	close(first);
+	close(second);
+}
+
 BPF_TEST(event_of_a_removed_group_has_its_names)
 {
 	struct group *pod;

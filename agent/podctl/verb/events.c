@@ -13,7 +13,7 @@ static int add_type(const char *what, const char *name, size_t len, unsigned int
 {
 	char all[256] = "", text[64];
 
-	for (unsigned int i = 1; i <= CGFS_EVENT_MEMORY_REFUSED; i++) {
+	for (unsigned int i = 1; i <= CGFS_EVENT_FOREIGN_PROGRAM; i++) {
 		const char *known = cgfs_event_name((enum cgfs_event_type)i);
 		size_t at = strlen(all);
 
@@ -90,7 +90,7 @@ static bool is_meant(const struct args *a, const json_t *event)
 {
 	bool typed = !a->types;
 
-	for (unsigned int i = 1; !typed && i <= CGFS_EVENT_MEMORY_REFUSED; i++)
+	for (unsigned int i = 1; !typed && i <= CGFS_EVENT_FOREIGN_PROGRAM; i++)
 		typed = a->types & 1u << i &&
 			streq(doc_string(event, "type"), cgfs_event_name((enum cgfs_event_type)i));
 	return typed && (!a->pod || streq(doc_string(event, "pod"), a->pod)) &&
@@ -163,7 +163,7 @@ const struct verb verb_events = {
 		"the same of a program again as one line.\n\n"
 		"Types: oom_kill, device_denied, removed, lost, memory_threshold, pressure, "
 		"empty,\n"
-		"pins_restored, memory_refused.",
+		"pins_restored, memory_refused, foreign_program.",
 	.tables = tables,
 	.max = 0,
 	.exits = "0 success; 1 failure, or fewer than --count events came; 2 wrong usage",
