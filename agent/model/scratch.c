@@ -8,7 +8,9 @@
  * and the child goes on.
  */
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
@@ -33,6 +35,10 @@ static void __attribute__((noreturn)) child_main(const char *path)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* It may outlive this agent, and shall not hold the locks that the next one takes. */
+	for (int i = 0; i < 3; i++)
+		close(i);
+	(void)syscall(SYS_close_range, 3u, ~0u, 0u);
 	if (!tree_empty(path))
 		_exit(1);
 	_exit(rmdir(path) < 0 && errno != ENOENT);
