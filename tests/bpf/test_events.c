@@ -192,6 +192,32 @@ BPF_TEST(program_of_another_is_reported_once)
 	close(second);
 }
 
+/* The kernel takes 64 programs of a kind on one cgroup. */
+BPF_TEST(programs_of_others_leave_room_for_one_or_none)
+{
+	struct cgfs_event e = CGFS_EVENT_INIT;
+	struct group *web;
+	int link[64];
+
+	world_open(w, true);
+	web = world_pod(w, "web");
+	for (int i = 0; i < 64; i++)
+		link[i] = refuse_all(web->path);
+	CHECK_INT(w->policy->ops->add(w->policy->ctx, &web->g, NULL, 0, &w->err), -E2BIG);
+	CHECK_MSG(strstr(w->err.text, "web"), "%s", w->err.text);
+	close(link[63]);
+	world_add(w, web, "c 1:3 rw");
+	for (int i = 0; i < 64; i++) {
+		CHECK_INT(world_event(w, &e, 60000), 1);
+		CHECK_INT(e.type, CGFS_EVENT_FOREIGN_PROGRAM);
+	}
+	CHECK_INT(world_event(w, &e, 0), 0);
+	for (int i = 0; i < 63; i++)
+		close(link[i]);
+	CHECK(world_can_open(w, web->path, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, web->path, 'c', 1, 5, O_RDWR));
+}
+
 BPF_TEST(event_of_a_removed_group_has_its_names)
 {
 	struct group *pod;
