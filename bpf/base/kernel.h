@@ -34,6 +34,7 @@ struct seq_file {
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	__u64 session_id;
 	__u64 seq_num;
 };
 
@@ -53,14 +54,64 @@ typedef struct {
 struct page_counter {
 	atomic64_t usage; /* pages */
 	unsigned long max;
+	unsigned long min, low, high;
 	unsigned long watermark;
+	unsigned long failcnt;
 	struct page_counter *parent;
 };
 
 struct mem_cgroup {
 	struct cgroup_subsys_state css;
 	struct page_counter memory;
+	struct page_counter swap; /* on v1 with memory */
+	struct page_counter kmem; /* v1 */
+	unsigned long soft_limit; /* v1; pages */
+	atomic64_t memory_events[1], memory_events_local[1];
 	_Bool oom_lock; /* on v1, while the OOM killer works for it */
+};
+
+/* Their values are the running kernel's. */
+enum memcg_memory_event {
+	MEMCG_LOW,
+	MEMCG_HIGH,
+	MEMCG_MAX,
+	MEMCG_OOM,
+	MEMCG_OOM_KILL,
+	MEMCG_OOM_GROUP_KILL,
+	MEMCG_SWAP_MAX,
+	MEMCG_SWAP_FAIL,
+};
+
+enum node_stat_item {
+	NR_INACTIVE_ANON,
+	NR_ACTIVE_ANON,
+	NR_INACTIVE_FILE,
+	NR_ACTIVE_FILE,
+	NR_UNEVICTABLE,
+	NR_SLAB_RECLAIMABLE_B,
+	NR_SLAB_UNRECLAIMABLE_B,
+	WORKINGSET_REFAULT_ANON,
+	WORKINGSET_REFAULT_FILE,
+	NR_ANON_MAPPED,
+	NR_FILE_MAPPED,
+	NR_FILE_PAGES,
+	NR_FILE_DIRTY,
+	NR_WRITEBACK,
+	NR_SHMEM,
+	NR_ANON_THPS,
+	NR_KERNEL_STACK_KB,
+	NR_PAGETABLE,
+};
+
+enum memcg_stat_item {
+	MEMCG_SOCK,
+	MEMCG_KMEM,
+	MEMCG_ZSWAPPED,
+};
+
+enum vm_event_item {
+	PGFAULT,
+	PGMAJFAULT,
 };
 
 struct oom_control {

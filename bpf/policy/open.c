@@ -67,13 +67,21 @@ static struct memory *memory_of(void *ctx)
 	return (struct memory *)cgfs_bpf_reporter(ctx, CGFS_EVENT_MEMORY_THRESHOLD);
 }
 
+/* By its table, not by its name: this is looked for once for each group. */
+static struct object *report_of(const struct cgfs_bpf *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->object[i]->ops == &cgfs_bpf_report_object && b->object[i]->on)
+			return b->object[i];
+	return NULL;
+}
+
 /* Does any object need to know where a group's memory is charged? */
 static bool counts_memory(void *ctx)
 {
 	struct cgfs_bpf *b = ctx;
 
-	return memory_of(b) || find_object(b, cgfs_bpf_report_object.name)->on ||
-	       cgfs_bpf_reporter(b, CGFS_EVENT_OOM_KILL);
+	return memory_of(b) || report_of(b) || cgfs_bpf_reporter(b, CGFS_EVENT_OOM_KILL);
 }
 
 static int watch_memory(void *ctx, uint64_t cgroup_id, const struct cgfs_memory_line *lines,
@@ -217,6 +225,25 @@ static int hold_memory(void *ctx, const struct cgfs_policy_group *group, uint64_
 	return r;
 }
 
+static int report_memory(void *ctx, uint64_t *ret_session)
+{
+	struct object *o = report_of(ctx);
+
+	return o ? cgfs_bpf_report_read(o, ret_session) : -EOPNOTSUPP;
+}
+
+static int reported_memory(void *ctx, uint64_t cgroup_id, uint64_t session,
+			   struct cgfs_policy_memory *ret)
+{
+	struct cgfs_policy_memory own = { .sz = sizeof(own) };
+	struct object *o = report_of(ctx);
+	int r = o ? cgfs_bpf_report_get(o, cgroup_id, session, &own.figures) : -EOPNOTSUPP;
+
+	if (r == 0)
+		SIZED_OUT(ret, &own);
+	return r;
+}
+
 static const struct cgfs_policy_ops ops = {
 	.sz = sizeof(ops),
 	.add = cgfs_bpf_add,
@@ -234,6 +261,8 @@ static const struct cgfs_policy_ops ops = {
 	.crossed_memory = crossed_memory,
 	.admit_memory = admit_memory,
 	.hold_memory = hold_memory,
+	.report_memory = report_memory,
+	.reported_memory = reported_memory,
 };
 
 static int check_opts(const struct cgfs_bpf_opts *opts, struct cgfs_err *reterr)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
  * cgfs_rpt.bpf.c - `cat mem`: a table of the pods and containers and their memory, printed by the
- * kernel itself, with no process of ours.
+ * kernel itself, with no process of ours.  `all`: the same for programs, more of it, into a map.
  *
  * Runs for each cgroup of the hierarchy that carries memory, a pod before its containers.  Usage,
  * limit and peak are those of the control files; what is counted at the charge comes from cgfs_mem,
@@ -10,6 +10,7 @@
 #include "bpf/base/kernel.h"
 #include "bpf/group/charged.bpf.h"
 #include "bpf/group/maps.bpf.h"
+#include "bpf/report/figures.bpf.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
@@ -32,6 +33,14 @@ struct {
 	__type(key, struct cgfs_group_key);
 	__type(value, struct cgfs_report_key);
 } cgfs_report_ids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cgfs_group_key);
+	__type(value, struct cgfs_figures);
+} cgfs_figures SEC(".maps");
 
 struct sum {
 	struct cgfs_group_key key;
@@ -106,6 +115,58 @@ int cgfs_mem_table(__u64 *ctx)
 		return 0;
 	memcg = (void *)css - bpf_core_field_offset(struct mem_cgroup, css);
 	line(meta->seq, &memcg->memory, r, g);
+	return 0;
+}
+
+/* What is written here does not fit into what a read of an iterator over cgroups may return, 32 KiB
+ * in all; so it goes into the map. */
+SEC("iter.s/cgroup")
+int cgfs_mem_all(__u64 *ctx)
+{
+	__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+	struct bpf_iter_meta *meta = (struct bpf_iter_meta *)ctx[0];
+	struct cgroup *cgrp = (struct cgroup *)ctx[1];
+	struct cgfs_report_head head = { sizeof(head), CGFS_REPORT_ABI, sizeof(struct cgfs_figures),
+					 0, meta->session_id };
+	struct cgroup_subsys_state *css = 0;
+	struct cgfs_report_key key = {};
+	struct cgfs_group_key group = {};
+	struct mem_cgroup *memcg;
+	struct cgfs_figures *f;
+	struct cgfs_report *r;
+
+	if (!cgrp) {
+		bpf_seq_write(meta->seq, &head, sizeof(head));
+		return 0;
+	}
+	key.memory_id = cgrp->kn->id;
+	r = bpf_map_lookup_elem(&cgfs_report, &key);
+	if (!r)
+		return 0;
+	group.cgroup_id = r->cgroup_id;
+	f = bpf_map_lookup_elem(&cgfs_figures, &group);
+	if (!f)
+		return 0;
+	bpf_core_read(&css, sizeof(css), &cgrp->subsys[index]);
+	if (!css)
+		return 0;
+	memcg = (void *)css - bpf_core_field_offset(struct mem_cgroup, css);
+	counters(f, memcg, r->page_bytes);
+	events(&f->all, &memcg->memory_events, bpf_core_field_size(memcg->memory_events));
+	events(&f->here, &memcg->memory_events_local,
+	       bpf_core_field_size(memcg->memory_events_local));
+	f->stat.anon = CGFS_FIGURE_NONE;
+	if (bpf_get_mem_cgroup) {
+		memcg = bpf_get_mem_cgroup(&cgrp->self);
+		if (memcg) {
+			bpf_mem_cgroup_flush_stats(memcg);
+			stat(&f->stat, memcg);
+			bpf_put_mem_cgroup(memcg);
+		}
+	}
+	f->size = sizeof(*f);
+	f->abi = CGFS_FIGURES_ABI;
+	f->session = head.session;
 	return 0;
 }
 

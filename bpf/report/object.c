@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * object.c - the object cgfs_rpt, as bpf/policy sees it: an iterator over the hierarchy that
- * carries memory, pinned as a file to read.
+ * carries memory, pinned as a file to read; and a second one that writes the figures of all groups
+ * into a map when it is read.
  */
 #include "bpf/report/report.h"
 
@@ -12,7 +13,15 @@
 #include <cgfs/host.h>
 #include <stdio.h>
 
-enum { REPORT_GROUPS, REPORT_IDS, REPORT_PROGRAM, REPORT_LINK };
+enum {
+	REPORT_GROUPS,
+	REPORT_IDS,
+	REPORT_FIGURES,
+	REPORT_PROGRAM,
+	REPORT_PROGRAM_ALL,
+	REPORT_LINK_ALL,
+	REPORT_LINK,
+};
 
 /* The hierarchy that carries memory. */
 static int open_tree(const struct object *o, struct cgfs_err *reterr)
@@ -40,8 +49,12 @@ static int attach(struct object *o, struct cgfs_err *reterr)
 	if (tree < 0)
 		return tree;
 	info.cgroup.cgroup_fd = (uint32_t)tree;
-	o->fd[REPORT_LINK] = bpf_link_create(o->fd[REPORT_PROGRAM], 0, BPF_TRACE_ITER, &opts);
-	if (o->fd[REPORT_LINK] < 0)
+	o->fd[REPORT_LINK_ALL] =
+		bpf_link_create(o->fd[REPORT_PROGRAM_ALL], 0, BPF_TRACE_ITER, &opts);
+	if (o->fd[REPORT_LINK_ALL] >= 0)
+		o->fd[REPORT_LINK] =
+			bpf_link_create(o->fd[REPORT_PROGRAM], 0, BPF_TRACE_ITER, &opts);
+	if (o->fd[REPORT_LINK_ALL] < 0 || o->fd[REPORT_LINK] < 0)
 		return cgfs_err_set(reterr, -errno, "attach", o->ops->name, NULL, NULL);
 	snprintf(o->why, sizeof(o->why), "%.140s/mem", o->pins->dir);
 	return 0;
@@ -52,11 +65,11 @@ static int drop(struct object *o, uint64_t cgroup_id)
 	struct cgfs_group_key group = { .cgroup_id = cgroup_id };
 	struct cgfs_report_key key = { .memory_id = cgroup_id };
 	struct cgfs_report value;
-	int r = 0;
+	int r = cgfs_bpf_object_delete(o, REPORT_FIGURES, &group);
 
 	(void)bpf_map_lookup_elem(o->fd[REPORT_IDS], &group, &key);
 	if (bpf_map_lookup_elem(o->fd[REPORT_GROUPS], &key, &value) == 0 &&
-	    value.cgroup_id == cgroup_id)
+	    value.cgroup_id == cgroup_id && r == 0)
 		r = cgfs_bpf_object_delete(o, REPORT_GROUPS, &key);
 	return r < 0 || key.memory_id == cgroup_id ? r
 						   : cgfs_bpf_object_delete(o, REPORT_IDS, &group);
@@ -76,6 +89,10 @@ static int group_added(struct object *o, struct object_group *g, struct cgfs_err
 		return 0;
 	if (key.memory_id != group.cgroup_id)
 		r = cgfs_bpf_object_put(o, REPORT_IDS, &group, &key, BPF_ANY);
+	/* Before the program finds the group: it makes no elements. */
+	if (r == 0)
+		r = cgfs_bpf_object_put(o, REPORT_FIGURES, &group, &(struct cgfs_figures){ 0 },
+					BPF_ANY);
 	if (r == 0)
 		r = cgfs_bpf_object_put(o, REPORT_GROUPS, &key, &value, BPF_ANY);
 	if (r == 0)
@@ -90,6 +107,37 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 	int r = drop(o, cgroup_id);
 
 	return r < 0 ? cgfs_bpf_object_refuse(o, r, "remove a group from", reterr) : 0;
+}
+
+int cgfs_bpf_report_read(struct object *o, uint64_t *ret_session)
+{
+	struct cgfs_report_head head;
+	auto_fd int fd = bpf_iter_create(o->fd[REPORT_LINK_ALL]);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do
+		n = read(fd, &head, sizeof(head));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n != sizeof(head) || head.size != sizeof(head) || head.abi != CGFS_REPORT_ABI ||
+	    head.element_size != sizeof(struct cgfs_figures))
+		return -EPROTO;
+	*ret_session = head.session;
+	return 0;
+}
+
+int cgfs_bpf_report_get(struct object *o, uint64_t cgroup_id, uint64_t session,
+			struct cgfs_figures *ret)
+{
+	struct cgfs_group_key group = { .cgroup_id = cgroup_id };
+
+	if (bpf_map_lookup_elem(o->fd[REPORT_FIGURES], &group, ret) < 0)
+		return -errno;
+	/* Another reader's later session is as good.  An earlier one: the group was not there. */
+	return ret->session < session ? -ENOENT : 0;
 }
 
 static void probe(struct object *o, int scratch, struct cgfs_capabilities *caps)
@@ -122,7 +170,13 @@ const struct object_ops cgfs_bpf_report_object = {
 				    .map = BPF_MAP_TYPE_HASH,
 				    .key_size = sizeof(struct cgfs_group_key),
 				    .value_size = sizeof(struct cgfs_report_key) },
+		[REPORT_FIGURES] = { .pin = "figures", .symbol = "cgfs_figures",
+				     .map = BPF_MAP_TYPE_HASH,
+				     .key_size = sizeof(struct cgfs_group_key),
+				     .value_size = sizeof(struct cgfs_figures) },
 		[REPORT_PROGRAM] = { .symbol = "cgfs_mem_table" },
+		[REPORT_PROGRAM_ALL] = { .symbol = "cgfs_mem_all" },
+		[REPORT_LINK_ALL] = { .pin = "all" },
 		[REPORT_LINK] = { .pin = "mem" },
 	},
 	.attach = attach,

@@ -66,13 +66,50 @@ int ctl_stat_file(const struct cgfs_dir *d, const struct stat_file *f, struct cg
 	return r < 0 ? dir_error(d, r, "parse", f->name, text, reterr) : 0;
 }
 
+static void forget(const struct stat_file *f, struct cgfs_stats *s)
+{
+	for (size_t i = 0; i < f->n_keys; i++)
+		s->figure[f->keys[i].index] = (struct cgfs_figure){ 0 };
+	if (!f->keys)
+		s->figure[f->stat] = (struct cgfs_figure){ 0 };
+}
+
+/* The report has the figures of the file.  It also has those of files that this kernel does not
+ * have, so each is looked at once in the life of a context, and a peak that was reset counts in its
+ * descriptor. */
+static bool reported(const struct cgfs_dir *d, const struct stat_file *f, struct cgfs_stats *s,
+		     int *r, struct cgfs_err *reterr)
+{
+	enum cgfs_stat first = f->keys ? (enum cgfs_stat)f->keys[0].index : f->stat;
+	uint64_t slot = 1ull << f->slot;
+	struct cgfs *c = d->g->c;
+
+	if (s->figure[first].source != CGFS_SOURCE_REPORT)
+		return false;
+	if (!(d->g->pinned & slot)) {
+		if (c->report_there & slot)
+			return true;
+		if (c->report_looked & slot) {
+			forget(f, s);
+			return true;
+		}
+	}
+	forget(f, s);
+	*r = ctl_stat_file(d, f, s, reterr);
+	if (*r == 0) {
+		c->report_looked |= slot;
+		c->report_there |= s->figure[first].available ? slot : 0;
+	}
+	return true;
+}
+
 int ctl_stats(const struct cgfs_dir *d, const struct ctl_ops *ops, unsigned int what,
 	      struct cgfs_stats *s, struct cgfs_err *reterr)
 {
 	int r = 0;
 
 	for (const struct stat_file *f = ops->figures; f && f->name && r == 0; f++) {
-		if ((f->what & what) && (!f->keys || f->n_keys))
+		if ((f->what & what) && (!f->keys || f->n_keys) && !reported(d, f, s, &r, reterr))
 			r = ctl_stat_file(d, f, s, reterr);
 	}
 	return r == 0 && ops->stats ? ops->stats(d, what, s, reterr) : r;

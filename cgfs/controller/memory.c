@@ -16,6 +16,9 @@
 
 #include <stdio.h>
 
+/* Of a file that a report has as well. */
+#define CGFS_READ_MEMORY_BOTH (CGFS_READ_MEMORY | CGFS_READ_MEMORY_BULK)
+
 #define LIMIT_BITS (CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP)
 #define V1_LIMIT   "memory.limit_in_bytes"
 
@@ -234,16 +237,16 @@ static const struct cgfs_key v1_stat[] = {
 };
 
 static const struct stat_file v1_figures[] = {
-	STAT_NUMBER_USED("memory.usage_in_bytes", MEMORY_CURRENT, MEMORY, MEMORY_CURRENT),
-	STAT_NUMBER_USED(V1_LIMIT, MEMORY_MAX, MEMORY, MEMORY_MAX),
-	STAT_NUMBER("memory.soft_limit_in_bytes", MEMORY_LOW, MEMORY, MEMORY_LOW),
-	STAT_NUMBER("memory.max_usage_in_bytes", MEMORY_PEAK, MEMORY, MEMORY_PEAK),
-	STAT_NUMBER("memory.memsw.usage_in_bytes", MEMORY_SWAP_CURRENT, MEMORY,
+	STAT_NUMBER_USED("memory.usage_in_bytes", MEMORY_CURRENT, MEMORY_BOTH, MEMORY_CURRENT),
+	STAT_NUMBER_USED(V1_LIMIT, MEMORY_MAX, MEMORY_BOTH, MEMORY_MAX),
+	STAT_NUMBER("memory.soft_limit_in_bytes", MEMORY_LOW, MEMORY_BOTH, MEMORY_LOW),
+	STAT_NUMBER("memory.max_usage_in_bytes", MEMORY_PEAK, MEMORY_BOTH, MEMORY_PEAK),
+	STAT_NUMBER("memory.memsw.usage_in_bytes", MEMORY_SWAP_CURRENT, MEMORY_BOTH,
 		    MEMORY_SWAP_CURRENT),
-	STAT_NUMBER(V1_MEMSW, MEMORY_SWAP_MAX, MEMORY, MEMORY_SWAP_MAX),
-	STAT_NUMBER("memory.kmem.usage_in_bytes", MEMORY_KERNEL, MEMORY, MEMORY_KERNEL),
-	STAT_NUMBER("memory.failcnt", MEMORY_FAILCNT, MEMORY, MEMORY_EVENTS_MAX),
-	STAT_KEYED_USED("memory.oom_control", MEMORY_EVENTS, MEMORY, v1_events),
+	STAT_NUMBER(V1_MEMSW, MEMORY_SWAP_MAX, MEMORY_BOTH, MEMORY_SWAP_MAX),
+	STAT_NUMBER("memory.kmem.usage_in_bytes", MEMORY_KERNEL, MEMORY_BOTH, MEMORY_KERNEL),
+	STAT_NUMBER("memory.failcnt", MEMORY_FAILCNT, MEMORY_BOTH, MEMORY_EVENTS_MAX),
+	STAT_KEYED_USED("memory.oom_control", MEMORY_EVENTS, MEMORY_BOTH, v1_events),
 	STAT_KEYED("memory.stat", MEMORY_STAT, MEMORY_STAT, v1_stat),
 	{ .name = NULL },
 };
@@ -251,7 +254,7 @@ static const struct stat_file v1_figures[] = {
 static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_stats *s,
 		    struct cgfs_err *reterr)
 {
-	if (!(what & (CGFS_READ_MEMORY | CGFS_READ_USAGE)))
+	if (!(what & (CGFS_READ_MEMORY_BOTH | CGFS_READ_USAGE)))
 		return 0;
 	v1_local(d->g, s, CGFS_STAT_MEMORY_EVENTS_MAX, CGFS_STAT_MEMORY_LOCAL_MAX);
 	v1_local(d->g, s, CGFS_STAT_MEMORY_EVENTS_OOM_KILL, CGFS_STAT_MEMORY_LOCAL_OOM_KILL);
@@ -320,7 +323,7 @@ const struct ctl_ops ctl_memory_v1 = {
 	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_SWAPPINESS |
 		   CGFS_SET_MEMORY_KERNEL | CGFS_SET_MEMORY_KERNEL_TCP |
 		   CGFS_SET_MEMORY_OOM_DISABLE,
-	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT | CGFS_READ_USAGE,
+	.reads = CGFS_READ_MEMORY_BOTH | CGFS_READ_MEMORY_STAT | CGFS_READ_USAGE,
 	.prepare_root = v1_prepare_root,
 	.apply = v1_apply,
 	.figures = v1_figures,
@@ -418,20 +421,20 @@ static const struct cgfs_key v2_stat[] = {
 };
 
 static const struct stat_file v2_figures[] = {
-	STAT_NUMBER_USED("memory.current", MEMORY_CURRENT, MEMORY, MEMORY_CURRENT),
-	STAT_NUMBER_USED("memory.max", MEMORY_MAX, MEMORY, MEMORY_MAX),
-	STAT_NUMBER("memory.high", MEMORY_HIGH, MEMORY, MEMORY_HIGH),
-	STAT_NUMBER("memory.low", MEMORY_LOW, MEMORY, MEMORY_LOW),
-	STAT_NUMBER("memory.min", MEMORY_MIN, MEMORY, MEMORY_MIN),
-	STAT_NUMBER("memory.peak", MEMORY_PEAK, MEMORY, MEMORY_PEAK),
-	STAT_NUMBER("memory.swap.current", MEMORY_SWAP_CURRENT, MEMORY, MEMORY_SWAP_CURRENT),
-	STAT_NUMBER("memory.swap.max", MEMORY_SWAP_MAX, MEMORY, MEMORY_SWAP_MAX),
-	STAT_NUMBER("memory.swap.peak", MEMORY_SWAP_PEAK, MEMORY, MEMORY_SWAP_PEAK),
+	STAT_NUMBER_USED("memory.current", MEMORY_CURRENT, MEMORY_BOTH, MEMORY_CURRENT),
+	STAT_NUMBER_USED("memory.max", MEMORY_MAX, MEMORY_BOTH, MEMORY_MAX),
+	STAT_NUMBER("memory.high", MEMORY_HIGH, MEMORY_BOTH, MEMORY_HIGH),
+	STAT_NUMBER("memory.low", MEMORY_LOW, MEMORY_BOTH, MEMORY_LOW),
+	STAT_NUMBER("memory.min", MEMORY_MIN, MEMORY_BOTH, MEMORY_MIN),
+	STAT_NUMBER("memory.peak", MEMORY_PEAK, MEMORY_BOTH, MEMORY_PEAK),
+	STAT_NUMBER("memory.swap.current", MEMORY_SWAP_CURRENT, MEMORY_BOTH, MEMORY_SWAP_CURRENT),
+	STAT_NUMBER("memory.swap.max", MEMORY_SWAP_MAX, MEMORY_BOTH, MEMORY_SWAP_MAX),
+	STAT_NUMBER("memory.swap.peak", MEMORY_SWAP_PEAK, MEMORY_BOTH, MEMORY_SWAP_PEAK),
 	STAT_NUMBER("memory.zswap.current", MEMORY_ZSWAP, MEMORY, MEMORY_ZSWAP_CURRENT),
 	STAT_NUMBER("memory.zswap.max", MEMORY_ZSWAP_MAX, MEMORY, MEMORY_ZSWAP_MAX),
-	STAT_KEYED_USED("memory.events", MEMORY_EVENTS, MEMORY, v2_events),
-	STAT_KEYED("memory.events.local", MEMORY_EVENTS_LOCAL, MEMORY, v2_local),
-	STAT_KEYED("memory.swap.events", MEMORY_SWAP_EVENTS, MEMORY, v2_swap_events),
+	STAT_KEYED_USED("memory.events", MEMORY_EVENTS, MEMORY_BOTH, v2_events),
+	STAT_KEYED("memory.events.local", MEMORY_EVENTS_LOCAL, MEMORY_BOTH, v2_local),
+	STAT_KEYED("memory.swap.events", MEMORY_SWAP_EVENTS, MEMORY_BOTH, v2_swap_events),
 	STAT_KEYED("memory.stat", MEMORY_STAT, MEMORY_STAT, v2_stat),
 	{ .name = NULL },
 };
@@ -445,7 +448,7 @@ static const struct ctl_limit v2_more[] = {
 const struct ctl_ops ctl_memory_v2 = {
 	.handles = LIMIT_BITS | CGFS_SET_MEMORY_LOW | CGFS_SET_MEMORY_HIGH | CGFS_SET_MEMORY_MIN |
 		   CGFS_SET_MEMORY_ZSWAP_MAX | CGFS_SET_ZSWAP_WRITEBACK | CGFS_SET_MEMORY_OOM_GROUP,
-	.reads = CGFS_READ_MEMORY | CGFS_READ_MEMORY_STAT | CGFS_READ_USAGE,
+	.reads = CGFS_READ_MEMORY_BOTH | CGFS_READ_MEMORY_STAT | CGFS_READ_USAGE,
 	.apply = v2_apply,
 	.figures = v2_figures,
 	.limits = v2_more,

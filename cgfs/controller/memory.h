@@ -16,6 +16,13 @@ int memory_limit_of(struct cgfs_group *g, uint64_t *ret, struct cgfs_err *reterr
 int memory_identify(struct cgfs_group *g, const struct cgfs_policy *policy, uint64_t *ret,
 		    struct cgfs_err *reterr);
 
+/* bulk.c: the session of the policy's report of all groups, taken now; 0: it is not asked for, or
+ * there is none. */
+uint64_t memory_report(const struct cgfs *c, unsigned int what);
+/* Those figures of @g that are in it; the others are left to the files. */
+void memory_reported(const struct cgfs_group *g, unsigned int what, uint64_t session,
+		     struct cgfs_stats *s);
+
 /* shrink.c: memory.max of v2, below what is in use as well. */
 int memory_v2_max(const struct cgfs_dir *d, const struct cgfs_resources *res,
 		  struct cgfs_err *reterr);

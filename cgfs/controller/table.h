@@ -89,8 +89,8 @@ int ctl_why(const struct ctl_ops *ops, const struct cgfs_dir *d, int code, struc
 /* cpu_why.c */
 void ctl_cpu_why(const struct ctl_refused *w, char *buf, size_t len);
 
-/* All figures of one controller; a file that is not there leaves its own unavailable.  A negative
- * return is a real error: the group is gone. */
+/* All figures of one controller, but those that a report has given already; a file that is not
+ * there leaves its own unavailable.  A negative return is a real error: the group is gone. */
 int ctl_stats(const struct cgfs_dir *d, const struct ctl_ops *ops, unsigned int what,
 	      struct cgfs_stats *s, struct cgfs_err *reterr);
 /* Those of one file. */

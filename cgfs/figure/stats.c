@@ -3,9 +3,11 @@
  * stats.c - collects the figures of a group from the controllers and the policy that have
  * them.  Names no control file.
  */
+#include "cgfs/figure/stats.h"
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
 #include "cgfs/controller/admit.h"
+#include "cgfs/controller/memory.h"
 #include "cgfs/controller/pressure.h"
 #include "cgfs/controller/table.h"
 
@@ -75,12 +77,15 @@ static int answer(struct cgfs_group *g, int hierarchy, struct sources *from, int
 	return 0;
 }
 
-static int collect(struct cgfs_group *g, unsigned int what, struct cgfs_stats *s,
+/* @session: of the policy's report; 0: there is none. */
+static int collect(struct cgfs_group *g, unsigned int what, uint64_t session, struct cgfs_stats *s,
 		   struct cgfs_err *reterr)
 {
 	struct sources from = { 0, 0 };
 	int r = 0;
 
+	if (session)
+		memory_reported(g, what, session, s);
 	for (int ctl = 0; ctl < CGFS_CONTROLLER_COUNT && r == 0; ctl++) {
 		const struct place *p = &g->c->place[ctl];
 		struct cgfs_dir d = dir_in(g, p->hierarchy);
@@ -98,16 +103,27 @@ static int collect(struct cgfs_group *g, unsigned int what, struct cgfs_stats *s
 	return r == 0 && from.lost && !from.answered ? from.lost : r;
 }
 
+int stats_read(struct cgfs_group *g, unsigned int what, uint64_t session, struct cgfs_stats *ret,
+	       struct cgfs_err *reterr)
+{
+	int r;
+
+	*ret = (struct cgfs_stats)CGFS_STATS_INIT;
+	r = collect(g, what, session, ret, reterr);
+	return r < 0 ? cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel) : 0;
+}
+
 int cgfs_group_stats(struct cgfs_group *g, unsigned int what, struct cgfs_stats *ret_stats,
 		     struct cgfs_err *reterr)
 {
-	struct cgfs_stats s = CGFS_STATS_INIT;
+	struct cgfs_stats s;
 	int r = SIZED_CHECK(ret_stats, reterr);
 
-	if (r == 0)
-		r = collect(g, what, &s, reterr);
 	if (r < 0)
 		return cgfs_err_context(reterr, r, "read figures of \"%.80s\"", g->rel);
+	r = stats_read(g, what, 0, &s, reterr);
+	if (r < 0)
+		return r;
 	SIZED_OUT(ret_stats, &s);
 	return 0;
 }

@@ -4,6 +4,8 @@
  * removal and each watch has its turn.
  */
 #include "cgfs/base/util.h"
+#include "cgfs/controller/memory.h"
+#include "cgfs/figure/stats.h"
 #include "cgfs/group/group.h"
 #include "cgfs/tree/context.h"
 
@@ -11,13 +13,14 @@ int cgfs_stats_all(struct cgfs *c, unsigned int what,
 		   int (*fn)(void *arg, struct cgfs_group *g, const struct cgfs_stats *stats),
 		   void *arg, struct cgfs_err *reterr)
 {
-	struct cgfs_stats s = CGFS_STATS_INIT;
+	struct cgfs_stats s;
+	uint64_t session = memory_report(c, what);
 	int r = 0;
 
 	for (struct cgfs_group *g = group_walk(c, NULL); g; g = group_walk(c, g)) {
 		if (r != 0 || g->state != GROUP_LIVE)
 			continue;
-		r = cgfs_group_stats(g, what, &s, reterr);
+		r = stats_read(g, what, session, &s, reterr);
 		if (r == -ENOENT || r == -ENODEV)
 			r = 0;
 		else if (r == 0)

@@ -64,6 +64,9 @@ struct cgfs {
 	/* A write with a report was made, or refused; set by cgfs_open() for a caller that wants to
 	 * see those; else NULL. */
 	void (*on_write)(const struct cgfs_dir *d, const char *file, const char *value, int error);
+	/* By slot (kept.h): files of figures that a report has as well, and of these, those that
+	 * this kernel has, too. */
+	uint64_t report_looked, report_there;
 	bool read_only; /* the door refuses every call that changes something */
 	/* Time has passed, or with @missed anything may have happened: all that wait have a look.
 	 * Set by cgfs_open(). */

@@ -9,6 +9,7 @@
 #ifndef CGFS_POLICY_H
 #define CGFS_POLICY_H
 
+#include <cgfs/abi/figures.h>
 #include <cgfs/base.h>
 #include <cgfs/capability.h>
 #include <cgfs/device.h>
@@ -76,6 +77,12 @@ struct cgfs_policy_admit {
 	bool reserved[6];      /* false */
 };
 
+/* The memory of one group, as the kernel's own counters have it. */
+struct cgfs_policy_memory {
+	size_t sz;
+	struct cgfs_figures figures;
+};
+
 struct cgfs_policy_ops {
 	size_t sz; /* sizeof(struct cgfs_policy_ops); all functions up to get_rules must be there */
 	/* A group was made, or found again after a restart, and no process can have joined it
@@ -128,6 +135,12 @@ struct cgfs_policy_ops {
 	 * on, or with @all any; a success where no group has a budget. */
 	int (*hold_memory)(void *ctx, const struct cgfs_policy_group *group, uint64_t ms, bool all,
 			   struct cgfs_err *reterr);
+	/* Both NULL, or a negative errno, where there is no report: the library reads files. */
+	/* Takes the figures of all groups at once; *@ret_session is never 0. */
+	int (*report_memory)(void *ctx, uint64_t *ret_session);
+	/* Those of one group, taken in that session or since; -ENOENT: it was not there then. */
+	int (*reported_memory)(void *ctx, uint64_t cgroup_id, uint64_t session,
+			       struct cgfs_policy_memory *ret);
 };
 
 struct cgfs_policy {

@@ -164,6 +164,7 @@ enum cgfs_stat { CGFS_STATS(CGFS_STAT_ENUM) CGFS_STAT_COUNT };
 enum cgfs_source {
 	CGFS_SOURCE_FILE,   /* a control file */
 	CGFS_SOURCE_POLICY, /* counted by the policy, in the kernel */
+	CGFS_SOURCE_REPORT, /* what a control file shows, from the policy's report of all groups */
 };
 
 /* Never changes its size: it is the element of an array in a structure. */
@@ -222,6 +223,8 @@ static inline bool cgfs_stats_get(const struct cgfs_stats *stats, enum cgfs_stat
 /* What changes from one second to the next, and the limit of memory: some of the figures of MEMORY,
  * CPU, PIDS and CGROUP, and fewer files. */
 #define CGFS_READ_USAGE	      (1u << 14)
+/* What MEMORY reads, but zswap: all that cgfs_stats_all() finds in a report. */
+#define CGFS_READ_MEMORY_BULK (1u << 15)
 #define CGFS_READ_ALL	      (~0u)
 
 /**
@@ -274,6 +277,12 @@ CGFS_API CGFS_CHECK int cgfs_root_stats(struct cgfs *c, unsigned int what,
  *
  * One call for all pods and containers, through descriptors that stay open.  A group that
  * another process has removed is skipped.
+ *
+ * Where the policy has a report of memory (capability bpf.report), the kernel writes the figures of
+ * memory of all groups in one read, and no file of CGFS_READ_MEMORY_BULK is read but those of the
+ * first group, which say what this kernel has; where programs may ask for memory.stat (Linux 7.2),
+ * none of CGFS_READ_MEMORY_STAT either.  Each figure is what its file would show, and its source is
+ * CGFS_SOURCE_REPORT.  What the report does not have is read from files.
  *
  * Errors:  as cgfs_group_stats(), of the first group that cannot be read; the walk ends there
  *

@@ -187,12 +187,14 @@ static int policy_counters(void *ctx, uint64_t cgroup_id, struct cgfs_policy_cou
 	struct fake *f = ctx;
 	const struct group *g = find(f->policy, cgroup_id);
 	int r = fake_enter(f, FAKE_POLICY_COUNTERS);
+	size_t sz = ret->sz < sizeof(*ret) ? ret->sz : sizeof(*ret);
 
 	if (r < 0)
 		return r;
 	if (!g)
 		return -ENOENT;
-	*ret = g->counters;
+	/* As far as the library's structure reaches, which may be an older one. */
+	memcpy((char *)ret + sizeof(sz), (const char *)&g->counters + sizeof(sz), sz - sizeof(sz));
 	return 0;
 }
 
