@@ -91,7 +91,7 @@ $(fuzz_prog):
 .PHONY: check-guest check-guest-built guest-shell guest-image admit-table check-image check-image-built bench bench-built bench-guest bench-guest-built
 .PHONY: check-build check-cross check-cross-built check-headers check-abi check-docs check-compat
 .PHONY: check-mapping check-kernels check-guide check-bpf check-tree check-layers check-install check-san
-.PHONY: fuzz fuzz-built lint lint-built tidy format compile_commands.json check-transcripts transcripts
+.PHONY: lives lives-built fuzz fuzz-built lint lint-built tidy format compile_commands.json check-transcripts transcripts
 ## tests: every test program and benchmark, without running them
 tests: $(test_progs) $(scen_prog) $(bench_prog)
 	$(bpf_note)
@@ -257,6 +257,14 @@ admit-table: all tests
 ## guest-shell: a shell in a guest (K=7.2 L=v2), tests in /tests, agent and podctl on the path
 guest-shell: all tests
 	@tests/guest/shell $(or $(K),7.2) $(or $(L),v2) $(guest_prog)
+
+## lives: random lives of pods with the agent killed between them (MINUTES=10 SEED=)
+lives:
+	$(call need,$(deps_run) $(deps_check))
+	$(again) lives-built
+lives-built: $(O)/tests/agent/test_lives
+	@CGFS_LIVES_SECONDS=$$(($(or $(MINUTES),10) * 60)) \
+		CGFS_LIVES_SEED=$(or $(SEED),$$$$) $< 'random_lives*'
 
 ## fuzz: run each fuzzer for SECONDS=60
 fuzz:
