@@ -140,7 +140,8 @@ on_san    = $(call on_fakes,$(O)/san,!fake-*-6.12/fault_* !fake-v1-7.2/fault_* !
 bench_guest = $(filter-out %/agent,$(bench_prog))
 # What runs in a guest, and for how long at most; /bin has the programs, /tests the tests.
 guest_prog = -a $(agent_bin)=/bin/cgfs-agent -a $(podctl_bin)=/bin/podctl \
-	     $(conf_prog):600 $(tbpf_prog:%=%:600) $(tagent_live:%=%:600)
+	     $(conf_prog):600 $(tbpf_prog:%=%:600) $(tagent_live:%=%:600) \
+	     $(foreach t,$(wildcard tests/agent/transcripts/*.json),-a $t=/$t)
 guest_oci  = $(foreach c,$(wildcard tests/oci/cases/*.json),-a $(c)=/oci/$(notdir $(c))) \
 	     $(oci_prog):600
 # OOM kills in three of the cells: 10 ms of processor time each.
@@ -149,7 +150,7 @@ guest_storm = -a $(O)/storm=/storm tests/guest/storm.sh:1500
 # The image of docs/guest-image.md, with the agent as process 1, on each kernel and ended in each way.
 guest_image = tests/guest/test_image
 guest_images = $(guest_image) 7.2/v2/poweroff 7.2/error 6.12/mixed/INT 6.1/v1/TERM
-tagent_live = $(filter-out %/test_parts %/test_dial %/test_bridge %/test_transcripts,$(tagent_prog))
+tagent_live = $(filter-out %/test_parts %/test_dial %/test_bridge,$(tagent_prog))
 export O SAN CC CLANG BPFTOOL WERROR
 
 # What `check` leaves out, and says so: each takes minutes of processor time.

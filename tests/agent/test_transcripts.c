@@ -7,6 +7,7 @@
  * docs/gcs-compat.md lists where we mean to differ; so does differs() below.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cgfs/base/util.h"
 #include "world.h"
@@ -215,7 +216,9 @@ static void replay(struct world *w, const char *name)
 	char path[128];
 	size_t i, k;
 
-	snprintf(path, sizeof(path), FOLDER "%s.json", name);
+	/* In a guest they are below the root. */
+	snprintf(path, sizeof(path), "%s" FOLDER "%s.json", getenv("CGFS_TEST_GUEST") ? "/" : "",
+		 name);
 	doc = json_load_file(path, 0, &je);
 	CHECK_MSG(doc, "%s: %s", path, je.text);
 	json_array_foreach(json_object_get(doc, "steps"), i, step)
