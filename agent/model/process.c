@@ -111,6 +111,12 @@ static void report(struct process *p)
 	}
 }
 
+static void drop_relay(struct process *p)
+{
+	relay_free(p->relay);
+	p->relay = NULL;
+}
+
 static void report_late(struct process *p)
 {
 	bool claimed = p->waiters != NULL;
@@ -120,6 +126,8 @@ static void report_late(struct process *p)
 		container_notify(p->c);
 	else if (claimed)
 		claim(p);
+	else
+		drop_relay(p); /* its exit is kept, and its host is not called for ever */
 }
 
 static void on_drained(void *ctx)

@@ -12,6 +12,7 @@
 
 #include "cgfs/base/util.h"
 #include "host.h"
+#include "lives.h"
 
 #define SOCKETS(a, b)                                                                              \
 	{                                                                                          \
@@ -468,4 +469,17 @@ HOSTKERNEL_TEST(terminal_over_passed_sockets)
 	world_delete(w, "c");
 	client_close(w->c);
 	w->c = host_conn;
+}
+
+/* An exit that no client asks for is kept, but not what reads the output and calls the host. */
+HOST_TEST(output_of_an_end_that_is_not_asked_for_is_given_up)
+{
+	struct idle before;
+	int fds[3];
+
+	world_do(w, MSG_EXT_LIST_PODS, NULL); /* the agent has opened all that it opens */
+	before = idle_of(w);
+	run(w, PROTOCOL_UVM_ID, "sleep 0.2; echo late", OUT, 0x40000801, fds);
+	close_all(fds);
+	idle_await(w, &before);
 }
