@@ -283,7 +283,7 @@ static unsigned int number(const char *name, unsigned int otherwise)
 
 /* A sanitizer keeps what was freed. */
 #ifdef __SANITIZE_ADDRESS__
-#define MORE_KIB 65536
+#define MORE_KIB 524288
 #else
 #define MORE_KIB 1024
 #endif
