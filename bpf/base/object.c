@@ -7,6 +7,10 @@
 
 #include <bpf/bpf.h>
 #include <stdio.h>
+#include <time.h>
+
+/* Milliseconds that an element waits for the kernel's stock of them. */
+#define STOCK_WAITS 10
 
 struct object *cgfs_bpf_object_new(const struct object_ops *ops, struct pins *pins,
 				   struct object *shared)
@@ -144,10 +148,20 @@ int cgfs_bpf_object_make(struct object *o, struct cgfs_err *reterr)
 	return r;
 }
 
+/* The kernel takes elements from a stock for each processor, which it fills up in the background:
+ * when many groups are made in a row, it is empty for a moment. */
 int cgfs_bpf_object_put(const struct object *o, int map, const void *key, const void *value,
 			uint64_t flags)
 {
-	return bpf_map_update_elem(o->fd[map], key, value, flags) < 0 ? -errno : 0;
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	for (int i = 0;; i++) {
+		if (bpf_map_update_elem(o->fd[map], key, value, flags) == 0)
+			return 0;
+		if (errno != ENOMEM || i == STOCK_WAITS)
+			return -errno;
+		nanosleep(&moment, NULL);
+	}
 }
 
 int cgfs_bpf_object_delete(const struct object *o, int map, const void *key)

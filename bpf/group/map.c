@@ -105,7 +105,7 @@ static int group_added(struct object *o, struct object_group *g, struct cgfs_err
 	g->there = (struct cgfs_group){ .pod_cgroup_id = group->pod_cgroup_id };
 	snprintf(g->there.pod, sizeof(g->there.pod), "%s", group->pod);
 	snprintf(g->there.container, sizeof(g->there.container), "%s", group->container);
-	r = bpf_map_update_elem(o->fd[GROUPS_MAP], &key, &g->there, BPF_NOEXIST) < 0 ? -errno : 0;
+	r = cgfs_bpf_object_put(o, GROUPS_MAP, &key, &g->there, BPF_NOEXIST);
 	g->made = r == 0;
 	if (r == -EEXIST)
 		r = cgfs_bpf_group_read(groups, group->cgroup_id, &g->there);

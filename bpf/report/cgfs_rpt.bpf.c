@@ -17,6 +17,7 @@
 #include <cgfs/abi/report.h>
 
 #define CPUS_MAX 8192
+#define ROWS_MAX 200 /* lines of usual length fill the 32 KiB that the kernel has for a reader */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -42,6 +43,22 @@ struct {
 	__type(value, struct cgfs_figures);
 } cgfs_figures SEC(".maps");
 
+/* What a walk has found for `mem`, in its order. */
+struct row {
+	__u64 cgroup_id;
+	__u64 usage_bytes, max_bytes, peak_bytes;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ROWS_MAX);
+	__type(key, __u32);
+	__type(value, struct row);
+} cgfs_rows SEC(".maps");
+
+/* Of this walk: the kernel's lock of all cgroups lets one at a time run. */
+static __u64 groups;
+
 struct sum {
 	struct cgfs_group_key key;
 	__u64 counted, failed, failed_here, reclaims, reclaim_ns;
@@ -61,23 +78,33 @@ static long add_processor(__u32 cpu, struct sum *s)
 	return 0;
 }
 
-static __always_inline void line(struct seq_file *seq, struct page_counter *memory,
-				 struct cgfs_report *r, struct cgfs_group *g)
+static __always_inline void keep(struct row *to, struct page_counter *memory,
+				 const struct cgfs_report *r)
 {
-	struct sum s = { .key = { .cgroup_id = r->cgroup_id } };
-	__u64 usage = BPF_CORE_READ(memory, usage.counter) * r->page_bytes;
-	__u64 peak = BPF_CORE_READ(memory, watermark) * r->page_bytes;
 	/* The limit of a group without one is the highest number of pages that fits, signed. */
 	__u64 max = BPF_CORE_READ(memory, max);
 
+	to->cgroup_id = r->cgroup_id;
+	to->usage_bytes = BPF_CORE_READ(memory, usage.counter) * r->page_bytes;
+	to->peak_bytes = BPF_CORE_READ(memory, watermark) * r->page_bytes;
+	to->max_bytes = max >= (~0ull >> 1) / r->page_bytes ? ~0ull : max * r->page_bytes;
+}
+
+static __always_inline void line(struct seq_file *seq, const struct row *row)
+{
+	struct sum s = { .key = { .cgroup_id = row->cgroup_id } };
+	struct cgfs_group *g = group_find(row->cgroup_id);
+
+	if (!g)
+		return;
 	bpf_loop(CPUS_MAX, add_processor, &s, 0);
 	BPF_SEQ_PRINTF(seq, "%-20s %-20s %14llu ", g->pod[0] ? g->pod : "-",
-		       g->container[0] ? g->container : "-", usage);
-	if (max >= (~0ull >> 1) / r->page_bytes)
+		       g->container[0] ? g->container : "-", row->usage_bytes);
+	if (row->max_bytes == ~0ull)
 		BPF_SEQ_PRINTF(seq, "%14s ", "max");
 	else
-		BPF_SEQ_PRINTF(seq, "%14llu ", max * r->page_bytes);
-	BPF_SEQ_PRINTF(seq, "%14llu ", peak);
+		BPF_SEQ_PRINTF(seq, "%14llu ", row->max_bytes);
+	BPF_SEQ_PRINTF(seq, "%14llu ", row->peak_bytes);
 	if (s.counted)
 		BPF_SEQ_PRINTF(seq, "%8llu %8llu %8llu %12llu ", s.failed, s.failed_here,
 			       s.reclaims, s.reclaim_ns / 1000);
@@ -86,7 +113,26 @@ static __always_inline void line(struct seq_file *seq, struct page_counter *memo
 	BPF_SEQ_PRINTF(seq, "%6llu\n", g->oom_kills);
 }
 
-/* struct bpf_iter__cgroup: what it is about, and the cgroup, NULL at the end. */
+static __always_inline void table(struct seq_file *seq)
+{
+	BPF_SEQ_PRINTF(seq, "%-20s %-20s %14s %14s %14s %8s %8s %8s %12s %6s\n", "pod", "container",
+		       "usage", "limit", "peak", "failed", "here", "reclaims", "reclaim_us",
+		       "kills");
+	for (__u32 i = 0; i < ROWS_MAX; i++) {
+		const __u32 at = i;
+		struct row *row = bpf_map_lookup_elem(&cgfs_rows, &at);
+
+		if (!row || i >= groups)
+			break;
+		line(seq, row);
+	}
+	if (groups > ROWS_MAX)
+		BPF_SEQ_PRINTF(seq, "%llu more: podctl ls lists all\n", groups - ROWS_MAX);
+}
+
+/* struct bpf_iter__cgroup: what it is about, and the cgroup, NULL at the end.  Everything is
+ * printed at the end: where a reader's buffer is full the kernel stops the walk, and it cannot go
+ * on with one over cgroups, -EOPNOTSUPP.  What one call has printed is handed out in any pieces. */
 SEC("iter/cgroup")
 int cgfs_mem_table(__u64 *ctx)
 {
@@ -97,24 +143,27 @@ int cgfs_mem_table(__u64 *ctx)
 	struct cgfs_report_key key = {};
 	struct mem_cgroup *memcg;
 	struct cgfs_report *r;
-	struct cgfs_group *g;
+	struct row *row;
+	__u32 at;
 
 	if (meta->seq_num == 0)
-		BPF_SEQ_PRINTF(meta->seq, "%-20s %-20s %14s %14s %14s %8s %8s %8s %12s %6s\n",
-			       "pod", "container", "usage", "limit", "peak", "failed", "here",
-			       "reclaims", "reclaim_us", "kills");
-	if (!cgrp)
+		groups = 0;
+	if (!cgrp) {
+		table(meta->seq);
 		return 0;
+	}
 	key.memory_id = cgrp->kn->id;
 	r = bpf_map_lookup_elem(&cgfs_report, &key);
-	g = r ? group_find(r->cgroup_id) : 0;
-	if (!g)
+	if (!r || !group_find(r->cgroup_id))
 		return 0;
 	bpf_core_read(&css, sizeof(css), &cgrp->subsys[index]);
 	if (!css)
 		return 0;
 	memcg = (void *)css - bpf_core_field_offset(struct mem_cgroup, css);
-	line(meta->seq, &memcg->memory, r, g);
+	at = groups++;
+	row = bpf_map_lookup_elem(&cgfs_rows, &at);
+	if (row)
+		keep(row, &memcg->memory, r);
 	return 0;
 }
 

@@ -135,6 +135,29 @@ static void need_report(struct world *w, struct cgfs *c)
 		world_skip(w, "no report of memory here");
 }
 
+/* All lines of the kernel's table for persons, which has room for some of them only. */
+static void read_table(struct world *w, size_t groups)
+{
+	unsigned long long more = 0;
+	size_t lines = 0;
+	char path[300], text[1024];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/mem", w->pin_dir);
+	f = fopen(path, "re");
+	CHECK(f);
+	while (fgets(text, sizeof(text), f)) {
+		CHECK_MSG(!more, "after the last line: %s", text);
+		if (sscanf(text, "%llu more:", &more) != 1)
+			lines++;
+	}
+	CHECK_MSG(!ferror(f), "%s: %m after %zu lines", path, lines);
+	fclose(f);
+	world_note(w, "%zu lines, %llu more", lines, more);
+	CHECK_INT(lines - 1 + more, groups); /* The first line has the titles. */
+	CHECK(lines > 100 && more > 0);
+}
+
 WORLD_TEST(bulk_thousand_containers)
 {
 	struct cgfs *c = extra_context(w, WORLD_MEMORY);
@@ -158,6 +181,7 @@ WORLD_TEST(bulk_thousand_containers)
 	CHECK_INT(a.reported, MANY + 1);
 	CHECK(a.found.figure[CGFS_STAT_MEMORY_CURRENT].value >= 2 * MIB);
 	world_note(w, "%zu of %zu groups were reported", a.reported, a.n);
+	read_table(w, MANY + 1);
 	for (int i = 0; i < MANY - 1; i++) {
 		OK(cgfs_group_remove(g[i], NULL, &err));
 		cgfs_group_close(g[i]);
