@@ -6,7 +6,7 @@
  *
  *  - A function that can fail returns int: 0 (or a documented count) on success,
  *    a negative errno on failure.  `errno` itself is not part of the contract.
- *  - An output argument (`ret_...`) is written on success only.
+ *  - An output argument (`ret_...`) is written on success only, unless its comment says more.
  *  - `reterr` may be NULL.  It belongs to the caller, is filled on failure only, and
  *    filling it never allocates.
  *  - A structure that grows begins with its size, `sz`, which CGFS_..._INIT sets; everything else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cgfs/bpf.h - the eBPF device policy and kill attribution, for cgfs_open().
+ * cgfs/bpf.h - the eBPF programs for cgfs_open(): device policy, kill attribution, memory
+ * accounting and admission, and the history of a pod.
  *
  * These functions are in a separate library (libcgfs-bpf), because they need libbpf and libcgfs
  * does not.
@@ -34,7 +35,7 @@ struct cgfs_bpf_opts {
 	 * mounted on /sys/fs/bpf when it is not. */
 	const char *pin_dir;
 	/* Count memory at the moment of each charge, and watch its thresholds there, where the
-	 * kernel allows it; loading takes as long as that of kill attribution. */
+	 * kernel allows it; loading all takes over three times as long with it. */
 	bool memory;
 	bool reserved[7]; /* false */
 };

@@ -24,7 +24,7 @@ struct cgfs_group;
  * cgfs_group_delegate() - make a user the owner of a group
  * @g:      borrowed; a pod or a container
  * @uid:    the new owner; 0 ends the delegation
- * @gid:    the group of users; file modes do not change, so this alone grants no access
+ * @gid:    the new group of users; file modes do not change, so this alone grants no access
  * @reterr: may be NULL
  *
  * In each hierarchy the directory changes its owner, and of the files in it:

@@ -40,7 +40,8 @@ enum cgfs_event_type {
 /* What processes wait for, as in the names of the *.pressure files. */
 enum cgfs_pressure { CGFS_PRESSURE_CPU, CGFS_PRESSURE_MEMORY, CGFS_PRESSURE_IO };
 
-/* What a budget refused: mmap, brk or mremap, and an exec, with ENOMEM; fork with EAGAIN. */
+/* What a budget refused: mmap, brk, mremap, or mprotect of memory that had no access, and an exec,
+ * with ENOMEM; fork with EAGAIN. */
 enum cgfs_refused { CGFS_MAP_REFUSED, CGFS_EXEC_REFUSED, CGFS_FORK_REFUSED };
 
 struct cgfs_event {

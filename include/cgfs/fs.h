@@ -23,8 +23,8 @@ extern "C" {
 struct cgfs_fs_ops {
 	size_t sz; /* sizeof(struct cgfs_fs_ops); all functions up to `mode` must be there */
 	/* openat(2).  @dirfd may be AT_FDCWD for an absolute @name.  @flags: O_RDONLY,
-	 * O_WRONLY or O_RDWR, with O_DIRECTORY for directories (O_CLOEXEC and O_NOFOLLOW are
-	 * added by the door).  Never creates anything. */
+	 * O_WRONLY or O_RDWR, with O_DIRECTORY for directories (the library adds O_CLOEXEC
+	 * and O_NOFOLLOW).  Never creates anything. */
 	int (*open)(void *ctx, int dirfd, const char *name, int flags);
 	void (*close)(void *ctx, int fd);
 	ssize_t (*pread)(void *ctx, int fd, void *buf, size_t len, off_t offset);

@@ -112,7 +112,8 @@ struct cgfs_open_opts {
 	 * root that this process sees; created on first use with all parents.  Its parts may be
 	 * names that are not valid as ids, such as "user@1000.service". */
 	const char *root;
-	/* Device policy and kill attribution; NULL: control files only.  Borrowed until close. */
+	/* Device policy, kills, memory accounting and admission (cgfs/bpf.h); NULL: control files
+	 * only.  Borrowed until close. */
 	const struct cgfs_policy *policy;
 	/* NULL: the kernel.  Borrowed until close. */
 	const struct cgfs_fs *fs;

@@ -155,8 +155,9 @@ struct cgfs_resources {
 	const struct cgfs_net_prio *net_prio; /* v1 only */
 	size_t n_net_prio;
 	uint64_t memory_kernel_bytes; /* v1 only, and before Linux 5.16 */
-	/* Admission: while the group uses this much or more, mmap, brk, mremap and exec of its
-	 * processes give ENOMEM and fork gives EAGAIN, until usage has fallen a sixteenth below.
+	/* Admission: while the group uses this much or more, mmap, brk, mremap, exec, and mprotect
+	 * of memory that had no access give its processes ENOMEM, and fork gives EAGAIN, until
+	 * usage has fallen a sixteenth below.
 	 * Needs a policy that can refuse (cgfs/bpf.h, lsm_cgroup).  CGFS_MAX: no budget;
 	 * CGFS_ADMIT_AUTO: the group's memory limit less a sixteenth, at least 1 MiB and at most
 	 * half of it.  It follows when the limit is changed, by any process; -EINVAL without. */

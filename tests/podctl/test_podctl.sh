@@ -112,7 +112,7 @@ t_wrong_usage_is_2_and_names_the_word() {
 	expect 2 d create web --rootfs /; says "needs an agent"
 	expect 2 p ls --agent tcp:1; says "must be unix:PATH or vsock:CID:PORT"
 	expect 2 p ls --agent vsock:x:1; says "must be unix:PATH or vsock:CID:PORT"
-	for verb in "exec x true" "logs x" ps "wait x" "attach x" "resize x 80 24"; do
+	for verb in "exec x true" "logs x" ps "wait x" "attach x" "resize x 80 24" "explain x"; do
 		set -- $verb
 		verb=$1
 		shift

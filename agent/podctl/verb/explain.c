@@ -309,5 +309,6 @@ const struct verb verb_explain = {
 	.min = 1,
 	.max = 1,
 	.check = check,
+	.here = true,
 	.with = explain,
 };
