@@ -165,16 +165,17 @@ static __always_inline void count(struct cgfs_admit *a, enum cgfs_refusal_call c
  * processes that write the same may do so at once. */
 static __always_inline void follow(struct cgfs_admit *a, __u64 max)
 {
-	__u64 limit = max * a->page_bytes, margin = limit / 16, budget;
+	__u64 limit = max * a->page_bytes, margin = limit / 16, budget, lift;
 
 	if (margin < MIB)
 		margin = MIB;
 	if (margin > limit / 2)
 		margin = limit / 2;
 	budget = max >= (~0ull >> 1) / a->page_bytes ? ~0ull : limit - margin;
-	if (budget == a->budget_bytes)
+	lift = budget - budget / 16;
+	if (budget == a->budget_bytes && lift == a->lift_bytes)
 		return;
-	a->lift_bytes = budget - budget / 16;
+	a->lift_bytes = lift;
 	a->budget_bytes = budget;
 }
 

@@ -30,6 +30,8 @@ struct cgroup {
 };
 
 struct seq_file {
+	unsigned long size;
+	unsigned long count;
 };
 
 struct bpf_iter_meta {

@@ -150,11 +150,9 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 	 * its holder does not run: the caller tries again. */
 	if (bpf_map_delete_elem(o->fd[GROUPS_MAP], &key) < 0 && errno != ENOENT)
 		return cgfs_err_set(reterr, -errno, "remove a group from", "groups", NULL, NULL);
-	r = forget_history(groups, cgroup_id, there, reterr);
-	if (r < 0)
-		return r;
+	/* Before what may fail: the kernel reports the lost events once. */
 	cgfs_bpf_known_drop(groups, cgroup_id, args.lost);
-	return 0;
+	return forget_history(groups, cgroup_id, there, reterr);
 }
 
 static int counters(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,

@@ -198,6 +198,10 @@ static int admit_memory(void *ctx, const struct cgfs_policy_group *group,
 	struct cgfs_bpf *b = ctx;
 	int r = cgfs_bpf_writable(&b->pins, reterr);
 
+	for (size_t i = 0; i < ARRAY_SIZE(admit->reserved) && r == 0; i++)
+		if (admit->reserved[i])
+			r = cgfs_err_set(reterr, -E2BIG, "give a budget to", NULL, NULL,
+					 "a member that this version does not know is set");
 	if (r == 0)
 		r = cgfs_bpf_lock(&b->pins, reterr);
 	if (r < 0)

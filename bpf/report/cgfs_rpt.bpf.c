@@ -16,8 +16,10 @@
 #include <bpf/bpf_tracing.h>
 #include <cgfs/abi/report.h>
 
-#define CPUS_MAX 8192
-#define ROWS_MAX 200 /* lines of usual length fill the 32 KiB that the kernel has for a reader */
+#define CPUS_MAX  8192
+#define ROWS_MAX  200 /* lines of usual length fill the 32 KiB that the kernel has for a reader */
+#define LINE_ROOM 512 /* for the longest names and numbers */
+#define WALKS	  8   /* readers at a time, a power of 2 */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -51,13 +53,15 @@ struct row {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, ROWS_MAX);
+	__uint(max_entries, WALKS *ROWS_MAX);
 	__type(key, __u32);
 	__type(value, struct row);
 } cgfs_rows SEC(".maps");
 
-/* Of this walk: the kernel's lock of all cgroups lets one at a time run. */
-static __u64 groups;
+/* The kernel prints without its lock of all cgroups, so another reader may walk meanwhile. */
+static struct {
+	__u64 session, groups;
+} walks[WALKS];
 
 struct sum {
 	struct cgfs_group_key key;
@@ -90,13 +94,28 @@ static __always_inline void keep(struct row *to, struct page_counter *memory,
 	to->max_bytes = max >= (~0ull >> 1) / r->page_bytes ? ~0ull : max * r->page_bytes;
 }
 
-static __always_inline void line(struct seq_file *seq, const struct row *row)
-{
-	struct sum s = { .key = { .cgroup_id = row->cgroup_id } };
-	struct cgfs_group *g = group_find(row->cgroup_id);
+/* One read of `mem`. */
+struct print {
+	struct seq_file *seq;
+	__u64 groups, printed;
+	__u32 walk;
+};
 
+static long line(__u32 i, struct print *p)
+{
+	struct seq_file *seq = p->seq;
+	const __u32 at = p->walk * ROWS_MAX + i;
+	struct row *row = bpf_map_lookup_elem(&cgfs_rows, &at);
+	struct sum s = {};
+	struct cgfs_group *g;
+
+	if (!row || i >= p->groups || seq->count + LINE_ROOM > seq->size)
+		return 1;
+	p->printed++;
+	s.key.cgroup_id = row->cgroup_id;
+	g = group_find(row->cgroup_id);
 	if (!g)
-		return;
+		return 0;
 	bpf_loop(CPUS_MAX, add_processor, &s, 0);
 	BPF_SEQ_PRINTF(seq, "%-20s %-20s %14llu ", g->pod[0] ? g->pod : "-",
 		       g->container[0] ? g->container : "-", row->usage_bytes);
@@ -111,23 +130,22 @@ static __always_inline void line(struct seq_file *seq, const struct row *row)
 	else
 		BPF_SEQ_PRINTF(seq, "%8s %8s %8s %12s ", "-", "-", "-", "-");
 	BPF_SEQ_PRINTF(seq, "%6llu\n", g->oom_kills);
+	return 0;
 }
 
-static __always_inline void table(struct seq_file *seq)
+static __always_inline void table(struct seq_file *seq, __u64 session)
 {
+	struct print p = { .seq = seq, .walk = session % WALKS };
+
+	p.groups = walks[p.walk].groups;
 	BPF_SEQ_PRINTF(seq, "%-20s %-20s %14s %14s %14s %8s %8s %8s %12s %6s\n", "pod", "container",
 		       "usage", "limit", "peak", "failed", "here", "reclaims", "reclaim_us",
 		       "kills");
-	for (__u32 i = 0; i < ROWS_MAX; i++) {
-		const __u32 at = i;
-		struct row *row = bpf_map_lookup_elem(&cgfs_rows, &at);
-
-		if (!row || i >= groups)
-			break;
-		line(seq, row);
-	}
-	if (groups > ROWS_MAX)
-		BPF_SEQ_PRINTF(seq, "%llu more: podctl ls lists all\n", groups - ROWS_MAX);
+	bpf_loop(ROWS_MAX, line, &p, 0);
+	if (walks[session % WALKS].session != session)
+		BPF_SEQ_PRINTF(seq, "too many readers: read again\n");
+	else if (p.groups > p.printed)
+		BPF_SEQ_PRINTF(seq, "%llu more: podctl ls lists all\n", p.groups - p.printed);
 }
 
 /* struct bpf_iter__cgroup: what it is about, and the cgroup, NULL at the end.  Everything is
@@ -141,15 +159,18 @@ int cgfs_mem_table(__u64 *ctx)
 	struct cgroup *cgrp = (struct cgroup *)ctx[1];
 	struct cgroup_subsys_state *css = 0;
 	struct cgfs_report_key key = {};
+	const __u32 walk = meta->session_id % WALKS;
 	struct mem_cgroup *memcg;
 	struct cgfs_report *r;
 	struct row *row;
 	__u32 at;
 
-	if (meta->seq_num == 0)
-		groups = 0;
+	if (meta->seq_num == 0) {
+		walks[walk].session = meta->session_id;
+		walks[walk].groups = 0;
+	}
 	if (!cgrp) {
-		table(meta->seq);
+		table(meta->seq, meta->session_id);
 		return 0;
 	}
 	key.memory_id = cgrp->kn->id;
@@ -160,7 +181,10 @@ int cgfs_mem_table(__u64 *ctx)
 	if (!css)
 		return 0;
 	memcg = (void *)css - bpf_core_field_offset(struct mem_cgroup, css);
-	at = groups++;
+	at = walks[walk].groups++;
+	if (at >= ROWS_MAX)
+		return 0;
+	at += walk * ROWS_MAX;
 	row = bpf_map_lookup_elem(&cgfs_rows, &at);
 	if (row)
 		keep(row, &memcg->memory, r);
@@ -215,7 +239,9 @@ int cgfs_mem_all(__u64 *ctx)
 	}
 	f->size = sizeof(*f);
 	f->abi = CGFS_FIGURES_ABI;
-	f->session = head.session;
+	/* Two readers may walk in another order than that in which they opened it. */
+	if (f->session < head.session)
+		f->session = head.session;
 	return 0;
 }
 

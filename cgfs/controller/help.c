@@ -66,6 +66,11 @@ int ctl_stat_file(const struct cgfs_dir *d, const struct stat_file *f, struct cg
 	return r < 0 ? dir_error(d, r, "parse", f->name, text, reterr) : 0;
 }
 
+static enum cgfs_stat first_of(const struct stat_file *f)
+{
+	return f->keys ? (enum cgfs_stat)f->keys[0].index : f->stat;
+}
+
 static void forget(const struct stat_file *f, struct cgfs_stats *s)
 {
 	for (size_t i = 0; i < f->n_keys; i++)
@@ -80,7 +85,7 @@ static void forget(const struct stat_file *f, struct cgfs_stats *s)
 static bool reported(const struct cgfs_dir *d, const struct stat_file *f, struct cgfs_stats *s,
 		     int *r, struct cgfs_err *reterr)
 {
-	enum cgfs_stat first = f->keys ? (enum cgfs_stat)f->keys[0].index : f->stat;
+	enum cgfs_stat first = first_of(f);
 	uint64_t slot = 1ull << f->slot;
 	struct cgfs *c = d->g->c;
 
@@ -109,7 +114,15 @@ int ctl_stats(const struct cgfs_dir *d, const struct ctl_ops *ops, unsigned int 
 	int r = 0;
 
 	for (const struct stat_file *f = ops->figures; f && f->name && r == 0; f++) {
-		if ((f->what & what) && (!f->keys || f->n_keys) && !reported(d, f, s, &r, reterr))
+		if (f->keys && !f->n_keys)
+			continue;
+		if (!(f->what & what)) {
+			/* The kernel's report had more than was asked for. */
+			if (s->figure[first_of(f)].source == CGFS_SOURCE_REPORT)
+				forget(f, s);
+			continue;
+		}
+		if (!reported(d, f, s, &r, reterr))
 			r = ctl_stat_file(d, f, s, reterr);
 	}
 	return r == 0 && ops->stats ? ops->stats(d, what, s, reterr) : r;

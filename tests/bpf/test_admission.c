@@ -159,8 +159,9 @@ static unsigned int attached_here(const struct group *g)
 	return query.prog_cnt;
 }
 
-static const char *const pins[] = { "budgets",	 "refusals",   "exempt",     "events/refused",
-				    "admit_map", "admit_exec", "admit_fork", "abi/cgfs_adm" };
+static const char *const pins[] = { "budgets",	      "refusals",   "exempt",
+				    "events/refused", "admit_map",  "admit_open",
+				    "admit_exec",     "admit_fork", "abi/cgfs_adm" };
 
 static void unpin_all(const struct world *w)
 {
@@ -189,19 +190,19 @@ BPF_TEST(programs_without_pins_are_detached)
 	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
 	policy = cgfs_bpf_policy(other);
 	CHECK_INT(policy->ops->add(policy->ctx, &pod->g, NULL, 0, &w->err), 0);
-	CHECK_INT(attached_here(pod), 3);
+	CHECK_INT(attached_here(pod), PROGRAMS);
 	cgfs_bpf_close(other);
 
 	world_close(w);
 	world_open(w, true);
 	world_add(w, pod, NULL);
 	CHECK_INT(attached_here(pod), 0);
-	CHECK_INT(attached_here(ctr), 3);
+	CHECK_INT(attached_here(ctr), PROGRAMS);
 	/* Loaded anew, which are those that stay. */
 	CHECK_INT(give(w, pod, 1 << 20), 0);
 	world_add(w, ctr, NULL);
 	world_add(w, pod, NULL);
-	CHECK_INT(attached_here(pod), 3);
+	CHECK_INT(attached_here(pod), PROGRAMS);
 	CHECK_INT(attached_here(ctr), 0);
 	CHECK_INT(world_counters(w, ctr).counts_admit, 0);
 }

@@ -30,7 +30,7 @@ struct cgfs_admit {
 /* cgfs_refusals, hash keyed by struct cgfs_group_key: what the group's budget has refused. */
 struct cgfs_refusals {
 	__u64 memory_id; /* as in struct cgfs_admit; key of the group in cgfs_exempt */
-	__u64 maps;	 /* mappings, growth of the heap (brk) and of mappings (mremap) */
+	__u64 maps;	 /* mmap, brk, mremap, mprotect of what had no access */
 	__u64 execs;
 	__u64 forks; /* of processes and of threads */
 };
@@ -52,7 +52,7 @@ enum cgfs_refusal_type {
 };
 
 enum cgfs_refusal_call {
-	CGFS_REFUSED_MAP = 1, /* mmap, brk, mremap: ENOMEM */
+	CGFS_REFUSED_MAP = 1, /* mmap, brk, mremap, mprotect: ENOMEM */
 	CGFS_REFUSED_EXEC,    /* ENOMEM */
 	CGFS_REFUSED_FORK,    /* EAGAIN */
 };

@@ -35,7 +35,7 @@ enum cgfs_history_level {
 /* CGFS_REFUSED: what the process asked for. */
 enum cgfs_history_call {
 	CGFS_CALL_NONE = 0,
-	CGFS_CALL_MAP = 1, /* mmap, brk, mremap */
+	CGFS_CALL_MAP = 1, /* mmap, brk, mremap, mprotect */
 	CGFS_CALL_FORK = 2,
 	CGFS_CALL_EXEC = 3,
 };
