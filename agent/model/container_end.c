@@ -146,8 +146,8 @@ void container_end(struct container *c, struct request *rq, uint32_t hr, const c
 	if (hr != HR_OK)
 		log_write(&c->a->log, LOG_WARNING, "container not created", "container", c->id,
 			  "error", text, NULL);
-	if (c->sandbox && c->pod)
-		c->pod->doomed = true;
+	if (c->sandbox && c->pod && !c->pod->doomed)
+		pod_doom(c->pod);
 	/* First what runs outside of its cgroups, or is about to come in. */
 	streams_cancel(&c->a->streams, c);
 	drop_streams(c);

@@ -10,7 +10,9 @@
  * these, one after the other.  Pods are changed in the same way.
  */
 #include <cgfs/cgfs.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "agent/base/aside.h"
 #include "agent/bridge/bridge.h"
@@ -28,9 +30,10 @@
 	(CGFS_SET_MEMORY_MAX | CGFS_SET_MEMORY_SWAP | CGFS_SET_MEMORY_HIGH |                       \
 	 CGFS_SET_MEMORY_KERNEL | CGFS_SET_MEMORY_KERNEL_TCP | CGFS_SET_UNIFIED)
 
-/* What the eBPF policy enforces. */
-#define OF_POLICY	  (CGFS_SET_DEVICES | CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT)
+/* What the eBPF policy enforces beside device lists. */
+#define BUDGET		  (CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT)
 #define FREEZE_TIMEOUT_MS 10000
+#define WAITING_MAX	  16 /* changes of one pod or container */
 
 /* A change of a pod or container that is under way, or waits for the one before. */
 struct update {
@@ -39,6 +42,7 @@ struct update {
 	struct container *c; /* NULL: of a pod */
 	struct request *rq;
 	struct cgfs_resources *res; /* NULL: stops the processes, or lets them go on */
+	uint64_t budget;	    /* bits of @res that this process sets after the child */
 	bool freeze;
 	struct aside aside;
 };
@@ -116,6 +120,25 @@ static int know_devices(struct update *u, struct cgfs_err *err)
 	return cgfs_group_set(group_of(u), &devices, NULL, err);
 }
 
+/* The budget may depend on a limit that the child has set. */
+static int set_budget(struct update *u, struct cgfs_err *err)
+{
+	struct cgfs_resources budget;
+
+	if (!u->budget)
+		return 0;
+	budget = *u->res;
+	budget.set = u->budget;
+	return cgfs_group_set(group_of(u), &budget, NULL, err);
+}
+
+static int deletion_ends(const struct update *u, struct cgfs_err *err)
+{
+	return err_why(err, -ECANCELED, u->res ? "set limits of" : "freeze",
+		       cgfs_group_path(group_of(u)), "the %s is being deleted",
+		       u->c ? "container" : "pod");
+}
+
 static void over(void *ctx, int r, const struct cgfs_err *result)
 {
 	struct update *u = ctx, **list = list_of(u);
@@ -123,17 +146,19 @@ static void over(void *ctx, int r, const struct cgfs_err *result)
 	struct cgfs_err err = *result;
 
 	if (r == -ECANCELED && !err.code)
-		err_why(&err, r, u->res ? "set limits of" : "freeze", cgfs_group_path(group_of(u)),
-			"the %s is being deleted", c ? "container" : "pod");
+		r = deletion_ends(u, &err);
 	if (r == 0)
 		r = know_devices(u, &err);
+	if (r == 0)
+		r = set_budget(u, &err);
 	*list = u->next;
 	if (c)
 		c->jobs--;
 	answer(u, r, &err);
 	if (*list)
 		begin(list);
-	else if (c)
+	/* Those of a container that is being deleted have all been refused. */
+	if (c && !*list)
 		container_end_step(c);
 }
 
@@ -141,6 +166,10 @@ static int child_set(void *ctx, struct cgfs_err *err)
 {
 	struct update *u = ctx;
 
+	/* The next agent shall not find the locks of this one held. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return cgfs_err_set(err, -errno, u->res ? "set limits of" : "freeze", NULL,
+				    cgfs_group_path(group_of(u)), NULL);
 	if (u->res)
 		return cgfs_group_set(group_of(u), u->res, NULL, err);
 	return u->freeze ? cgfs_group_freeze(group_of(u), FREEZE_TIMEOUT_MS, err)
@@ -153,7 +182,7 @@ static void begin(struct update **list)
 		struct update *u = *list;
 		struct cgfs_err err = { 0 };
 		struct loop *loop = u->c ? u->c->a->loop : u->p->a->loop;
-		int r = is_ending(u) ? -ECANCELED
+		int r = is_ending(u) ? deletion_ends(u, &err)
 				     : aside_start(&u->aside, loop, child_set, over, u);
 
 		if (r == 0) {
@@ -172,18 +201,20 @@ static bool is_slow(const struct agent *a, const struct cgfs_resources *res)
 	return res->set & (SLOW | (a->device_policy ? 0 : CGFS_SET_DEVICES));
 }
 
-/* The policy is kept by this process: what it enforces is set here.  0, or a negative errno. */
+/* The policy is kept by this process: what it enforces is set here, device lists now, and
+ * *@ret_budget when the child is done.  0, or a negative errno. */
 static int set_policy(const struct agent *a, struct cgfs_group *g, struct cgfs_resources *res,
-		      struct cgfs_err *err)
+		      uint64_t *ret_budget, struct cgfs_err *err)
 {
 	struct cgfs_resources own = *res;
 	int r;
 
 	if (!a->device_policy)
 		return 0;
-	own.set &= OF_POLICY;
+	own.set &= CGFS_SET_DEVICES;
 	r = own.set ? cgfs_group_set(g, &own, NULL, err) : 0;
-	res->set &= ~OF_POLICY;
+	*ret_budget = res->set & BUDGET;
+	res->set &= ~(CGFS_SET_DEVICES | BUDGET);
 	return r;
 }
 
@@ -195,22 +226,28 @@ static void change(struct pod *p, struct container *c, struct request *rq,
 	struct agent *a = c ? c->a : p->a;
 	struct update **list = c ? &c->updates : &p->updates, **at = list, *u;
 	struct cgfs_err err = { 0 };
+	uint64_t budget = 0;
+	size_t n = 0;
 	int r = 0;
 
 	if (res && !is_slow(a, res) && !*list) {
 		r = cgfs_group_set(g, res, NULL, &err);
 		goto out;
 	}
-	if (res)
-		r = set_policy(a, g, res, &err);
+	for (; *at; at = &(*at)->next)
+		n++;
+	if (n > WAITING_MAX)
+		r = err_why(&err, -EAGAIN, res ? "set limits of" : "freeze", cgfs_group_path(g),
+			    "%d changes of it wait already", WAITING_MAX);
+	else if (res)
+		r = set_policy(a, g, res, &budget, &err);
 	u = r == 0 ? calloc(1, sizeof(*u)) : NULL;
 	if (r == 0 && !u)
 		r = -ENOMEM;
 	if (r < 0)
 		goto out;
-	*u = (struct update){ .p = p, .c = c, .rq = rq, .res = res, .freeze = freeze };
-	while (*at)
-		at = &(*at)->next;
+	*u = (struct update){ .p = p, .c = c, .rq = rq, .res = res, .budget = budget };
+	u->freeze = freeze;
 	*at = u;
 	if (*list == u)
 		begin(list);

@@ -269,18 +269,24 @@ static void on_end_time(void *ctx)
 			   : "its cgroups are being removed");
 }
 
-static void delete_pod(struct pod *p)
+void pod_doom(struct pod *p)
 {
 	struct cgfs_err err = { 0 };
-	struct container *next;
 
 	p->doomed = true;
-	set_end_time(p);
 	limits_cancel_pod(p);
 	/* A frozen pod stays frozen, even if a container in it is thawed. */
 	if (p->group && cgfs_group_thaw(p->group, &err) < 0)
 		log_write(&p->a->log, LOG_DEBUG, "while a pod is deleted", "pod", p->id, "error",
 			  err.text, NULL);
+}
+
+static void delete_pod(struct pod *p)
+{
+	struct container *next;
+
+	pod_doom(p);
+	set_end_time(p);
 	if (p->n == 0) {
 		begin_removal(p);
 		return;
@@ -311,14 +317,14 @@ void pod_delete_all(struct agent *a)
 {
 	struct hash_node *node, *next;
 
+	for (node = hash_next(&a->pods, NULL); node; node = hash_next(&a->pods, node))
+		pod_doom(container_of(node, struct pod, node));
 	/* What ends at once changes the tables: begin anew after each that did. */
 	for (node = hash_next(&a->containers, NULL); node; node = next) {
 		struct container *c = container_of(node, struct container, node);
 		size_t before = a->containers.n;
 
 		next = hash_next(&a->containers, node);
-		if (c->pod)
-			c->pod->doomed = true;
 		if (c->end == END_NONE)
 			container_end(c, NULL, HR_OK, NULL);
 		if (a->containers.n != before)
@@ -329,7 +335,6 @@ void pod_delete_all(struct agent *a)
 		size_t before = a->pods.n;
 
 		next = hash_next(&a->pods, node);
-		p->doomed = true;
 		if (p->n == 0)
 			begin_removal(p);
 		if (a->pods.n != before)

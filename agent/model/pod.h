@@ -75,6 +75,8 @@ void pod_leave(struct pod *p, struct container *c);
 void pod_delete(struct agent *a, struct request *rq, const char *id);
 /* Deletes all pods and containers; a->emptied() is called when none is left. */
 void pod_delete_all(struct agent *a);
+/* It gets no new members and goes with its last one; changes of it end, its processes run. */
+void pod_doom(struct pod *p);
 void pod_removed(struct pod *p, int error, const char *message);
 /* What it had outside of the kernel is removed. */
 void pod_emptied(struct pod *p);

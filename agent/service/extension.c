@@ -217,6 +217,16 @@ void extension_create_pod(struct agent *a, struct request *rq)
 	}
 }
 
+/* The runtime works in its cgroups, in a sandbox's pod as well, and must not be stopped there. */
+static bool being_created(const struct subject *s)
+{
+	const struct container *c = s->c ? s->c : s->p->containers;
+
+	while (!s->c && c && !c->sandbox)
+		c = c->pod_next;
+	return c && c->state == CONTAINER_CREATING;
+}
+
 /* Its limits, or whether its processes run. */
 void extension_update_pod(struct agent *a, struct request *rq)
 {
@@ -243,6 +253,10 @@ void extension_update_pod(struct agent *a, struct request *rq)
 		return;
 	if (s.c ? s.c->end != END_NONE : s.p->doomed) {
 		request_fail(rq, HR_INVALID_STATE, "it is being deleted");
+		return;
+	}
+	if (being_created(&s)) {
+		request_fail(rq, HR_INVALID_STATE, "it is still being created");
 		return;
 	}
 	if (!resources) {

@@ -122,6 +122,20 @@ KERNEL_TEST(admit_auto_annotation_is_below_the_limit)
 	CHECK_INT(world_wait(w, "c", pid), 2);
 }
 
+/* The limit is a child's to set, the budget the agent's, and it needs the limit. */
+KERNEL_TEST(admit_auto_comes_with_the_first_limit)
+{
+	world_need_memory(w);
+	sandbox(w);
+	world_refuse(w, MSG_EXT_UPDATE_POD,
+		     json_pack("{s:s, s:{s:{s:s}}}", "PodId", "sb", "Resources", "memory", "admit",
+			       "auto"),
+		     HR_INVALID_ARG);
+	world_do(w, MSG_EXT_UPDATE_POD,
+		 json_pack("{s:s, s:{s:{s:i, s:s}}}", "PodId", "sb", "Resources", "memory", "limit",
+			   64 << 20, "admit", "auto"));
+}
+
 KERNEL_TEST(admit_exempt_container_exceeds_its_pods)
 {
 	pid_t pid;

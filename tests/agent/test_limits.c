@@ -92,6 +92,92 @@ static json_t *devices_update(bool allow)
 			 rules);
 }
 
+/* What is sent meanwhile the agent finds all at once. */
+static void stop_agent(const struct world *w)
+{
+	int status;
+
+	CHECK_INT(kill(w->agent, SIGSTOP), 0);
+	CHECK_INT(waitpid(w->agent, &status, WUNTRACED), w->agent);
+	CHECK(WIFSTOPPED(status));
+}
+
+static json_t *freeze(const char *pod, const char *ctr, bool yes)
+{
+	return json_pack("{s:s, s:s, s:b}", "PodId", pod, "ContainerId", ctr, "Frozen", yes);
+}
+
+KERNEL_TEST(few_changes_of_a_pod_wait)
+{
+	unsigned int done = 0, refused = 0;
+	uint32_t hr;
+
+	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "p"));
+	stop_agent(w);
+	for (uint64_t i = 0; i < 20; i++)
+		load_send(w->c, MSG_EXT_UPDATE_POD, 10 + i, freeze("p", "", i % 2 == 0));
+	CHECK_INT(kill(w->agent, SIGCONT), 0);
+	for (int i = 0; i < 20; i++) {
+		load_receive(w->c, &hr);
+		done += hr == HR_OK;
+		refused += hr == HR_FAIL;
+	}
+	CHECK_INT(done, 17);
+	CHECK_INT(refused, 3);
+	world_do(w, MSG_EXT_UPDATE_POD, freeze("p", "", false));
+}
+
+/* The runtime is at work in their cgroups. */
+KERNEL_TEST(what_is_being_created_is_not_changed)
+{
+	uint32_t hr;
+
+	stop_agent(w);
+	load_send(w->c, MSG_CREATE, 10, load_create_body(w, "p", "p", "exit 3", NULL));
+	load_send(w->c, MSG_EXT_UPDATE_POD, 11, freeze("p", "", true));
+	load_send(w->c, MSG_EXT_UPDATE_POD, 12, freeze("p", "p", true));
+	CHECK_INT(kill(w->agent, SIGCONT), 0);
+	for (uint64_t id = 11; id <= 12; id++) {
+		CHECK_INT(load_receive(w->c, &hr), id);
+		CHECK_INT(hr, HR_INVALID_STATE);
+	}
+	CHECK_INT(load_receive(w->c, &hr), 10);
+	CHECK_INT(hr, HR_OK);
+	CHECK_INT(world_wait(w, "p", world_start(w, "p")), 3);
+}
+
+/* A deletion ends the change under way, and the ones that wait do not hold it up. */
+KERNEL_TEST(deletion_ends_changes_that_wait)
+{
+	uint64_t last = 0;
+	uint32_t hr;
+
+	/* With an end of its first process to come, that would continue the deletion. */
+	world_create(w, "c", NULL, "exit 3");
+	CHECK_INT(world_wait(w, "c", world_start(w, "c")), 3);
+	stop_agent(w);
+	for (uint64_t i = 0; i < 4; i++)
+		load_send(w->c, MSG_EXT_UPDATE_POD, 10 + i, freeze("", "c", i % 2 == 0));
+	load_send(w->c, MSG_DELETE_STATE, 20, load_of("c"));
+	CHECK_INT(kill(w->agent, SIGCONT), 0);
+	for (int i = 0; i < 5; i++)
+		last = load_receive(w->c, &hr);
+	CHECK_INT(last, 20);
+	CHECK_INT(hr, HR_OK);
+}
+
+/* The agent's end deletes the first, its sandbox's the second. */
+KERNEL_TEST(frozen_pods_are_deleted)
+{
+	static const char *const pods[] = { "p", "q" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(pods); i++) {
+		world_create(w, pods[i], pods[i], NULL);
+		world_do(w, MSG_EXT_UPDATE_POD, freeze(pods[i], "", true));
+	}
+	world_delete(w, "q");
+}
+
 /* Without eBPF v1 has to stop the container while the default of its list changes. */
 KERNEL_TEST(device_lists_change_beside_the_loop)
 {
