@@ -365,7 +365,7 @@ BPF_TEST(asking_whether_a_node_exists_is_allowed)
 BPF_TEST(counters_count_container_and_pod)
 {
 	struct group *pod, *c1, *c2;
-	struct cgfs_policy_counters c;
+	struct cgfs_policy_counters c = { .sz = sizeof(c) };
 
 	world_open(w, false);
 	pod = world_pod(w, "web");

@@ -371,7 +371,7 @@ FAKE_TEST(a_policy_binds_container_and_pod)
 	};
 	const struct cgfs_policy *policy = fake_policy(f, true);
 	struct cgfs_policy_group pod, ctr, wrong;
-	struct cgfs_policy_counters n;
+	struct cgfs_policy_counters n = { .sz = sizeof(n) };
 	struct cgfs_event ev = CGFS_EVENT_INIT;
 	struct cgfs_err err = { 0 };
 	pid_t p;
@@ -435,7 +435,7 @@ FAKE_TEST(a_policy_binds_container_and_pod)
 FAKE_TEST(a_policy_reports_kills_when_asked)
 {
 	const struct cgfs_policy *policy = fake_policy(f, true);
-	struct cgfs_policy_counters n;
+	struct cgfs_policy_counters n = { .sz = sizeof(n) };
 	struct cgfs_policy_group pod;
 	struct cgfs_event ev = CGFS_EVENT_INIT;
 	pid_t p;
