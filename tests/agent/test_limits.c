@@ -114,16 +114,18 @@ KERNEL_TEST(few_changes_of_a_pod_wait)
 
 	world_do(w, MSG_EXT_CREATE_POD, json_pack("{s:s}", "PodId", "p"));
 	stop_agent(w);
-	for (uint64_t i = 0; i < 20; i++)
+	for (uint64_t i = 0; i < 100; i++)
 		load_send(w->c, MSG_EXT_UPDATE_POD, 10 + i, freeze("p", "", i % 2 == 0));
 	CHECK_INT(kill(w->agent, SIGCONT), 0);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 100; i++) {
 		load_receive(w->c, &hr);
 		done += hr == HR_OK;
 		refused += hr == HR_FAIL;
 	}
-	CHECK_INT(done, 17);
-	CHECK_INT(refused, 3);
+	/* Each change that is made meanwhile lets another one wait. */
+	CHECK_INT(done + refused, 100);
+	CHECK(done >= 17);
+	CHECK(refused > 0);
 	world_do(w, MSG_EXT_UPDATE_POD, freeze("p", "", false));
 }
 
