@@ -366,11 +366,23 @@ KERNEL_TEST(mounts_propagate_between_containers)
 		  0);
 }
 
+/* The next agent finds the cgroups gone, and removes what the one before had made and mounted. */
+static void next_agent_removes_bundles(struct world *w)
+{
+	char text[256];
+
+	kit_sweep_groups(&w->kit, text, sizeof(text));
+	world_start_agent(w, NULL);
+	w->c = world_connect(w, true);
+	for (int i = 0; i < WORLD_MS / 5 && in_bundle(w, ""); i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	CHECK(!in_bundle(w, ""));
+	CHECK(world_mounts(w, "/bundles/") == 0);
+}
+
 /* The agent was killed when the cgroups were gone and the rest was not. */
 KERNEL_TEST(what_a_lost_pod_has_shared_is_removed)
 {
-	char text[4096];
-
 	sandbox(w);
 	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox://a", "rw", "echo x > /data/x")), 0);
 	CHECK_INT(world_run(w, "c", workload(w, "c", "sandbox-tmp://a", "rw", "echo x > /data/x")),
@@ -379,13 +391,7 @@ KERNEL_TEST(what_a_lost_pod_has_shared_is_removed)
 	kill(w->agent, SIGKILL);
 	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
 	CHECK(in_bundle(w, "sb/sandboxMounts/a/x"));
-	kit_sweep_groups(&w->kit, text, sizeof(text));
-	world_start_agent(w, NULL);
-	w->c = world_connect(w, true);
-	for (int i = 0; i < WORLD_MS / 5 && in_bundle(w, ""); i++)
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
-	CHECK(!in_bundle(w, ""));
-	CHECK(world_mounts(w, "/bundles/") == 0);
+	next_agent_removes_bundles(w);
 }
 
 /* A directory in the place of the pod's state: it cannot be replaced. */
@@ -420,13 +426,7 @@ KERNEL_TEST(state_that_was_not_saved_is_saved_later)
 	client_close(w->c);
 	kill(w->agent, SIGKILL);
 	CHECK_INT(waitpid(w->agent, NULL, 0), w->agent);
-	kit_sweep_groups(&w->kit, text, sizeof(text));
-	world_start_agent(w, NULL);
-	w->c = world_connect(w, true);
-	for (int i = 0; i < WORLD_MS / 5 && in_bundle(w, ""); i++)
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
-	CHECK(!in_bundle(w, ""));
-	CHECK(world_mounts(w, "/bundles/") == 0);
+	next_agent_removes_bundles(w);
 }
 
 /* In a child: takes the mount away once the agent has met it. */
