@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #include "agent/base/files.h"
-#include "agent/base/hash.h"
 #include "agent/base/log.h"
 #include "agent/base/loop.h"
 #include "agent/bridge/bridge.h"
@@ -21,13 +20,10 @@
 #include "agent/daemon/output.h"
 #include "agent/daemon/serve.h"
 #include "agent/model/agent.h"
-#include "agent/model/container.h"
 #include "agent/model/pod.h"
-#include "agent/model/process.h"
 #include "agent/model/state.h"
 #include "agent/runtime/runtime.h"
 #include "agent/service/message.h"
-#include "agent/service/reading.h"
 #include "agent/wire/owner.h"
 #include "cgfs/base/clock.h"
 #include "cgfs/base/util.h"
@@ -458,23 +454,11 @@ static void close_all(struct whole *m)
 	auto_free char *cgroup2 = cgroup2_path(a);
 	/* Without the state directory nothing in it, and nothing that goes with it, is ours. */
 	bool all = m->opt.delete_on_exit && !m->incomplete && a->state_lock >= 0;
-	struct hash_node *n;
 
 	streams_end(&a->streams);
 	if (a->bridge)
 		bridge_flush(a->bridge, 200);
-	while ((n = hash_next(&a->containers, NULL)))
-		container_free(container_of(n, struct container, node));
-	while ((n = hash_next(&a->pods, NULL)))
-		pod_free(container_of(n, struct pod, node));
-	foreign_forget(a);
-	reading_free(a);
-	memory_end(a);
-	event_forget(a);
-	while (a->externals)
-		process_free(a->externals);
-	bridge_free(a->bridge);
-	message_ready(a); /* answers that go nowhere now */
+	message_end(a);
 	if (m->scout.fd >= 0)
 		close(m->scout.fd);
 	runtime_free(a->runtime);
@@ -504,9 +488,6 @@ static void close_all(struct whole *m)
 	state_unlock(a, all);
 	/* Without a journal the state directory is not complete: what was made of it is empty. */
 	dirs_close(&a->dirs, all || a->dirs.fd < 0);
-	hash_free(&a->containers);
-	hash_free(&a->pods);
-	hash_free(&a->foreign);
 	loop_free(a->loop);
 	if (a->log.fd >= 0)
 		close(a->log.fd);

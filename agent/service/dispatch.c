@@ -11,8 +11,10 @@
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
+#include "agent/model/pod.h"
 #include "agent/model/process.h"
 #include "agent/service/message.h"
+#include "agent/service/reading.h"
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
 
@@ -269,4 +271,25 @@ void message_closed(void *ctx, struct conn *conn)
 		drop_waiters(c->execs);
 	}
 	drop_waiters(a->externals);
+}
+
+void message_end(struct agent *a)
+{
+	struct hash_node *n;
+
+	while ((n = hash_next(&a->containers, NULL)))
+		container_free(container_of(n, struct container, node));
+	while ((n = hash_next(&a->pods, NULL)))
+		pod_free(container_of(n, struct pod, node));
+	foreign_forget(a);
+	reading_free(a);
+	memory_end(a);
+	event_forget(a);
+	while (a->externals)
+		process_free(a->externals);
+	bridge_free(a->bridge);
+	message_ready(a); /* answers that go nowhere now */
+	hash_free(&a->containers);
+	hash_free(&a->pods);
+	hash_free(&a->foreign);
 }

@@ -22,6 +22,8 @@ void message_closed(void *ctx, struct conn *c);
 bool message_outlives(uint32_t type);
 /* Carries out what came before the agent was ready. */
 void message_ready(struct agent *a);
+/* Frees whatever is held for pods, processes, requests and connections, and the bridge. */
+void message_end(struct agent *a);
 /* members.c, for the handlers.  false or NULL: @rq has been answered. */
 void message_bad_json(struct request *rq, const char *why);
 bool message_id(struct request *rq, const char **ret);
@@ -74,6 +76,7 @@ void extension_update_pod(struct agent *a, struct request *rq);
 int event_watch(struct agent *a);
 /* Sends the kept events that are not older, the oldest first. */
 void event_replay(struct agent *a, struct conn *c, uint32_t age_ms);
+/* Frees the kept events. */
 void event_forget(struct agent *a);
 
 /* --- properties.c --------------------------------------------------------------------------- */

@@ -422,13 +422,23 @@ static bool end_one(struct process *p)
 	return false;
 }
 
+/* What waits for an init to end by itself waits no longer: half a second for each is too much. */
+static bool kill_now(struct agent *a, struct container *c)
+{
+	if (c->kill_timer.index == 0)
+		return false;
+	loop_timer_clear(a->loop, &c->kill_timer);
+	c->kill_timer.fn(c->kill_timer.ctx);
+	return true;
+}
+
 static bool end_some(struct agent *a)
 {
 	for (struct hash_node *n = hash_next(&a->containers, NULL); n;
 	     n = hash_next(&a->containers, n)) {
 		struct container *c = container_of(n, struct container, node);
 
-		if (end_one(c->init) || end_one(c->execs))
+		if (end_one(c->init) || end_one(c->execs) || kill_now(a, c))
 			return true;
 	}
 	return end_one(a->externals);
@@ -482,22 +492,6 @@ int host_connect(struct host *h)
 	return fd[1];
 }
 
-static void free_all(struct agent *a)
-{
-	struct hash_node *n;
-
-	while ((n = hash_next(&a->containers, NULL)))
-		container_free(container_of(n, struct container, node));
-	while ((n = hash_next(&a->pods, NULL)))
-		pod_free(container_of(n, struct pod, node));
-	while (a->externals)
-		process_free(a->externals);
-	bridge_free(a->bridge);
-	hash_free(&a->containers);
-	hash_free(&a->pods);
-	hash_free(&a->foreign);
-}
-
 void host_close(struct host *h)
 {
 	struct agent *a = &h->a;
@@ -507,7 +501,7 @@ void host_close(struct host *h)
 	host_settle(h);
 	if (a->containers.n || a->pods.n || a->foreign.n || runs)
 		abort();
-	free_all(a);
+	message_end(a);
 	(void)!cgfs_root_remove(a->cgfs, NULL);
 	cgfs_close(a->cgfs);
 	state_unlock(a, true);
