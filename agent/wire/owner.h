@@ -12,8 +12,8 @@
 #define OWNER_PATH_MAX	     108 /* as a socket's address has room for */
 
 struct owner {
-	int fd; /* -EBADF: nothing is held */
-	bool alone;
+	int fd;		  /* -EBADF: nothing is held */
+	size_t socket_at; /* in the record */
 	char record[OWNER_PATH_MAX];
 	char socket[OWNER_PATH_MAX]; /* the local socket of an agent on this root, by default */
 };
