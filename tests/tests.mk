@@ -114,12 +114,16 @@ bench-guest-built: all $(bench_prog)
 # --- tests ------------------------------------------------------------------------------------
 
 root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
-checks  := build headers abi docs compat mapping kernels bpf tree layers install guide transcripts
+# Those that only read and compile, and what waits for most of its time, run beside others.
+checks  := $(foreach c,build headers abi docs compat mapping kernels bpf tree layers, \
+		     '&tests/check-$(c).sh') \
+	   $(foreach c,install guide transcripts,tests/check-$(c).sh)
+waits   := $(O)/tests/agent/test_stream
 # What tests the runner itself waits for time to pass: beside others, in check-all.
 patience := tests/unit/test_patience.sh
 scripts := $(filter-out $(patience),$(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh tests/guest/selftest))
 # Tests of the kernel side need root, all of them; elsewhere a test that needs it says so.
-plain   := $(unit_prog) $(tagent_prog) $(tpodctl_prog) $(scripts)
+plain   := $(waits:%='&%') $(filter-out $(waits),$(unit_prog) $(tagent_prog) $(tpodctl_prog)) $(scripts)
 as_root := $(if $(root),$(tbpf_prog) $(call sources,tests/bpf/test_*.sh) \
 	   '$(conf_prog) live/*' '$(oci_prog) live/*')
 # The same once more with sanitizers, as far as no kernel is involved.  Without -Werror: the
@@ -163,11 +167,10 @@ check:
 	$(call need,$(deps_run) $(deps_check))
 	$(again) check-built
 check-built: all tests
-	@tests/run -o $(O)/tests/result -n 'left out: $(left_out); make check-all runs them$(if \
-		$(root),,; $(not_root))' \
-		$(checks:%=tests/check-%.sh) $(plain) $(as_root) \
+	@JOBS=$$(($$(nproc) + 2)) tests/run -o $(O)/tests/result \
+		-n 'left out: $(left_out); make check-all runs them$(if $(root),,; $(not_root))' \
 		'&tests/guest/matrix --tap --quick --kernel 7.2 --layout v2 $(guest_prog)' \
-		'&$(guest_image) 7.2/v2/poweroff' $(quick_fakes)
+		$(checks) $(plain) $(as_root) '&$(guest_image) 7.2/v2/poweroff' $(quick_fakes)
 	$(bpf_note)
 
 ## check-all: run every test that this machine can run, and three guests (GUESTS=0: none)
@@ -177,8 +180,7 @@ check-all:
 check-all-built: all tests
 	$(again) O=$(O)/san SAN=1 WERROR=0 CFLAGS='-O1 -g' fakes
 	@tests/run -o $(O)/tests/result $(if $(root),,-n '$(not_root)') \
-		$(checks:%=tests/check-%.sh) $(plain) $(as_root) \
-		'&$(patience)' $(call on_fakes,$(O)) $(san_prog) $(on_san) \
+		$(checks) $(plain) $(as_root) '&$(patience)' $(call on_fakes,$(O)) $(san_prog) $(on_san) \
 		$(if $(filter 0,$(GUESTS)),,'tests/guest/matrix --tap --quick $(guest_prog)' \
 		'&$(guest_images)')
 	$(bpf_note)

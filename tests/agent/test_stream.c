@@ -425,11 +425,11 @@ HOSTKERNEL_TEST(init_and_exec_have_terminals)
 	resize(w, "c", added, 10, 10);
 	read_until(more[1], "ready");
 	write_all(more[0], "\003", 1);
-	read_until(more[1], "int");
+	expect_output(more[1], "^Cint\r\n");
 	close_all(more);
 	CHECK_INT(world_wait(w, "c", added), 3);
 	write_all(fds[0], "the\n", 4);
-	read_until(fds[1], "the last\r\n");
+	expect_output(fds[1], "the\r\nthe last\r\n");
 	close_all(fds);
 	CHECK_INT(world_wait(w, "c", init), 0);
 	world_delete(w, "c");
