@@ -235,8 +235,9 @@ HOST_TEST(exit_is_reported_after_the_drain)
 HOST_TEST(each_half_closes_by_itself)
 {
 	int fds[3];
-	pid_t pid = run(w, PROTOCOL_UVM_ID, "exec 2>&-; cat; echo between; exec >&-; sleep 1000",
-			IN | OUT | ERR, 500, fds);
+	pid_t pid =
+		run(w, PROTOCOL_UVM_ID, "exec 2>&-; cat; echo between; exec >&-; exec sleep 1000",
+		    IN | OUT | ERR, 500, fds);
 
 	expect_output(fds[2], "");
 	close(take_fd(&fds[2]));
