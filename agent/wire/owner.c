@@ -325,7 +325,7 @@ int owner_take(struct owner *o, const struct cgfs_mounts *mounts, const char *ro
 	r = fcntl(o->fd, F_SETLK, &lock) < 0 ? err_file(reterr, -errno, "lock", o->record)
 					     : write_record(o, mounts, root, reterr);
 	if (r < 0)
-		cgfs_cleanup_fd(&o->fd);
+		close(take_fd(&o->fd));
 	return r;
 }
 

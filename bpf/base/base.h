@@ -25,6 +25,7 @@ struct pins {
 	int events_fd; /* "events", locked: one receiver */
 	pid_t holder;  /* the process that took these locks, not a child that it forked since */
 	bool read_only;
+	bool lost;	   /* removed or renamed, and not yet recovered */
 	bool detach_later; /* what is unpinned now need not be detached before the call is over */
 	/* The directory was removed while it was open: makes it anew and locks it, or fails with
 	 * -ESTALE. */
@@ -32,6 +33,8 @@ struct pins {
 };
 
 int cgfs_bpf_pins_open(struct pins *p, struct cgfs_err *reterr);
+/* Is it what its path leads to? */
+bool cgfs_bpf_pins_there(const struct pins *p);
 /* Makes those of its directories again that were removed; the caller holds the lock. */
 int cgfs_bpf_pins_complete(struct pins *p, struct cgfs_err *reterr);
 /* Removes the directory and all that is in it, and closes it. */

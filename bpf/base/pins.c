@@ -205,6 +205,14 @@ static bool is_gone(int fd)
 	return fstat(fd, &st) < 0 || st.st_nlink == 0;
 }
 
+bool cgfs_bpf_pins_there(const struct pins *p)
+{
+	struct stat own, there;
+
+	return p->fd >= 0 && fstat(p->fd, &own) == 0 && stat(p->dir, &there) == 0 &&
+	       own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+}
+
 int cgfs_bpf_pins_complete(struct pins *p, struct cgfs_err *reterr)
 {
 	int r = make_all(p, reterr);
@@ -224,7 +232,7 @@ int cgfs_bpf_lock(struct pins *p, struct cgfs_err *reterr)
 	while (p->fd >= 0 && flock(p->fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return err_file(reterr, -errno, "lock", p->dir);
-	if (p->fd < 0 || is_gone(p->fd)) {
+	if (p->fd < 0 || p->lost || is_gone(p->fd)) {
 		cgfs_bpf_unlock(p);
 		return p->recover(p, reterr);
 	}

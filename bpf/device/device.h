@@ -90,6 +90,9 @@ int cgfs_bpf_device_removed(struct object *o, uint64_t cgroup_id, const struct c
 int cgfs_bpf_device_counters(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,
 			     struct cgfs_policy_counters *c);
 
+/* enforce.c: is the group bound by the program of other pins? */
+bool cgfs_bpf_device_elsewhere(struct device *d, const struct cgfs_policy_group *group);
+
 /* list.c: the list in force, read back; get_rules() of struct cgfs_policy_ops. */
 int cgfs_bpf_device_list(struct device *d, const struct cgfs_policy_group *group,
 			 struct cgfs_device_rule **ret, size_t *ret_n, struct cgfs_err *reterr);

@@ -73,12 +73,8 @@ static void meet(struct device *d, const struct cgfs_policy_group *group,
 	snprintf(d->foreign_pod, sizeof(d->foreign_pod), "%s", label(group));
 }
 
-/*
- * Is our program attached, loaded from other pins?  Both would have to agree, and ours, which
- * knows no list for the group, would take its devices away.  Any other program can only forbid
- * more; it is reported.
- */
-static bool bound_elsewhere(struct device *d, const struct cgfs_policy_group *group)
+/* Any program but ours can only forbid more; with @report it is reported. */
+static bool bound_elsewhere(struct device *d, const struct cgfs_policy_group *group, bool report)
 {
 	uint32_t ids[64], n = ARRAY_SIZE(ids), flags = 0;
 	struct bpf_prog_info own, other;
@@ -93,10 +89,15 @@ static bool bound_elsewhere(struct device *d, const struct cgfs_policy_group *gr
 			continue;
 		if (program_info(fd, &other) && streq(other.name, own.name))
 			return true;
-		if (fd >= 0 && other.id)
+		if (report && fd >= 0 && other.id)
 			meet(d, group, &other);
 	}
 	return false;
+}
+
+bool cgfs_bpf_device_elsewhere(struct device *d, const struct cgfs_policy_group *group)
+{
+	return bound_elsewhere(d, group, false);
 }
 
 /*
@@ -107,7 +108,7 @@ static bool bound_elsewhere(struct device *d, const struct cgfs_policy_group *gr
 static int attach(struct device *d, const struct cgfs_policy_group *group, const char *pin,
 		  bool made, int *ret_link, struct cgfs_err *reterr)
 {
-	bool elsewhere = bound_elsewhere(d, group);
+	bool elsewhere = bound_elsewhere(d, group, true);
 
 	if (!made && cgfs_bpf_pinned(d->o.pins, pin))
 		return 0;

@@ -46,12 +46,15 @@ static bool reports_oom(void *ctx)
 	return b->events.epoll_fd >= 0 && cgfs_bpf_reporter(b, CGFS_EVENT_OOM_KILL);
 }
 
+static struct device *device_of(const struct cgfs_bpf *b)
+{
+	return (struct device *)cgfs_bpf_reporter(b, CGFS_EVENT_DEVICE_DENIED);
+}
+
 static int get_rules(void *ctx, const struct cgfs_policy_group *group,
 		     struct cgfs_device_rule **ret, size_t *ret_n, struct cgfs_err *reterr)
 {
-	struct object *o = cgfs_bpf_reporter(ctx, CGFS_EVENT_DEVICE_DENIED);
-
-	return cgfs_bpf_device_list((struct device *)o, group, ret, ret_n, reterr);
+	return cgfs_bpf_device_list(device_of(ctx), group, ret, ret_n, reterr);
 }
 
 static struct object *find_object(const struct cgfs_bpf *b, const char *name)
@@ -184,7 +187,13 @@ static int change_admission(struct cgfs_bpf *b, const struct cgfs_policy_group *
 	struct object *o;
 	struct cgfs_group there;
 	int r = cgfs_bpf_group_read(b->groups, group->cgroup_id, &there);
+	bool none = admit->budget_bytes == CGFS_MAX && !admit->follows && !admit->exempt;
 
+	/* All pins may have gone, and not those of its budget alone. */
+	if (r == -ENOENT && none)
+		return cgfs_bpf_device_elsewhere(device_of(b), group)
+			       ? 0
+			       : cgfs_bpf_clear_budget(b, group, reterr);
 	if (r < 0)
 		return err_why(reterr, r, "give a budget to", label(group),
 			       "the policy does not know it");

@@ -6,17 +6,46 @@
  */
 #include "bpf/policy/policy.h"
 
+#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <mntent.h>
 #include <sys/file.h>
 
-static int pin_all(struct cgfs_bpf *b, struct cgfs_err *reterr)
+static uint32_t map_id(int fd)
 {
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.id : 0;
+}
+
+/* Another process that uses the pins was quicker, and its maps are this one's; or it came between,
+ * found none and made its own: those go, unless it uses them, or a group does. */
+static int replace(struct cgfs_bpf *b, struct cgfs_err *reterr)
+{
+	const struct object *groups = &b->groups->o;
+	const char *pin = groups->ops->pins[GROUPS_MAP].pin;
+	char path[CGFS_BPF_PATH], key[64];
+	auto_fd int there = bpf_obj_get(cgfs_bpf_path(&b->pins, pin, path));
 	int r = 0;
 
-	if (cgfs_bpf_all_pinned(b))
+	if (map_id(there) == map_id(groups->fd[GROUPS_MAP]))
+		return 0;
+	if (!cgfs_bpf_alone(&b->pins) || bpf_map_get_next_key(there, NULL, key) == 0)
 		return err_why(reterr, -ESTALE, "pin to", b->pins.dir,
-			       "it was removed, and another process has made it anew");
+			       "it was removed, and another process has made it anew and uses it, "
+			       "or has a group there; end that, or use another directory");
+	for (size_t i = b->n; i-- > 0 && r == 0;)
+		r = cgfs_bpf_object_unpin(b->object[i], reterr);
+	return r;
+}
+
+static int pin_all(struct cgfs_bpf *b, struct cgfs_err *reterr)
+{
+	int r = cgfs_bpf_use(&b->pins, reterr);
+
+	if (r == 0 && cgfs_bpf_all_pinned(b))
+		r = replace(b, reterr);
 	for (size_t i = 0; i < b->n && r == 0; i++)
 		r = b->object[i]->on ? cgfs_bpf_object_pin(b->object[i], reterr) : 0;
 	return r;
@@ -27,9 +56,11 @@ int cgfs_bpf_recover(struct pins *p, struct cgfs_err *reterr)
 	struct cgfs_bpf *b = (void *)((char *)p - offsetof(struct cgfs_bpf, pins));
 	int r;
 
-	if (p->fd < 0 || !b->groups->o.on)
+	if ((p->fd < 0 && !p->lost) || !b->groups->o.on)
 		return err_why(reterr, -ESTALE, "lock", p->dir, "another process removed the pins");
-	close(take_fd(&p->fd));
+	p->lost = true;
+	if (p->fd >= 0)
+		close(take_fd(&p->fd));
 	r = cgfs_bpf_pins_open(p, reterr);
 	if (r < 0)
 		return r;
@@ -37,8 +68,6 @@ int cgfs_bpf_recover(struct pins *p, struct cgfs_err *reterr)
 		if (errno != EINTR)
 			return err_file(reterr, -errno, "lock", p->dir);
 	r = pin_all(b, reterr);
-	if (r == 0)
-		r = cgfs_bpf_use(p, reterr);
 	if (r < 0) {
 		cgfs_bpf_unlock(p);
 		return r;
@@ -46,6 +75,7 @@ int cgfs_bpf_recover(struct pins *p, struct cgfs_err *reterr)
 	/* Events still come from the rings when another process was quicker. */
 	if (p->events_fd >= 0)
 		ignore(cgfs_bpf_receive(p, NULL));
+	p->lost = false;
 	b->detached = true;
 	return 0;
 }
@@ -113,6 +143,8 @@ int cgfs_bpf_restore(struct cgfs_bpf *b, uint64_t *ret_groups, struct cgfs_err *
 	uint64_t id;
 	int more, r;
 
+	/* Renamed, say: what is locked around changes is not what others find. */
+	b->pins.lost = b->pins.lost || !cgfs_bpf_pins_there(&b->pins);
 	r = tree < 0 ? err_file(reterr, tree, "open", "cgroup2")
 		     : cgfs_bpf_lock(&b->pins, reterr); /* with the directory gone it recovers */
 	if (r < 0)

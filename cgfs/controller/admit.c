@@ -60,6 +60,8 @@ int admit_read(const struct cgfs_group *g, struct cgfs_policy_admit *ret, struct
 	const struct cgfs_policy *p = g->c->policy;
 	int r = p->ops->counters(p->ctx, g->cgroup_id, &n);
 
+	if (r == -ENOENT && g->unbound)
+		r = 0;
 	if (r < 0)
 		return err_why(reterr, r, "read the budget of", g->rel,
 			       r == -ENOENT ? "the policy does not know it" : NULL);
@@ -115,6 +117,28 @@ void admit_undo(struct cgfs_group *g, const struct cgfs_policy_admit *was)
 	struct cgfs_policy_admit admit = *was;
 
 	ignore(put(g, &admit, NULL));
+}
+
+int admit_forget(struct cgfs_group *g, struct cgfs_err *reterr)
+{
+	struct cgfs_policy_admit none = { .sz = sizeof(none), .budget_bytes = CGFS_MAX };
+	const struct cgfs_policy *p = g->c->policy;
+	struct cgfs_policy_group group;
+	struct cgfs_err err = { 0 };
+	int fd, r;
+
+	if (!p->ops->admit_memory)
+		return 0;
+	r = group_dir(g, g->c->unified, &fd, reterr);
+	if (r < 0)
+		return r;
+	group_policy(g, &group);
+	r = p->ops->admit_memory(p->ctx, &group, &none, &err);
+	if (r == -EROFS)
+		return 0; /* the policy is for reading */
+	if (r < 0 && reterr)
+		*reterr = err;
+	return r;
 }
 
 int cgfs_group_hold_admission(struct cgfs_group *g, uint64_t ms, bool all, struct cgfs_err *reterr)

@@ -20,5 +20,8 @@ int admit_apply(struct cgfs_group *g, const struct cgfs_resources *res,
 		const struct cgfs_policy_admit *was, struct cgfs_err *reterr);
 /* Back to *@was, after a later step failed. */
 void admit_undo(struct cgfs_group *g, const struct cgfs_policy_admit *was);
+/* The policy does not know the group: what it was given by pins that are gone, and that no process
+ * could change, refuses no more. */
+int admit_forget(struct cgfs_group *g, struct cgfs_err *reterr);
 
 #endif

@@ -9,6 +9,7 @@
 #include "cgfs/controller/devices.h"
 
 #include "cgfs/base/util.h"
+#include "cgfs/controller/admit.h"
 #include "cgfs/controller/devices_v1.h"
 #include "cgfs/controller/memory.h"
 #include "cgfs/request/device.h"
@@ -44,7 +45,7 @@ static int policy_apply(struct cgfs_group *g, const struct cgfs_device_rule *rul
 		return 0;
 	g->unbound = !fresh && !devices_bound(g);
 	if (g->unbound && !rules)
-		return 0;
+		return admit_forget(g, reterr);
 	r = group_dir(g, g->c->unified, &fd, reterr);
 	if (r < 0)
 		return r;

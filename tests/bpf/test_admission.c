@@ -10,6 +10,7 @@
 #include <cgfs/abi/history.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -205,6 +206,42 @@ BPF_TEST(programs_without_pins_are_detached)
 	CHECK_INT(attached_here(pod), PROGRAMS);
 	CHECK_INT(attached_here(ctr), 0);
 	CHECK_INT(world_counters(w, ctr).counts_admit, 0);
+}
+
+/* All pins were removed while no process used them: the policy does not know the group. */
+BPF_TEST(budget_of_a_group_that_is_not_known_is_lifted)
+{
+	struct group *pod = begin(w), *ctr = world_container(w, pod, "c1");
+	const struct cgfs_policy *policy;
+	struct cgfs_bpf *other;
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_policy_admit none = { .sz = sizeof(none), .budget_bytes = CGFS_MAX };
+	char text[300];
+
+	world_add(w, ctr, NULL);
+	CHECK_INT(give(w, pod, 1 << 20), 0);
+	CHECK_INT(give(w, ctr, 1 << 20), 0);
+	/* Not what another process can change, who has it at pins of its own. */
+	snprintf(text, sizeof(text), "%s-other", w->pin);
+	opts.pin_dir = text;
+	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
+	policy = cgfs_bpf_policy(other);
+	CHECK_INT(policy->ops->admit_memory(policy->ctx, &pod->g, &none, &w->err), 0);
+	CHECK_INT(attached_here(pod), PROGRAMS);
+	CHECK_INT(cgfs_bpf_unpin(other, &w->err), 0);
+	cgfs_bpf_close(other);
+
+	world_close(w);
+	snprintf(text, sizeof(text), "rm -r %s", w->pin);
+	CHECK_INT(system(text), 0);
+	world_open(w, true);
+	CHECK_INT(give(w, pod, 1 << 20), -ENOENT);
+	CHECK_INT(attached_here(pod), PROGRAMS);
+	CHECK_INT(give(w, pod, CGFS_MAX), 0);
+	CHECK_INT(attached_here(pod), 0);
+	CHECK_INT(attached_here(ctr), PROGRAMS);
+	CHECK_INT(give(w, ctr, CGFS_MAX), 0);
+	CHECK_INT(attached_here(ctr), 0);
 }
 
 static bool pinned(const struct world *w)

@@ -259,6 +259,116 @@ BPF_TEST(pins_that_were_removed_come_back)
 	CHECK(world_counters(w, other).device_denied >= 3);
 }
 
+/* The same list is in force, and another process finds it. */
+static void check_back(struct world *w, struct group *pod)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_bpf *reader;
+	struct cgfs_policy_counters n = { .sz = sizeof(n) };
+
+	CHECK(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 5, O_RDONLY));
+	opts.pin_dir = w->pin;
+	opts.read_only = true;
+	CHECK_MSG(cgfs_bpf_open(&opts, &reader, &w->err) == 0, "%s", w->err.text);
+	CHECK_INT(cgfs_bpf_policy(reader)->ops->counters(cgfs_bpf_policy(reader)->ctx,
+							 pod->g.cgroup_id, &n),
+		  0);
+	cgfs_bpf_close(reader);
+}
+
+/* $P is the pin directory. */
+static void run(const struct world *w, const char *script)
+{
+	char command[600];
+
+	snprintf(command, sizeof(command), "P=%s; %s", w->pin, script);
+	CHECK_INT(system(command), 0);
+}
+
+/* The pin directory was removed, or is somewhere else, and there is another one of its name. */
+BPF_TEST(directory_made_anew_is_filled_again)
+{
+	static const char *const ways[] = {
+		"rm -r $P && mkdir $P",
+		"rm -r $P && mkdir -p $P/links",
+		"mv $P $P-was",
+		"mv $P $P-was && mkdir $P",
+	};
+
+	for (size_t events = 0; events < 2; events++) {
+		struct cgfs_event e = CGFS_EVENT_INIT;
+		struct group *pod;
+		char name[8];
+
+		world_open(w, events);
+		snprintf(name, sizeof(name), "web%zu", events);
+		pod = world_pod(w, name);
+		world_add(w, pod, events ? "c 1:3 rw" : "c 1:5 r");
+		/* One that was renamed and is not watched goes on being used. */
+		for (size_t i = 0; i < (events ? 4 : 2); i++) {
+			run(w, ways[i]);
+			if (events) {
+				CHECK_INT(world_event(w, &e, 60000), 1);
+				CHECK_INT(e.type, CGFS_EVENT_PINS_RESTORED);
+			} else {
+				world_set(w, pod, "c 1:3 rw");
+			}
+			check_back(w, pod);
+			run(w, "rm -rf $P-was");
+			CHECK(world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+			while (events && world_event(w, &e, 200) == 1)
+				;
+		}
+		CHECK_INT(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
+		CHECK_INT(cgfs_bpf_unpin(w->bpf, &w->err), 0);
+		world_close(w);
+	}
+}
+
+/* Of two that use the pins one was quicker. */
+BPF_TEST(pins_that_another_user_put_back_are_the_same)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	const struct cgfs_policy *policy;
+	struct cgfs_bpf *other;
+	struct group *pod;
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:5 r");
+	opts.pin_dir = w->pin;
+	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
+	policy = cgfs_bpf_policy(other);
+	run(w, "rm -r $P");
+	world_set(w, pod, "c 1:3 rw");
+	CHECK_MSG(policy->ops->set_rules(policy->ctx, &pod->g, NULL, 0, &w->err) == 0, "%s",
+		  w->err.text);
+	CHECK(!world_can_open(w, pod->path, 'c', 1, 3, O_RDWR));
+	world_set(w, pod, "c 1:3 rw");
+	check_back(w, pod);
+	CHECK_INT(cgfs_bpf_unpin(other, &w->err), -EBUSY);
+	cgfs_bpf_close(other);
+}
+
+/* A process that came between made the pins anew, and has gone without a group. */
+BPF_TEST(unused_pins_of_a_newcomer_are_replaced)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	struct cgfs_bpf *other;
+	struct group *pod;
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	world_add(w, pod, "c 1:5 r");
+	opts.pin_dir = w->pin;
+	run(w, "rm -r $P");
+	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
+	cgfs_bpf_close(other);
+	world_set(w, pod, "c 1:3 rw");
+	check_back(w, pod);
+}
+
 static int open_pins(void *arg)
 {
 	struct world *w = arg;

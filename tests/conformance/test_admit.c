@@ -434,6 +434,34 @@ static bool can_refuse(struct cgfs *c)
 	return false;
 }
 
+/* Somebody removed all pins while no process used them: the budget, which no process could change,
+ * goes when the group is opened. */
+WORLD_TEST(admit_of_lost_pins_is_lifted)
+{
+	struct cgfs_resources none = budget(CGFS_MAX);
+	struct scene s = begin(w);
+	char command[200];
+	struct puppet p;
+
+	if (!w->kind->live)
+		world_skip(w, "needs a kernel: its pins are removed");
+	p = puppet_in(s.ctr);
+	set_budget(s.ctr, BUDGET * MIB);
+	puppet_fill(&p, 64);
+	world_restart(w);
+	snprintf(command, sizeof(command), "rm -r %s", w->pin_dir);
+	CHECK_INT(system(command), 0);
+	refused(&p);
+	s.c = extra_context(w, WORLD_POLICY);
+	OK(cgfs_pod_open(s.c, "web", &s.pod, &err));
+	world_track(w, s.pod);
+	OK(cgfs_container_open(s.c, s.pod, "c1", &s.ctr, &err));
+	world_track(w, s.ctr);
+	admitted(&p);
+	OK(cgfs_group_set(s.ctr, &none, NULL, &err));
+	puppet_end(&p);
+}
+
 /* The first budget was given by a process that came later than this one. */
 WORLD_TEST(admit_of_another_process)
 {
