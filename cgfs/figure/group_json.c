@@ -32,14 +32,12 @@ static int put_group(struct json_out *o, struct cgfs_group *g, unsigned int what
 {
 	static const struct {
 		unsigned int bit;
-		enum cgfs_controller ctl;
-		const char *key;
 		int (*put)(struct json_out *o, struct cgfs_group *g, struct cgfs_err *reterr);
 	} lists[] = {
-		{ CGFS_READ_IO, CGFS_IO, "io_devices", figure_put_io },
-		{ CGFS_READ_HUGETLB, CGFS_HUGETLB, "hugetlb", figure_put_hugetlb },
-		{ CGFS_READ_RDMA, CGFS_RDMA, "rdma", figure_put_rdma },
-		{ CGFS_READ_MISC, CGFS_MISC, "misc", figure_put_misc },
+		{ CGFS_READ_IO, figure_put_io },
+		{ CGFS_READ_HUGETLB, figure_put_hugetlb },
+		{ CGFS_READ_RDMA, figure_put_rdma },
+		{ CGFS_READ_MISC, figure_put_misc },
 	};
 	struct cgfs_stats s = CGFS_STATS_INIT;
 	struct native native = { .o = o };
@@ -48,13 +46,10 @@ static int put_group(struct json_out *o, struct cgfs_group *g, unsigned int what
 	if (r == 0)
 		figure_put_stats(o, &s);
 	for (size_t i = 0; i < ARRAY_SIZE(lists) && r == 0; i++) {
-		if (!(what & lists[i].bit) || g->c->place[lists[i].ctl].hierarchy < 0)
-			continue;
-		json_out_array(o, lists[i].key);
-		r = lists[i].put(o, g, reterr);
-		json_out_end(o);
+		if (what & lists[i].bit)
+			r = lists[i].put(o, g, reterr);
 	}
-	if (r == 0 && (what & CGFS_READ_CPUSET) && g->c->place[CGFS_CPUSET].hierarchy >= 0)
+	if (r == 0 && (what & CGFS_READ_CPUSET))
 		r = figure_put_cpuset(o, g, reterr);
 	if (r == 0 && (what & CGFS_READ_LIMITS))
 		r = figure_put_limits(o, g, reterr);

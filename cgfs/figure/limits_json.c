@@ -32,24 +32,15 @@ static void put_limit(struct json_out *o, const struct member *m, const struct c
 	json_out_limit(o, name, number);
 }
 
-static int io_limits(struct json_out *o, struct cgfs_group *g, struct cgfs_err *reterr)
-{
-	int r;
-
-	json_out_array(o, "io_devices");
-	r = figure_put_io_limits(o, g, reterr);
-	json_out_end(o);
-	return r;
-}
-
 static int net_prio(struct json_out *o, struct cgfs_group *g, struct cgfs_err *reterr)
 {
+	struct cgfs_dir d = dir_of(g, CGFS_NET_PRIO);
 	struct cgfs_net_prio *prio = NULL;
 	size_t n = 0;
-	int r = cgfs_group_net_prio(g, &prio, &n, reterr);
+	int r = d.hierarchy < 0 ? 0 : cgfs_group_net_prio(g, &prio, &n, reterr);
 
 	if (r < 0 || !n)
-		return r;
+		return group_part_lost(&d, r);
 	json_out_array(o, "net_prio");
 	for (size_t i = 0; i < n; i++) {
 		json_out_object(o, NULL);
@@ -99,9 +90,8 @@ int figure_put_limits(struct json_out *o, struct cgfs_group *g, struct cgfs_err 
 		if (m->applied && (a.set & m->bit))
 			put_limit(o, m, &a);
 	}
-	if (g->c->place[CGFS_IO].hierarchy >= 0)
-		r = io_limits(o, g, reterr);
-	if (r == 0 && g->c->place[CGFS_NET_PRIO].hierarchy >= 0)
+	r = figure_put_io_limits(o, g, reterr);
+	if (r == 0)
 		r = net_prio(o, g, reterr);
 	if (r == 0 && devices_enforced(g->c))
 		r = devices(o, g, reterr);
@@ -129,11 +119,12 @@ int figure_put_cpuset(struct json_out *o, struct cgfs_group *g, struct cgfs_err 
 		{ CGFS_CPUSET_MEMORY_SPREAD_SLAB, "memory_spread_slab" },
 		{ CGFS_CPUSET_SCHED_LOAD_BALANCE, "sched_load_balance" },
 	};
+	struct cgfs_dir d = dir_of(g, CGFS_CPUSET);
 	struct cgfs_cpuset *set = NULL;
-	int r = cgfs_group_cpuset(g, &set, reterr);
+	int r = d.hierarchy < 0 ? 0 : cgfs_group_cpuset(g, &set, reterr);
 
-	if (r < 0)
-		return r;
+	if (r < 0 || !set)
+		return group_part_lost(&d, r);
 	json_out_object(o, "cpuset");
 	put_text(o, "cpus", set->cpus);
 	put_text(o, "mems", set->mems);

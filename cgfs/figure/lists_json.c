@@ -6,6 +6,7 @@
 #include "cgfs/base/json_out.h"
 #include "cgfs/base/util.h"
 #include "cgfs/figure/json.h"
+#include "cgfs/tree/dir.h"
 
 struct key {
 	const char *key;
@@ -15,7 +16,8 @@ struct key {
 
 /* What an entry is made of: its name or its device's number first, then its figures. */
 struct list {
-	const char *name; /* the key of a name, a char[] at @name_at; NULL: major, minor at 0 */
+	const char *array; /* its key in the group's object */
+	const char *name;  /* the key of a name, a char[] at @name_at; NULL: major, minor at 0 */
 	size_t size, name_at, known_at;
 	const struct key *keys; /* ended by one without a key */
 };
@@ -49,6 +51,7 @@ static void put_entry(struct json_out *o, const struct list *l, const char *entr
 #member, offsetof(struct cgfs_io_stat, member), 0                                  \
 	}
 static const struct list io_stat = {
+	.array = "io_devices",
 	.size = sizeof(struct cgfs_io_stat),
 	.keys = (const struct key[]){ IO(read_bytes),
 				      IO(write_bytes),
@@ -64,6 +67,7 @@ static const struct list io_stat = {
 #member, offsetof(struct cgfs_io_device, member), CGFS_IO_##bit                    \
 	}
 static const struct list io_limit = {
+	.array = "io_devices",
 	.size = sizeof(struct cgfs_io_device),
 	.known_at = offsetof(struct cgfs_io_device, set),
 	.keys = (const struct key[]){ IO_LIMIT(weight, WEIGHT),
@@ -80,6 +84,7 @@ static const struct list io_limit = {
 		key, offsetof(struct cgfs_hugetlb_stat, member), CGFS_HUGETLB_##bit                \
 	}
 static const struct list hugetlb = {
+	.array = "hugetlb",
 	.name = "page_size",
 	.size = sizeof(struct cgfs_hugetlb_stat),
 	.name_at = offsetof(struct cgfs_hugetlb_stat, page_size),
@@ -101,6 +106,7 @@ static const struct list hugetlb = {
 #member, offsetof(struct cgfs_rdma_stat, member), known                            \
 	}
 static const struct list rdma = {
+	.array = "rdma",
 	.name = "device",
 	.size = sizeof(struct cgfs_rdma_stat),
 	.name_at = offsetof(struct cgfs_rdma_stat, device),
@@ -121,6 +127,7 @@ static const struct list rdma = {
 #member, offsetof(struct cgfs_misc_stat, member), CGFS_MISC_##bit                  \
 	}
 static const struct list misc = {
+	.array = "misc",
 	.name = "name",
 	.size = sizeof(struct cgfs_misc_stat),
 	.name_at = offsetof(struct cgfs_misc_stat, name),
@@ -134,21 +141,27 @@ static const struct list misc = {
 
 /* -- lists --------------------------------------------------------------------------------- */
 
-/* A group's list, got from the library, written and released. */
-#define WRITE(write, entry, get, list)                                                             \
+/* A group's list, got from the library, written and released.  Nothing is written where the host
+ * has no such controller, or its hierarchy has lost the group. */
+#define WRITE(write, ctl, entry, get, list)                                                        \
 	int write(struct json_out *o, struct cgfs_group *g, struct cgfs_err *reterr)               \
 	{                                                                                          \
+		struct cgfs_dir d = dir_of(g, ctl);                                                \
 		auto_free entry *all = NULL;                                                       \
 		size_t n = 0;                                                                      \
-		int r = get(g, &all, &n, reterr);                                                  \
+		int r = d.hierarchy < 0 ? -ENODEV : get(g, &all, &n, reterr);                      \
                                                                                                    \
+		if (r < 0)                                                                         \
+			return d.hierarchy < 0 ? 0 : group_part_lost(&d, r);                       \
+		json_out_array(o, (list).array);                                                   \
 		for (size_t i = 0; i < n; i++)                                                     \
 			put_entry(o, &(list), (const char *)all + i * (list).size);                \
-		return r;                                                                          \
+		json_out_end(o);                                                                   \
+		return 0;                                                                          \
 	}
 
-WRITE(figure_put_io, struct cgfs_io_stat, cgfs_group_io, io_stat)
-WRITE(figure_put_io_limits, struct cgfs_io_device, cgfs_group_io_limits, io_limit)
-WRITE(figure_put_hugetlb, struct cgfs_hugetlb_stat, cgfs_group_hugetlb, hugetlb)
-WRITE(figure_put_rdma, struct cgfs_rdma_stat, cgfs_group_rdma, rdma)
-WRITE(figure_put_misc, struct cgfs_misc_stat, cgfs_group_misc, misc)
+WRITE(figure_put_io, CGFS_IO, struct cgfs_io_stat, cgfs_group_io, io_stat)
+WRITE(figure_put_io_limits, CGFS_IO, struct cgfs_io_device, cgfs_group_io_limits, io_limit)
+WRITE(figure_put_hugetlb, CGFS_HUGETLB, struct cgfs_hugetlb_stat, cgfs_group_hugetlb, hugetlb)
+WRITE(figure_put_rdma, CGFS_RDMA, struct cgfs_rdma_stat, cgfs_group_rdma, rdma)
+WRITE(figure_put_misc, CGFS_MISC, struct cgfs_misc_stat, cgfs_group_misc, misc)

@@ -5,6 +5,8 @@
  */
 #include "extra.h"
 
+#include <stdlib.h>
+
 /* Each hierarchy once: true where @ctl is the first controller of its hierarchy. */
 static bool leads(struct world *w, int ctl)
 {
@@ -53,6 +55,7 @@ static void check_read(struct world *w, struct cgfs_group *g, int lost)
 	struct cgfs_applied a = CGFS_APPLIED_INIT;
 	bool memory = strcmp(w->ops->mount(w, CGFS_MEMORY), w->ops->mount(w, lost)) != 0;
 	bool pids = strcmp(w->ops->mount(w, CGFS_PIDS), w->ops->mount(w, lost)) != 0;
+	char *json;
 
 	OK(cgfs_group_stats(g, CGFS_READ_ALL, &s, &err));
 	CHECK_INT(s.figure[CGFS_STAT_MEMORY_CURRENT].available, memory);
@@ -60,6 +63,8 @@ static void check_read(struct world *w, struct cgfs_group *g, int lost)
 	OK(cgfs_group_limits(g, &a, &err));
 	CHECK_INT((a.set & CGFS_SET_MEMORY_MAX) != 0, memory);
 	CHECK_INT((a.set & CGFS_SET_PIDS_MAX) != 0, pids);
+	OK(cgfs_group_json(g, CGFS_READ_ALL, &json, &err));
+	free(json);
 }
 
 /* @kept: the handles that made the group go on; else new ones are opened. */
