@@ -149,13 +149,17 @@ static void put_head(struct line *l, bool json, enum log_level level)
 	put_text(l, head);
 }
 
-static void emit(struct log *log, struct line *l)
+bool log_has_room(const struct log *log)
 {
 	struct pollfd p = { .fd = log->fd, .events = POLLOUT };
 
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+}
+
+static void emit(struct log *log, struct line *l)
+{
 	l->buf[l->len++] = '\n';
-	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT) ||
-	    write(log->fd, l->buf, l->len) != (ssize_t)l->len)
+	if (!log_has_room(log) || write(log->fd, l->buf, l->len) != (ssize_t)l->len)
 		log->dropped++;
 }
 

@@ -16,6 +16,7 @@
 #include "agent/bridge/bridge.h"
 #include "agent/daemon/daemon.h"
 #include "agent/daemon/init.h"
+#include "agent/daemon/machine.h"
 #include "agent/daemon/options.h"
 #include "agent/daemon/output.h"
 #include "agent/daemon/serve.h"
@@ -47,7 +48,8 @@ struct whole {
 	struct options opt;
 	struct cgfs_bpf *bpf;
 	struct owner owner; /* of the pods root */
-	bool hung_up;	    /* stdin has ended */
+	struct machine machine;
+	bool hung_up; /* stdin has ended */
 	bool stopping;
 	struct loop_fd scout;
 	struct discovery found;
@@ -194,6 +196,7 @@ static void say_hello(struct whole *m)
 	options_ignored(&m->opt, log_ignored, a);
 	if (!a->v4)
 		log_write(&a->log, LOG_WARNING, "without -v4 every request is refused", NULL);
+	machine_begin(&m->machine, a, &m->opt);
 	memory_begin(a);
 	adopt_all(a);
 	foreign_report(a);
@@ -366,14 +369,6 @@ static int own_root(struct whole *m, struct cgfs_err *err)
 	return r;
 }
 
-static int set_core_pattern(const struct options *o, struct cgfs_err *err)
-{
-	const char *path = "/proc/sys/kernel/core_pattern";
-	int r = o->core_dump_location ? files_write(path, o->core_dump_location) : 0;
-
-	return r < 0 ? cgfs_err_set(err, r, "write", path, o->core_dump_location, NULL) : 0;
-}
-
 /* The second half of the start. */
 static int open_rest(struct whole *m, struct cgfs_err *err)
 {
@@ -390,7 +385,7 @@ static int open_rest(struct whole *m, struct cgfs_err *err)
 		r = runtime_new(a->loop, &a->log, a->cgfs, m->opt.runtime, m->opt.state_dir,
 				a->oom_score, &a->runtime, err);
 	if (r == 0)
-		r = set_core_pattern(&m->opt, err);
+		r = machine_core_pattern(m->opt.core_dump_location, err);
 	if (r < 0)
 		return r;
 	a->ready = true;
@@ -459,6 +454,7 @@ static void close_all(struct whole *m)
 	if (a->bridge)
 		bridge_flush(a->bridge, 200);
 	message_end(a);
+	machine_end(&m->machine);
 	if (m->scout.fd >= 0)
 		close(m->scout.fd);
 	runtime_free(a->runtime);

@@ -28,6 +28,9 @@ struct row {
 	const char *help;
 };
 
+/* Of kernel messages: warnings. */
+#define KMSG_LEVEL 4
+
 /* The kernel cuts a longer one without an error. */
 #define CORE_PATTERN_MAX 127
 
@@ -45,8 +48,9 @@ static const struct row rows[] = {
 	{ "log-format", TEXT, AT(log_format), false,
 	  "write the log as text or json (default: text)" },
 	{ "logfile", TEXT, AT(log_file), false, "append the log here (default: stderr)" },
-	{ "kmsgLogLevel", NUMBER, AT(kmsg_log_level), true,
-	  "the agent does not forward kernel messages" },
+	{ "kmsgLogLevel", NUMBER, AT(kmsg_log_level), false,
+	  "log kernel messages of level N (0 to 7) and below (default: 4" MORE
+	  "where a host is called, else none)" },
 	{ "root-mem-reserve-bytes", NUMBER, AT(root_mem_reserve_bytes), false,
 	  "reserve this much memory for the machine; limit all pods" MORE
 	  "together to the rest (default: 75 MiB)" },
@@ -212,7 +216,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 {
 	*o = (struct options){ .log_level = "info",
 			       .log_format = "text",
-			       .kmsg_log_level = 4,
+			       .kmsg_log_level = OPTIONS_UNSAID,
 			       .root_mem_reserve_bytes = 75u << 20,
 			       .gcs_mem_limit_bytes = 50u << 20,
 			       .scrub_logs = true,
@@ -245,6 +249,8 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 	}
 	if (!o->use_inouterr && o->n_listen == 0 && !o->dial)
 		o->dial = ADDRESS_BRIDGE;
+	if (o->dial && o->kmsg_log_level == OPTIONS_UNSAID)
+		o->kmsg_log_level = KMSG_LEVEL;
 	return check(o, why);
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define OPTIONS_LISTEN_MAX 8
+#define OPTIONS_UNSAID	   UINT64_MAX
 
 struct options {
 	/* the reference's */
@@ -21,7 +22,7 @@ struct options {
 	const char *log_level;
 	const char *log_format;
 	const char *log_file;
-	uint64_t kmsg_log_level;
+	uint64_t kmsg_log_level; /* OPTIONS_UNSAID: forward none */
 	uint64_t root_mem_reserve_bytes;
 	uint64_t gcs_mem_limit_bytes;
 	const char *core_dump_location;

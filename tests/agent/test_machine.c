@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_machine.c - what the agent does for the machine beside its pods: messages of the kernel in
+ * its log.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "agent/base/log.h"
+#include "agent/base/loop.h"
+#include "agent/daemon/kmsg.h"
+#include "agent/daemon/options.h"
+#include "cgfs/base/util.h"
+#include "world.h"
+
+/* --- messages of the kernel, from a socket that gives one record at a time ------------------- */
+
+struct ends {
+	struct loop *l;
+	struct log log;
+	struct kmsg k;
+	int kernel; /* what the kernel would write to */
+	int out;    /* the log's reader */
+};
+
+static void stop(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+/* Lets the agent's side do what is due by now. */
+static void turn(struct ends *e, uint64_t ms)
+{
+	struct loop_timer end = { .fn = stop, .ctx = e->l };
+
+	CHECK_INT(loop_timer_set(e->l, &end, ms), 0);
+	CHECK_INT(loop_run(e->l), 0);
+}
+
+static void begin(struct ends *e, uint64_t level)
+{
+	int pair[2], out[2];
+
+	*e = (struct ends){ .log = { .level = LOG_DEBUG } };
+	CHECK_INT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	CHECK_INT(pipe2(out, O_NONBLOCK | O_CLOEXEC), 0);
+	CHECK_INT(loop_new(&e->l), 0);
+	e->kernel = pair[1];
+	e->log.fd = out[1];
+	e->out = out[0];
+	kmsg_follow(&e->k, e->l, &e->log, level, pair[0]);
+}
+
+static void end(struct ends *e)
+{
+	kmsg_end(&e->k);
+	loop_free(e->l);
+	close(e->kernel);
+	close(e->out);
+	close(e->log.fd);
+}
+
+static void record(struct ends *e, const char *text)
+{
+	CHECK_INT(write(e->kernel, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static size_t logged(struct ends *e, char *text, size_t len)
+{
+	ssize_t n = read(e->out, text, len - 1);
+
+	n = n < 0 ? 0 : n;
+	text[n] = '\0';
+	return (size_t)n;
+}
+
+TAP_TEST(kernel_messages_have_the_fields_that_the_host_expects)
+{
+	char text[4096];
+	struct ends e;
+
+	begin(&e, 6);
+	record(&e, "12,339,5140900,-,caller=T1;a \"word\"\n SUBSYSTEM=pci\n");
+	record(&e, "7,340,5140901,-;of no interest\n");
+	record(&e, "2,342,5140902,c;critical\n");
+	record(&e, "no record");
+	turn(&e, 1);
+	CHECK(logged(&e, text, sizeof(text)) > 0);
+	CHECK_MSG(strstr(text,
+			 "level=warning msg=\"kmsg read\" priority=Warning facility=1 seq=339 "
+			 "timesincebootmicro=5140900 flags=- message=\"a \\\"word\\\"\"\n"),
+		  "%s", text);
+	CHECK(!strstr(text, "interest"));
+	CHECK_MSG(strstr(text, "msg=\"kmsg entry overwritten; skipping entry\" count=1\n"), "%s",
+		  text);
+	CHECK_MSG(strstr(text, "level=error msg=\"kmsg read\" priority=Crit facility=0 seq=342 "),
+		  "%s", text);
+	CHECK_MSG(strstr(text, "msg=\"failed to parse kmsg entry\" line=\"no record\"\n"), "%s",
+		  text);
+	end(&e);
+}
+
+TAP_TEST(kernel_messages_of_a_flood_wait_their_turn)
+{
+	char text[65536];
+	size_t lines = 0;
+	struct ends e;
+
+	begin(&e, 7);
+	for (int i = 0; i < 100; i++) {
+		char one[64];
+
+		snprintf(one, sizeof(one), "4,%d,1,-;one of many\n", i);
+		record(&e, one);
+	}
+	/* The time for one round; a second begins later. */
+	turn(&e, 1);
+	logged(&e, text, sizeof(text));
+	for (const char *p = text; (p = strchr(p, '\n')); p++)
+		lines++;
+	CHECK_MSG(lines > 0 && lines < 100, "%zu", lines);
+	while (!strstr(text, "seq=99 ")) {
+		turn(&e, 5);
+		logged(&e, text, sizeof(text));
+	}
+	end(&e);
+}
+
+TAP_TEST(kernel_messages_wait_for_the_reader_of_the_log)
+{
+	static char zeros[65536], text[131072];
+	struct ends e;
+
+	begin(&e, 7);
+	while (write(e.log.fd, zeros, sizeof(zeros)) > 0)
+		;
+	record(&e, "4,1,1,-;not to be lost\n");
+	turn(&e, 1);
+	CHECK_INT(e.log.dropped, 0);
+	do {
+		logged(&e, text, sizeof(text));
+		turn(&e, 5);
+	} while (!strstr(text, "not to be lost"));
+	CHECK_INT(e.log.dropped, 0);
+	end(&e);
+}
+
+/* The options of -v4 and these. */
+static struct options parsed(const char *last, const char *value)
+{
+	const char *argv[] = { "cgfs-agent", "-v4", last, value, NULL };
+	char why[OPTIONS_WHY_MAX];
+	struct options o;
+
+	CHECK_INT(options_parse(&o, value ? 4 : 3, (char **)argv, why), 0);
+	return o;
+}
+
+TAP_TEST(kernel_messages_are_for_a_host_that_is_called)
+{
+	CHECK_INT(parsed("-log-format=json", NULL).kmsg_log_level, 4);
+	CHECK_INT(parsed("-kmsgLogLevel", "7").kmsg_log_level, 7);
+	CHECK(parsed("-use-inouterr", NULL).kmsg_log_level == OPTIONS_UNSAID);
+	CHECK_INT(parsed("-use-inouterr", "-kmsgLogLevel=0").kmsg_log_level, 0);
+}
+
+/* --- the agent, in a guest, of which all is the test's --------------------------------------- */
+
+static void need_guest(void)
+{
+	if (!getenv("CGFS_TEST_LAYOUT"))
+		tap_skip("that is the whole machine's, which is a guest alone");
+}
+
+/* The next agent, with @args and its log in a file. */
+static void start_again(struct world *w, const char *const *args, char log[128])
+{
+	const char *all[16] = { "-logfile", log };
+	size_t n = 2;
+	int status;
+
+	snprintf(log, 128, "%s/log", w->dir);
+	for (; *args; args++)
+		all[n++] = *args;
+	client_close(w->c);
+	kill(w->agent, SIGTERM);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+	world_start_agent(w, all);
+	w->c = world_connect(w, true);
+	/* It answers when it has done all of its start. */
+	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL));
+}
+
+/* Until the log says so. */
+static void await(const char *log, const char *says)
+{
+	static char text[8 << 20];
+
+	for (int i = 0; i < WORLD_MS / 50; i++) {
+		int fd = open(log, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+		close(fd);
+		text[n < 0 ? 0 : n] = '\0';
+		if (strstr(text, says))
+			return;
+		usleep(5000);
+	}
+	FAIL("\"%s\" is not in the log", says);
+}
+
+PLAIN_TEST(messages_of_the_running_kernel_are_forwarded)
+{
+	static const char *const args[] = { "-kmsgLogLevel", "4", "-log-format=json", NULL };
+	char log[128], line[500];
+	int fd, cut = 0;
+
+	need_guest();
+	/* All that a process writes, and not some of it. */
+	CHECK_INT(kit_write("/proc/sys/kernel/printk_devkmsg", "on\n"), 0);
+	start_again(w, args, log);
+	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	/* Without the end of a line it would wait for more of the line. */
+	CHECK(write(fd, "<12>first of the test\n", 22) == 22);
+	await(log, "\"message\":\"first of the test\"}\n");
+	/* More than the kernel's buffer holds, while the agent does not read. */
+	kill(w->agent, SIGSTOP);
+	memset(line, 'x', sizeof(line));
+	memcpy(line, "<15>", 4);
+	line[sizeof(line) - 1] = '\n';
+	for (int i = 0; i < 20000; i++)
+		cut += write(fd, line, sizeof(line)) != sizeof(line);
+	kill(w->agent, SIGCONT);
+	CHECK_INT(cut, 0);
+	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL));
+	CHECK(write(fd, "<12>last of the test\n", 21) == 21);
+	await(log, "kmsg entry overwritten");
+	await(log, "\"message\":\"last of the test\"}\n");
+	close(fd);
+	CHECK_INT(kit_write("/proc/sys/kernel/printk_devkmsg", "ratelimit\n"), 0);
+}
