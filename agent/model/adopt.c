@@ -183,11 +183,14 @@ static void adopt_execs(struct container *c, const json_t *list)
 		if (!p)
 			return;
 		p->started = (uint64_t)number_of(v, "Start");
-		if (process_adopt(p)) {
-			p->next = c->execs;
-			c->execs = p;
-		} else {
-			process_free(p); /* has ended; its exit code is not known */
+		p->next = c->execs;
+		c->execs = p;
+		if (json_object_get(v, "ExitCode")) {
+			p->exited = p->reported = true;
+			p->code = (uint32_t)number_of(v, "ExitCode");
+		} else if (!process_adopt(p)) {
+			p->exited = p->reported = true;
+			p->code = PROCESS_CODE_UNKNOWN;
 		}
 	}
 }

@@ -146,8 +146,11 @@ static json_t *container_state_json(const struct container *c)
 	json_t *j;
 
 	for (const struct process *p = c->execs; p; p = p->next) {
-		if (!p->exited)
-			json_array_append_new(execs, process_json(p));
+		json_t *one = process_json(p);
+
+		if (one && p->exited)
+			json_object_set_new(one, "ExitCode", json_integer((json_int_t)p->code));
+		json_array_append_new(execs, one);
 	}
 	j = json_pack("{s:i, s:b, s:b, s:b, s:b, s:i, s:b, s:o, s:o, s:o}", "State", (int)c->state,
 		      "Sandbox", c->sandbox, "OwnPidNamespace", c->own_pidns, "PlainEnd",

@@ -85,11 +85,12 @@ static size_t cgroups(const struct world *w)
 	return all;
 }
 
-/* But for the copy of the runtime, which is made with its first run and stays. */
+/* But for what is opened when it is needed for the first time, and stays: the copy of the runtime;
+ * the descriptors that tell of changes of files, one for pins and one for cgroups. */
 static size_t descriptors(pid_t agent, bool show)
 {
 	char path[64], to[256], name[320];
-	size_t n = 0, copies = 0;
+	size_t n = 0, copies = 0, watches = 0;
 	struct dirent *e;
 	ssize_t len;
 	DIR *d;
@@ -103,6 +104,8 @@ static size_t descriptors(pid_t agent, bool show)
 			continue;
 		to[len] = '\0';
 		if (strncmp(to, "/memfd:crun", 11) == 0 && copies++ == 0)
+			continue;
+		if (streq(to, "anon_inode:inotify") && watches++ < 2)
 			continue;
 		n++;
 		if (show)

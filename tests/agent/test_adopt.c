@@ -193,6 +193,19 @@ KERNEL_TEST(policy_holds_while_no_agent_runs)
 	world_exit_type(w, "c", "UnexpectedExit");
 }
 
+static void await_end(pid_t pid)
+{
+	while (kill(pid, 0) == 0) {
+		char path[40], text[512] = "";
+
+		/* A zombie that no process reaps has ended, too. */
+		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+		if (kit_read(path, text, sizeof(text)) > 0 && strstr(text, ") Z"))
+			break;
+		nap();
+	}
+}
+
 KERNEL_TEST(container_that_ended_meanwhile_has_ended)
 {
 	pid_t pid;
@@ -202,20 +215,7 @@ KERNEL_TEST(container_that_ended_meanwhile_has_ended)
 	kill_agent(w);
 	touch(w, "go");
 	await(w, "done");
-	while (kill(pid, 0) == 0) {
-		char path[40], text[512] = "";
-		int fd;
-
-		/* A zombie that no process reaps has ended, too. */
-		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		CHECK(fd < 0 || read(fd, text, sizeof(text) - 1) >= 0);
-		close(fd);
-		if (strstr(text, ") Z"))
-			break;
-		nap();
-	}
-
+	await_end(pid);
 	next_agent(w);
 	/* No process saw how it ended, unless it is still a zombie. */
 	CHECK(world_wait(w, "c", pid) + 1 <= 1);
@@ -261,27 +261,63 @@ KERNEL_TEST(created_container_is_started_by_the_next_agent)
 	CHECK(there(w, "ran"));
 }
 
-KERNEL_TEST(added_process_is_adopted_too)
+/* A container whose processes need not be reaped by this machine's init before it can go. */
+static void start_without_pidns(struct world *w, const char *id)
 {
-	auto_free char *params = NULL;
-	json_t *spec = world_spec(w, "c", NULL, NULL, NULL);
-	json_t *j;
-	pid_t pid;
+	json_t *spec = world_spec(w, id, NULL, NULL, NULL);
 
-	/* A pid namespace would end only when this machine's init has reaped the process. */
 	json_object_set_new(json_object_get(spec, "linux"), "namespaces",
 			    json_pack("[{s:s}, {s:s}]", "type", "mount", "type", "ipc"));
-	world_do(w, MSG_CREATE, world_create_body(w, "c", spec));
-	(void)world_start(w, "c");
-	j = json_pack("{s:{s:[s, s, s], s:s, s:[s], s:{s:i, s:i}}}", "OciProcess", "args",
-		      "/bin/sh", "-c", "while [ ! -e /tmp/end ]; do sleep 0.02; done; exit 9",
-		      "cwd", "/", "env", "PATH=/bin", "user", "uid", 0, "gid", 0);
-	params = json_dumps(j, 0);
+	world_do(w, MSG_CREATE, world_create_body(w, id, spec));
+	(void)world_start(w, id);
+}
+
+static pid_t add_process(struct world *w, const char *id, const char *script)
+{
+	json_t *j = json_pack("{s:{s:[s, s, s], s:s, s:[s], s:{s:i, s:i}}}", "OciProcess", "args",
+			      "/bin/sh", "-c", script, "cwd", "/", "env", "PATH=/bin", "user",
+			      "uid", 0, "gid", 0);
+	auto_free char *params = json_dumps(j, 0);
+
 	json_decref(j);
-	pid = world_execute(w, "c", params);
+	return world_execute(w, id, params);
+}
+
+KERNEL_TEST(added_process_is_adopted_too)
+{
+	pid_t pid;
+
+	start_without_pidns(w, "c");
+	pid = add_process(w, "c", "while [ ! -e /tmp/end ]; do sleep 0.02; done; exit 9");
 	restart(w);
 	touch(w, "end");
 	check_code(world_wait(w, "c", pid), 9);
+}
+
+/* Its exit is the next agent's to report: whoever had asked the last one asks again. */
+KERNEL_TEST(exit_of_an_added_process_is_reported_by_the_next_agent)
+{
+	pid_t ended, late;
+	uint32_t code;
+
+	start_without_pidns(w, "c");
+	ended = add_process(w, "c", "exit 8");
+	late = add_process(w, "c", "while [ ! -e /tmp/end ]; do sleep 0.02; done; exit 9");
+	while (kill(ended, 0) == 0) /* until the agent has reaped it */
+		nap();
+	world_do(w, MSG_EXT_LIST_PODS, NULL);
+	kill_agent(w);
+	touch(w, "end");
+	await_end(late);
+	next_agent(w);
+	CHECK_INT(world_wait(w, "c", ended), 8);
+	/* Nobody saw how it ended, unless it is still a zombie. */
+	code = world_wait(w, "c", late);
+	CHECK(code == 9 || code == PROCESS_CODE_UNKNOWN);
+	world_refuse(w, MSG_WAIT_FOR_PROCESS,
+		     json_pack("{s:s, s:i, s:i}", "ContainerId", "c", "ProcessId", (int)late,
+			       "TimeoutInMs", 0),
+		     HR_NOT_FOUND);
 }
 
 KERNEL_TEST(doomed_pod_goes_with_its_last_container)

@@ -5,33 +5,50 @@
  * Compared are types, ids, results, exit codes, notifications and the names of all members;
  * not the wording of errors, not the figures, not where in the order a notification comes.
  * docs/gcs-compat.md lists where we mean to differ; so does differs() below.
+ *
+ * Then the same with an agent that is killed before each of the requests, and before one of them:
+ * the next agent holds the rest of the conversation.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
+#include "agent/model/process.h"
 #include "cgfs/base/util.h"
 #include "world.h"
 
 #define FOLDER "tests/agent/transcripts/"
 #define PIDS   32
 
+enum { KILL_NEVER = 0, KILL_ALWAYS = -1 }; /* else: before the request of that step */
+
 struct replay {
 	struct world *w;
 	struct client *c;
 	const char *step;
+	bool killed;
 	json_t *notifications; /* came, not yet asked for */
+	json_t *notified;      /* containers of which one came */
 	struct {
 		json_int_t theirs, ours;
 	} pid[PIDS];
 	size_t n_pids;
 };
 
-/* The reference's slips, by transcript, step and member. */
-static bool differs(const char *step, const char *member, const json_t *theirs, const json_t *ours)
+/* The reference's slips, by transcript, step and member; and what a kill of the agent has lost. */
+static bool differs(const struct replay *r, const char *member, const json_t *theirs,
+		    const json_t *ours)
 {
+	if (!streq(member, "ExitCode"))
+		return false;
+	/* Who was not its parent may not learn it. */
+	if (r->killed && json_integer_value(ours) == PROCESS_CODE_UNKNOWN)
+		return true;
 	/* A process killed by a signal: 128 + signal, not -1. */
-	return streq(step, "wait killed") && streq(member, "ExitCode") &&
-	       json_integer_value(theirs) == 4294967295 && json_integer_value(ours) == 137;
+	return streq(r->step, "wait killed") && json_integer_value(theirs) == 4294967295 &&
+	       json_integer_value(ours) == 137;
 }
 
 /* Paths of the machine where it was recorded become ours. */
@@ -123,7 +140,7 @@ static void same_value(struct replay *r, const char *name, const json_t *theirs,
 		auto_free char *a = NULL, *b = NULL;
 
 		if (!streq(name, exact[i]) || json_equal((json_t *)theirs, (json_t *)ours) ||
-		    differs(r->step, name, theirs, ours))
+		    differs(r, name, theirs, ours))
 			continue;
 		a = json_dumps(theirs, JSON_ENCODE_ANY);
 		b = json_dumps(ours, JSON_ENCODE_ANY);
@@ -166,6 +183,20 @@ static void compare(struct replay *r, const json_t *theirs, const json_t *ours)
 	}
 }
 
+/* One that came shortly before a kill may come again. */
+static void note(struct replay *r, json_t *body)
+{
+	const char *id = json_string_value(json_object_get(body, "ContainerId"));
+	bool again = json_object_get(r->notified, id);
+
+	CHECK_MSG(!again || r->killed, "%s: %s is notified twice", r->step, id);
+	json_object_set_new(r->notified, id, json_true());
+	if (again)
+		json_decref(body);
+	else
+		json_array_append_new(r->notifications, body);
+}
+
 /* The next message that is (or is not) a notification; the others are kept. */
 static json_t *next_message(struct replay *r, bool notification, struct frame_header *ret)
 {
@@ -190,13 +221,30 @@ static json_t *next_message(struct replay *r, bool notification, struct frame_he
 		if (PROTOCOL_KIND(m.header.type) != 3)
 			return body;
 		CHECK_INT(m.header.id, 0);
-		json_array_append_new(r->notifications, body);
+		note(r, body);
 	}
 }
 
-static void receive_step(struct replay *r, const json_t *recv)
+/* May a kill have made that answer another one?  External processes are not the next agent's, and
+ * an exit that was reported shortly before is reported once more. */
+static bool is_lost(const struct replay *r, const json_t *send, const json_t *theirs,
+		    const json_t *ours)
+{
+	const char *body = json_string_value(json_object_get(send, "body"));
+	uint32_t hr = (uint32_t)json_integer_value(json_object_get(ours, "Result"));
+
+	if (!r->killed)
+		return false;
+	if (strstr(body, "\"ContainerId\":\"" PROTOCOL_UVM_ID "\""))
+		return hr == HR_NOT_FOUND;
+	return streq(r->step, "wait exec again") && hr == HR_OK &&
+	       (uint32_t)json_integer_value(json_object_get(theirs, "Result")) == HR_NOT_FOUND;
+}
+
+static void receive_step(struct replay *r, const json_t *send, const json_t *recv)
 {
 	const char *text = json_string_value(json_object_get(recv, "type"));
+	const json_t *theirs = json_object_get(recv, "json");
 	uint32_t type = (uint32_t)strtoul(text, NULL, 16);
 	struct frame_header h;
 	json_t *ours = next_message(r, type == MSG_NOTIFICATION, &h);
@@ -204,43 +252,158 @@ static void receive_step(struct replay *r, const json_t *recv)
 	if (h.type != type || h.id != (uint64_t)json_integer_value(json_object_get(recv, "id")))
 		FAIL("%s: type %#x, id %llu; theirs %s", r->step, h.type, (unsigned long long)h.id,
 		     text);
-	compare(r, json_object_get(recv, "json"), ours);
+	if (!send || !is_lost(r, send, theirs, ours))
+		compare(r, theirs, ours);
 	json_decref(ours);
 }
 
-static void replay(struct world *w, const char *name)
+static void take_step(struct replay *r, const json_t *step)
 {
-	struct replay r = { .w = w, .c = world_connect(w, false), .notifications = json_array() };
-	json_t *doc, *step, *recv;
+	const char *raw = json_string_value(json_object_get(step, "raw"));
+	json_t *send = json_object_get(step, "send"), *recv;
+	size_t i;
+
+	r->step = json_string_value(json_object_get(step, "label"));
+	if (send)
+		send_step(r, send);
+	if (raw)
+		send_raw(r, raw);
+	json_array_foreach(json_object_get(step, "recv"), i, recv) receive_step(r, send, recv);
+}
+
+static bool has_negotiated(const json_t *step)
+{
+	const char *type =
+		json_string_value(json_object_get(json_object_get(step, "send"), "type"));
+	json_t *answer = json_array_get(json_object_get(step, "recv"), 0);
+
+	return type && strtoul(type, NULL, 16) == MSG_NEGOTIATE &&
+	       json_integer_value(json_object_get(json_object_get(answer, "json"), "Result")) == 0;
+}
+
+/* What the agents that were killed have left is this process's, as it is init's elsewhere. */
+static void reap(const struct world *w)
+{
+	siginfo_t one = { 0 };
+
+	while (waitid(P_ALL, 0, &one, WEXITED | WNOHANG | WNOWAIT) == 0 && one.si_pid > 0 &&
+	       one.si_pid != w->agent) {
+		CHECK_INT(waitpid(one.si_pid, NULL, 0), one.si_pid);
+		one.si_pid = 0;
+	}
+}
+
+static void end_agent(struct world *w, int sig)
+{
+	int status;
+
+	client_close(w->c);
+	w->c = NULL;
+	CHECK_INT(kill(w->agent, sig), 0);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+	CHECK_INT(status, sig == SIGKILL ? SIGKILL : 0);
+	world_start_agent(w, NULL);
+}
+
+/* The host calls the next agent, and negotiates if it had with the last one. */
+static void kill_before(struct replay *r, const json_t *steps, size_t n)
+{
+	bool negotiated = false;
+
+	for (size_t i = 0; i < n; i++)
+		negotiated = negotiated || has_negotiated(json_array_get(steps, i));
+	client_close(r->c);
+	end_agent(r->w, SIGKILL);
+	r->killed = true;
+	/* The first socket of that name may still be that of the last agent. */
+	r->c = world_connect(r->w, true);
+	if (!negotiated) {
+		client_close(r->c);
+		r->c = world_connect(r->w, false);
+	}
+}
+
+static json_t *load(const char *name)
+{
 	json_error_t je;
 	char path[128];
-	size_t i, k;
+	json_t *doc;
 
 	/* In a guest they are below the root. */
 	snprintf(path, sizeof(path), "%s" FOLDER "%s.json", getenv("CGFS_TEST_GUEST") ? "/" : "",
 		 name);
 	doc = json_load_file(path, 0, &je);
 	CHECK_MSG(doc, "%s: %s", path, je.text);
-	json_array_foreach(json_object_get(doc, "steps"), i, step)
-	{
-		const char *raw = json_string_value(json_object_get(step, "raw"));
+	return doc;
+}
 
-		r.step = json_string_value(json_object_get(step, "label"));
-		if (json_object_get(step, "send"))
-			send_step(&r, json_object_get(step, "send"));
-		if (raw)
-			send_raw(&r, raw);
-		json_array_foreach(json_object_get(step, "recv"), k, recv) receive_step(&r, recv);
+static void replay(struct world *w, const json_t *steps, int kill_at)
+{
+	struct replay r = { .w = w,
+			    .c = world_connect(w, false),
+			    .notifications = json_array(),
+			    .notified = json_object() };
+	json_t *step;
+	size_t i;
+
+	json_array_foreach(steps, i, step)
+	{
+		/* What was sent of a request that is in parts is lost with the agent. */
+		if (i > 0 && json_object_get(step, "send") &&
+		    (kill_at == KILL_ALWAYS || kill_at == (int)i))
+			kill_before(&r, steps, i);
+		if (kill_at != KILL_NEVER)
+			reap(w);
+		take_step(&r, step);
+	}
+	json_decref(r.notifications);
+	json_decref(r.notified);
+	client_close(r.c);
+}
+
+static void replay_plain(struct world *w, const char *name)
+{
+	json_t *doc = load(name);
+
+	replay(w, json_object_get(doc, "steps"), KILL_NEVER);
+	json_decref(doc);
+}
+
+/* Each conversation takes up to three seconds, in which it waits.  In an emulated guest, and under
+ * a sanitizer, all kills are in one. */
+#if defined(__SANITIZE_ADDRESS__)
+#define EACH_ALONE false
+#else
+#define EACH_ALONE (!getenv("CGFS_TEST_GUEST"))
+#endif
+
+static void replay_killed(struct world *w, const char *name)
+{
+	json_t *doc = load(name), *steps = json_object_get(doc, "steps"), *step;
+	int n = EACH_ALONE ? (int)json_array_size(steps) : 0;
+
+	CHECK_INT(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	replay(w, steps, KILL_ALWAYS);
+	for (int i = 1; i < n; i++) {
+		step = json_array_get(steps, (size_t)i);
+		if (!json_object_get(step, "send"))
+			continue;
+		end_agent(w, SIGTERM); /* with all that the conversation has left */
+		w->c = world_connect(w, true);
+		tap_note("killed before \"%s\"", json_string_value(json_object_get(step, "label")));
+		replay(w, steps, i);
 	}
 	json_decref(doc);
-	json_decref(r.notifications);
-	client_close(r.c);
 }
 
 #define REPLAY(how, name)                                                                          \
 	how(name)                                                                                  \
 	{                                                                                          \
-		replay(w, #name);                                                                  \
+		replay_plain(w, #name);                                                            \
+	}                                                                                          \
+	how(name##_killed)                                                                         \
+	{                                                                                          \
+		replay_killed(w, #name);                                                           \
 	}
 
 REPLAY(PLAIN_TEST, create_bad_container_type)
