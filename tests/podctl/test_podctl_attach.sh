@@ -232,6 +232,9 @@ t_an_ordinary_user_gets_the_remedy() {
 	{
 		expect 1 $nobody "$podctl" create --root "$root" web; says "run podctl as root"; one_line
 		expect 125 $nobody "$podctl" run --root "$root" --pod t -- true; says "run podctl as root"; one_line
+		# What the remedy names besides; t_apply_without_privilege does the other.
+		says "look with --no-agent"; says "apply --no-bpf"
+		expect 0 $nobody "$podctl" ls --no-agent --root "$root"
 	}
 	clean
 }

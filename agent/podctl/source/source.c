@@ -32,8 +32,8 @@ void source_explain(struct cgfs_err *err)
 		return;
 	snprintf(said, sizeof(said), "%s", err->text);
 	cgfs_err_set(err, err->code, NULL, NULL, NULL,
-		     "%s; run podctl as root, or with --no-agent --root PATH in a cgroup that was "
-		     "delegated to you",
+		     "%s; run podctl as root (any user may look with --no-agent, and use apply "
+		     "--no-bpf in a cgroup that was delegated)",
 		     said);
 }
 
