@@ -68,7 +68,9 @@ int cgfs_err_reason(struct cgfs_err *e, int code, const char *why, ...)
 	vsnprintf(words, sizeof(words), why, ap);
 	va_end(ap);
 	was = *e;
-	return cgfs_err_set(e, code, was.op, was.path, was.value, "%s", words);
+	return cgfs_err_set(e, code, was.op, was.path,
+			    was.value[0] || strstr(was.text, ": \"\": ") ? was.value : NULL, "%s",
+			    words);
 }
 
 int cgfs_err_context(struct cgfs_err *e, int code, const char *what, ...)

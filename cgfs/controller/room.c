@@ -82,11 +82,17 @@ int room_threads(struct cgfs *c, int dirfd, const char *dir, int code, struct cg
 	if (n < 0)
 		return code;
 	type[strcspn(type, "\n")] = '\0';
+	/* The file first: where the text is too long, its middle is left out. */
 	if (streq(type, "threaded") || streq(type, "domain invalid"))
 		return cgfs_err_reason(reterr, code,
-				       "cgroup.type is \"%s\" in %s; below a threaded cgroup are "
-				       "neither processes nor all controllers",
-				       type, dir);
+				       "%s/cgroup.type is \"%s\": below it are neither processes "
+				       "nor all controllers",
+				       dir, type);
+	if (streq(type, "domain threaded"))
+		return cgfs_err_reason(reterr, code,
+				       "%s/cgroup.type is \"%s\": beside threaded cgroups are not "
+				       "all controllers",
+				       dir, type);
 	return code == -ENOENT && strchr(reterr->value, '+')
 		       ? cgfs_err_reason(reterr, code,
 					 "%s/cgroup.controllers does not have all of them", dir)

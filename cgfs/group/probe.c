@@ -12,6 +12,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* An error begins with what was tried and ends with why: where it is too long, its middle is left
+ * out. */
+static void fit(char *to, size_t size, const char *text)
+{
+	size_t len = strlen(text), head = size / 4;
+
+	if (len < size)
+		memcpy(to, text, len + 1);
+	else
+		snprintf(to, size, "%.*s ... %s", (int)head, text,
+			 text + len - (size - 1 - head - strlen(" ... ")));
+}
+
 void cgfs_capability_add(struct cgfs_capabilities *caps, const char *name, bool ok,
 			 const char *detail, const char *remedy)
 {
@@ -24,7 +37,7 @@ void cgfs_capability_add(struct cgfs_capabilities *caps, const char *name, bool 
 	cap = &caps->cap[caps->n++];
 	cap->ok = ok;
 	snprintf(cap->name, sizeof(cap->name), "%s", name);
-	snprintf(cap->detail, sizeof(cap->detail), "%s", detail);
+	fit(cap->detail, sizeof(cap->detail), detail);
 	snprintf(cap->remedy, sizeof(cap->remedy), "%s", remedy);
 }
 

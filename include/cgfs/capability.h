@@ -40,7 +40,8 @@ struct cgfs_capabilities {
  * @caps:   borrowed; when it is full the finding is dropped
  * @name:   copied; dotted name, at most 31 bytes
  * @ok:     true if it works
- * @detail: copied; the reason, or the place; at most 159 bytes
+ * @detail: copied; the reason, or the place; at most 159 bytes, else its middle is left
+ *          out
  * @remedy: copied; what to change, at most 159 bytes; "" for none
  */
 CGFS_API void cgfs_capability_add(struct cgfs_capabilities *caps, const char *name, bool ok,

@@ -282,6 +282,8 @@ WORLD_TEST(reason_no_room_for_more_cgroups)
 	world_container(w, pod, c, "c1", NULL);
 	CHECK_HAS(REFUSED(cgfs_container_create(c, pod, "c2", NULL, &no, &err), -EAGAIN),
 		  "/web/cgroup.max.descendants is 1");
+	CHECK_HAS(REFUSED(cgfs_container_create(c, pod, "c2", NULL, &no, &err), -EAGAIN),
+		  "/web/c2: /");
 	pod = world_pod(w, c, "db", NULL);
 	CHECK_INT(extra_put(w, UNIFIED, cgfs_group_path(pod), "cgroup.max.depth", "0"), 0);
 	CHECK_HAS(REFUSED(cgfs_container_create(c, pod, "c1", NULL, &no, &err), -EAGAIN),

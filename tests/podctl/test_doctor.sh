@@ -193,15 +193,24 @@ t_the_root_of_a_namespace_with_processes_in_it() {
 
 t_a_threaded_parent() {
 	as_root
-	local u
+	local u long
 	u=$(awk '$(NF - 2) == "cgroup2" { print $5; exit }' /proc/self/mountinfo)
 	[ -n "$u" ] || { echo "no cgroup2 tree"; exit 77; }
-	mkdir "$u$root.t"
-	echo threaded > "$u$root.t/cgroup.type"
-	inside '"$bin" doctor --probe --root "$root.t/pods" --pin-dir "$pins"'
-	rmdir "$u$root.t"
+	# The reason is there although the path is long, and the list of controllers with it.
+	long=$root.$(printf '%070d' 0)
+	mkdir "$u$long"
+	echo threaded > "$u$long/cgroup.type"
+	inside "\"\$bin\" doctor --probe --root '$long/pods' --pin-dir \"\$pins\""
+	rmdir "$u$long"
 	whole
 	prints '^create +missing'; prints 'not threaded'; prints 'cgroup.type is "threaded"'
+	# The one above a threaded cgroup.
+	mkdir -p "$u$long/t"
+	echo threaded > "$u$long/t/cgroup.type"
+	inside "\"\$bin\" doctor --probe --root '$long/pods' --pin-dir \"\$pins\""
+	rmdir "$u$long/t" "$u$long"
+	whole
+	prints '^create +missing'; prints 'not threaded'; prints 'cgroup.type is "domain threaded"'
 	clean
 }
 
