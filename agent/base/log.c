@@ -128,18 +128,24 @@ static void put_pair(struct line *l, bool json, const char *key, const char *val
 		put_quoted(l, value);
 }
 
-static void put_head(struct line *l, bool json, enum log_level level)
+void log_time(char text[LOG_TIME_MAX])
 {
 	struct timespec ts;
 	struct tm tm;
-	char stamp[64];
-	char head[128];
 	size_t n;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
-	n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(stamp + n, sizeof(stamp) - n, ".%06ldZ", ts.tv_nsec / 1000);
+	n = strftime(text, LOG_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, LOG_TIME_MAX - n, ".%06ldZ", ts.tv_nsec / 1000);
+}
+
+static void put_head(struct line *l, bool json, enum log_level level)
+{
+	char stamp[LOG_TIME_MAX];
+	char head[128];
+
+	log_time(stamp);
 	if (json)
 		snprintf(head, sizeof(head), "{\"time\":\"%s\",\"level\":\"%s\"", stamp,
 			 level_name(level));

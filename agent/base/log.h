@@ -31,6 +31,9 @@ int log_level_parse(const char *text, enum log_level *ret);
  * out.  Never blocks: a line that cannot be written now is counted and dropped. */
 void log_write(struct log *l, enum log_level level, const char *msg, ...) __attribute__((sentinel));
 
+/* Now, as lines begin with it. */
+#define LOG_TIME_MAX 64
+void log_time(char text[LOG_TIME_MAX]);
 /* Would a line be written now? */
 bool log_has_room(const struct log *l);
 

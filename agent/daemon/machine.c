@@ -21,9 +21,12 @@ void machine_begin(struct machine *m, struct agent *a, const struct options *o)
 {
 	if (o->kmsg_log_level != OPTIONS_UNSAID)
 		kmsg_begin(&m->kmsg, a->loop, &a->log, o->kmsg_log_level);
+	if (o->gcs_mem_limit_bytes)
+		own_begin(&m->own, a->loop, &a->log, a->cgfs, o->gcs_mem_limit_bytes);
 }
 
 void machine_end(struct machine *m)
 {
 	kmsg_end(&m->kmsg);
+	own_end(&m->own);
 }

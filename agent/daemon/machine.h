@@ -8,6 +8,7 @@
 #include <cgfs/base.h>
 
 #include "agent/daemon/kmsg.h"
+#include "agent/daemon/own.h"
 
 struct agent;
 struct options;
@@ -15,6 +16,7 @@ struct options;
 /* Embedded; zeroed. */
 struct machine {
 	struct kmsg kmsg;
+	struct own own;
 };
 
 /* NULL: it stays. */

@@ -28,7 +28,9 @@ struct row {
 	const char *help;
 };
 
-/* Of kernel messages: warnings. */
+/* What holds where a host is called: of kernel messages warnings, and the bytes that the
+ * reference allows itself. */
+#define OWN_MEMORY (50u << 20)
 #define KMSG_LEVEL 4
 
 /* The kernel cuts a longer one without an error. */
@@ -54,8 +56,10 @@ static const struct row rows[] = {
 	{ "root-mem-reserve-bytes", NUMBER, AT(root_mem_reserve_bytes), false,
 	  "reserve this much memory for the machine; limit all pods" MORE
 	  "together to the rest (default: 75 MiB)" },
-	{ "gcs-mem-limit-bytes", NUMBER, AT(gcs_mem_limit_bytes), true,
-	  "the agent does not watch its own memory" },
+	{ "gcs-mem-limit-bytes", NUMBER, AT(gcs_mem_limit_bytes), false,
+	  "run in a cgroup gcs beside the pods root, and log when that" MORE
+	  "uses more memory (default: 50 MiB where a host is called, else" MORE
+	  "0: no such cgroup)" },
 	{ "core-dump-location", TEXT, AT(core_dump_location), false,
 	  "make this the kernel's core pattern" MORE "(/proc/sys/kernel/core_pattern)" },
 	{ "disable-time-sync", FLAG, AT(disable_time_sync), true,
@@ -218,7 +222,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 			       .log_format = "text",
 			       .kmsg_log_level = OPTIONS_UNSAID,
 			       .root_mem_reserve_bytes = 75u << 20,
-			       .gcs_mem_limit_bytes = 50u << 20,
+			       .gcs_mem_limit_bytes = OPTIONS_UNSAID,
 			       .scrub_logs = true,
 			       .initial_policy_stance = "allow",
 			       .root = "/pods",
@@ -251,6 +255,8 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 		o->dial = ADDRESS_BRIDGE;
 	if (o->dial && o->kmsg_log_level == OPTIONS_UNSAID)
 		o->kmsg_log_level = KMSG_LEVEL;
+	if (o->gcs_mem_limit_bytes == OPTIONS_UNSAID)
+		o->gcs_mem_limit_bytes = o->dial ? OWN_MEMORY : 0;
 	return check(o, why);
 }
 

@@ -24,7 +24,7 @@ struct options {
 	const char *log_file;
 	uint64_t kmsg_log_level; /* OPTIONS_UNSAID: forward none */
 	uint64_t root_mem_reserve_bytes;
-	uint64_t gcs_mem_limit_bytes;
+	uint64_t gcs_mem_limit_bytes; /* 0: no cgroup of its own */
 	const char *core_dump_location;
 	bool disable_time_sync;
 	bool scrub_logs;

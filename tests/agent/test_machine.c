@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_machine.c - what the agent does for the machine beside its pods: messages of the kernel in
- * its log.
+ * its log, a watch on its own memory.
  */
+#include <cgfs/cgfs.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,12 +168,18 @@ TAP_TEST(kernel_messages_are_for_a_host_that_is_called)
 	CHECK_INT(parsed("-use-inouterr", "-kmsgLogLevel=0").kmsg_log_level, 0);
 }
 
-/* --- the agent, in a guest, of which all is the test's --------------------------------------- */
+/* --- the whole agent ------------------------------------------------------------------------ */
 
-static void need_guest(void)
+static void stop_agent(struct world *w)
 {
-	if (!getenv("CGFS_TEST_LAYOUT"))
-		tap_skip("that is the whole machine's, which is a guest alone");
+	int status;
+
+	client_close(w->c);
+	w->c = NULL;
+	kill(w->agent, SIGTERM);
+	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+	w->agent = -1;
+	w->alone = true;
 }
 
 /* The next agent, with @args and its log in a file. */
@@ -180,36 +187,121 @@ static void start_again(struct world *w, const char *const *args, char log[128])
 {
 	const char *all[16] = { "-logfile", log };
 	size_t n = 2;
-	int status;
 
 	snprintf(log, 128, "%s/log", w->dir);
 	for (; *args; args++)
 		all[n++] = *args;
-	client_close(w->c);
-	kill(w->agent, SIGTERM);
-	CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+	stop_agent(w);
+	w->alone = false;
 	world_start_agent(w, all);
 	w->c = world_connect(w, true);
 	/* It answers when it has done all of its start. */
 	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL));
 }
 
-/* Until the log says so. */
-static void await(const char *log, const char *says)
+/* Until the log says so; where. */
+static const char *await(const char *log, const char *says)
 {
 	static char text[8 << 20];
 
 	for (int i = 0; i < WORLD_MS / 50; i++) {
 		int fd = open(log, O_RDONLY | O_CLOEXEC);
 		ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		const char *at;
 
 		close(fd);
 		text[n < 0 ? 0 : n] = '\0';
-		if (strstr(text, says))
-			return;
+		at = strstr(text, says);
+		if (at && strchr(at, '\n'))
+			return at;
 		usleep(5000);
 	}
 	FAIL("\"%s\" is not in the log", says);
+}
+
+/* --- the agent's own cgroup ------------------------------------------------------------------ */
+
+static int use_memory(void *arg)
+{
+	size_t len = 16 << 20;
+	volatile char *p = malloc(len);
+
+	for (size_t i = 0; p && i < len; i += 4096)
+		p[i] = 1;
+	return 0;
+}
+
+static void remove_own(const struct world *w)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct cgfs_group *g = NULL;
+	struct cgfs *c = NULL;
+
+	opts.root = w->root;
+	opts.controllers = 1u << CGFS_MEMORY;
+	CHECK_INT(cgfs_open(&opts, &c, NULL), 0);
+	CHECK_INT(cgfs_container_open(c, NULL, "gcs", &g, NULL), 0);
+	CHECK_INT(cgfs_group_clear(g, NULL), 0);
+	cgfs_group_close(g);
+	CHECK_INT(cgfs_root_remove(c, NULL), 0);
+	cgfs_close(c);
+}
+
+PLAIN_TEST(agent_has_a_cgroup_whose_memory_is_watched)
+{
+	char log[128], root[80], dir[256], line[2048], want[128];
+	const char *args[] = { "-root", root, "-gcs-mem-limit-bytes", "4194304", "-log-format=json",
+			       NULL };
+	static const char *const fields[] = {
+		"gcsStartTime",	  "fields.time",    "cgroup",
+		"thresholdBytes", "count",	    "cgroup_version",
+		"memoryUsage",	  "memoryUsageMax", "memoryUsageLimit",
+		"swapUsage",	  "swapUsageMax",   "swapUsageLimit",
+		"kernelUsage",	  "kernelUsageMax", "kernelUsageLimit"
+	};
+	const char *own;
+	json_t *j;
+
+	world_need_memory(w);
+	snprintf(root, sizeof(root), "%s/pods", w->root);
+	start_again(w, args, log);
+	snprintf(want, sizeof(want), "%s/gcs", w->root);
+	CHECK_STR(kit_cgroup_of(w->agent, CGFS_MEMORY), want);
+	CHECK(kit_find(&w->kit, "gcs", "", dir, sizeof(dir)));
+	CHECK_INT(kit_run(dir, use_memory, NULL), 0);
+	own = await(log, "memory usage for cgroup exceeded threshold");
+	while (own[-1] != '\n')
+		own--;
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(own, "\n"), own);
+	j = json_loads(line, 0, NULL);
+	CHECK_MSG(j, "%s", line);
+	CHECK_STR(json_string_value(json_object_get(j, "level")), "warning");
+	CHECK_STR(json_string_value(json_object_get(j, "cgroup")), want);
+	CHECK_STR(json_string_value(json_object_get(j, "thresholdBytes")), "4194304");
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		CHECK_MSG(json_object_get(j, fields[i]), "%s: %s", fields[i], line);
+	json_decref(j);
+	/* The next one takes it over. */
+	start_again(w, args, log);
+	CHECK_STR(kit_cgroup_of(w->agent, CGFS_MEMORY), want);
+	stop_agent(w);
+	remove_own(w);
+}
+
+TAP_TEST(own_cgroup_is_for_a_host_that_is_called)
+{
+	CHECK_INT(parsed("-log-format=json", NULL).gcs_mem_limit_bytes, 50 << 20);
+	CHECK_INT(parsed("-gcs-mem-limit-bytes", "0").gcs_mem_limit_bytes, 0);
+	CHECK_INT(parsed("-use-inouterr", NULL).gcs_mem_limit_bytes, 0);
+	CHECK_INT(parsed("-use-inouterr", "-gcs-mem-limit-bytes=7").gcs_mem_limit_bytes, 7);
+}
+
+/* --- messages of the running kernel ----------------------------------------------------------- */
+
+static void need_guest(void)
+{
+	if (!getenv("CGFS_TEST_LAYOUT"))
+		tap_skip("that is the whole machine's, which is a guest alone");
 }
 
 PLAIN_TEST(messages_of_the_running_kernel_are_forwarded)
@@ -226,7 +318,7 @@ PLAIN_TEST(messages_of_the_running_kernel_are_forwarded)
 	CHECK(fd >= 0);
 	/* Without the end of a line it would wait for more of the line. */
 	CHECK(write(fd, "<12>first of the test\n", 22) == 22);
-	await(log, "\"message\":\"first of the test\"}\n");
+	await(log, "\"message\":\"first of the test\"}");
 	/* More than the kernel's buffer holds, while the agent does not read. */
 	kill(w->agent, SIGSTOP);
 	memset(line, 'x', sizeof(line));
@@ -239,7 +331,7 @@ PLAIN_TEST(messages_of_the_running_kernel_are_forwarded)
 	json_decref(world_call(w, MSG_EXT_LIST_PODS, NULL));
 	CHECK(write(fd, "<12>last of the test\n", 21) == 21);
 	await(log, "kmsg entry overwritten");
-	await(log, "\"message\":\"last of the test\"}\n");
+	await(log, "\"message\":\"last of the test\"}");
 	close(fd);
 	CHECK_INT(kit_write("/proc/sys/kernel/printk_devkmsg", "ratelimit\n"), 0);
 }
