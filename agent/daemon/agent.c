@@ -59,6 +59,7 @@ struct whole {
 	int stop_signal; /* came before all was open */
 	bool had_pins;	 /* before it began */
 	bool first;	 /* process 1 of the machine, which ends with the agent */
+	bool power_off;	 /* a client asked for it */
 	enum init_ending ending;
 	int failed; /* a negative errno, with err */
 	struct cgfs_err err;
@@ -240,9 +241,9 @@ static void on_signal(void *ctx, int sig)
 	}
 	log_write(&a->log, LOG_INFO, "stopping", "signal", LOG_NUM(sig), "pods", LOG_NUM(a->pods.n),
 		  "then",
-		  m->opt.delete_on_exit ? "deleted"
-		  : m->first		? "ended with the machine"
-					: "left running",
+		  m->opt.delete_on_exit	     ? "deleted"
+		  : m->first || m->power_off ? "ended with the machine"
+					     : "left running",
 		  NULL);
 	if (!m->opt.delete_on_exit || m->stopping) {
 		loop_stop(a->loop);
@@ -253,11 +254,11 @@ static void on_signal(void *ctx, int sig)
 	on_emptied(a);
 }
 
-/* A client asks process 1 for it. */
 static void on_power_off(struct agent *a, bool now)
 {
 	struct whole *m = container_of(a, struct whole, a);
 
+	m->power_off = true;
 	m->ending = now ? INIT_POWER_OFF_NOW : INIT_POWER_OFF;
 	if (now)
 		loop_stop(a->loop);
@@ -526,6 +527,8 @@ static int serve(struct whole *m, int argc, char **argv)
 	m->a.state_dir = m->opt.state_dir;
 	m->a.reserve_bytes = m->opt.root_mem_reserve_bytes;
 	m->a.v4 = m->opt.v4;
+	if (m->first || m->opt.power_off)
+		m->a.power_off = on_power_off;
 	signal(SIGPIPE, SIG_IGN);
 	/* What the starter had open is not for the runtime, nor for a container: a path like
 	 * /proc/self/fd/9 in a specification would lead to it. */
@@ -555,12 +558,20 @@ int agent_main(int argc, char **argv)
 			   .owner = OWNER_INIT,
 			   .scout.fd = -EBADF,
 			   .first = init_is_first() };
-	int status;
+	int status, r;
 
-	if (m.first)
-		m.a.power_off = on_power_off;
 	status = serve(&m, argc, argv);
-	if (m.first)
-		init_end(m.ending);
-	return status;
+	if (!m.first && !m.power_off)
+		return status;
+	r = init_end(m.ending);
+	if (r < 0) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "power off the machine: %s", strerror(-r));
+		output_fatal(argc, argv, text);
+	}
+	/* The kernel panics when process 1 returns. */
+	while (m.first)
+		pause();
+	return r < 0 ? 1 : status;
 }

@@ -234,7 +234,8 @@ int init_begin(const char *layout, struct log *log, struct cgfs_err *reterr)
 	return 0;
 }
 
-/* All but process 1, which every orphan comes to: when it has no child, none is left. */
+/* All but process 1 and this one.  Every orphan of a container comes to this one: when it has no
+ * child, none is left. */
 static void end_processes(int sig, uint64_t max_ms)
 {
 	uint64_t end = now_ms() + max_ms, now;
@@ -256,7 +257,7 @@ static void end_processes(int sig, uint64_t max_ms)
 	}
 }
 
-void init_end(enum init_ending how)
+int init_end(enum init_ending how)
 {
 	int left;
 
@@ -267,8 +268,5 @@ void init_end(enum init_ending how)
 	for (int i = 0; i < DRAIN_TRIES && ioctl(STDERR_FILENO, TIOCOUTQ, &left) == 0 && left > 0;
 	     i++)
 		(void)nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	ignore(reboot(how == INIT_RESTART ? RB_AUTOBOOT : RB_POWER_OFF));
-	/* The kernel panics when process 1 returns. */
-	for (;;)
-		pause();
+	return reboot(how == INIT_RESTART ? RB_AUTOBOOT : RB_POWER_OFF) < 0 ? -errno : 0;
 }

@@ -26,7 +26,8 @@ bool init_knows_layout(const char *layout);
  * v2, or what is mounted already.  What the agent can do without is logged; else a negative
  * errno. */
 int init_begin(const char *layout, struct log *log, struct cgfs_err *reterr);
-/* Ends all processes, and the machine. */
-void __attribute__((noreturn)) init_end(enum init_ending how);
+/* Ends all processes, and the machine.  Returns to no process 1; to another one a negative errno.
+ */
+int init_end(enum init_ending how);
 
 #endif

@@ -95,6 +95,9 @@ static const struct row rows[] = {
 	  "(default: what is mounted, else v2)" },
 	{ "delete-on-exit", FLAG, AT(delete_on_exit), false,
 	  "delete all pods of this agent on SIGTERM (default: they keep" MORE "running)" },
+	{ "power-off", FLAG, AT(power_off), false,
+	  "power off the machine when a client shuts the utility VM down," MORE
+	  "also when the agent is not process 1" },
 	{ "help", FLAG, AT(help), false, "print this help" },
 	{ "version", FLAG, AT(version), false, "print the version" },
 };

@@ -43,6 +43,7 @@ struct options {
 	bool memory_accounting;
 	const char *cgroups; /* NULL: not said */
 	bool delete_on_exit;
+	bool power_off;
 	bool help;
 	bool version;
 	/* what was given and does nothing here: bits by place in the table */

@@ -370,8 +370,8 @@ static void shut_down_machine(struct agent *a, struct request *rq, bool now)
 {
 	if (!a->power_off) {
 		request_fail(rq, HR_NOT_IMPL,
-			     "HRESULT %#x: this agent does not power off the machine, of which it "
-			     "is not process 1",
+			     "HRESULT %#x: this agent does not power off the machine: it is not "
+			     "process 1, and was started without -power-off",
 			     HR_NOT_IMPL);
 		return;
 	}

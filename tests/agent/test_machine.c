@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_machine.c - what the agent does for the machine beside its pods: messages of the kernel in
- * its log, a watch on its own memory.
+ * its log, a watch on its own memory, the power-off.
  */
 #include <cgfs/cgfs.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -294,6 +297,58 @@ TAP_TEST(own_cgroup_is_for_a_host_that_is_called)
 	CHECK_INT(parsed("-gcs-mem-limit-bytes", "0").gcs_mem_limit_bytes, 0);
 	CHECK_INT(parsed("-use-inouterr", NULL).gcs_mem_limit_bytes, 0);
 	CHECK_INT(parsed("-use-inouterr", "-gcs-mem-limit-bytes=7").gcs_mem_limit_bytes, 7);
+}
+
+/* --- the end of a machine: of a pid namespace, whose process 1 is killed ---------------------- */
+
+static void status_of(pid_t pid)
+{
+	int status;
+
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	_exit(WIFSIGNALED(status) ? WTERMSIG(status) : 100 + WEXITSTATUS(status));
+}
+
+/* Returns in the second process of a namespace. */
+static void become_second(void)
+{
+	pid_t pid;
+
+	CHECK_INT(unshare(CLONE_NEWPID | CLONE_NEWNS), 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid > 0)
+		status_of(pid);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	CHECK_INT(mount("", "/", "", MS_PRIVATE | MS_REC, NULL), 0);
+	CHECK_INT(mount("proc", "/proc", "proc", 0, NULL), 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid > 0)
+		status_of(pid);
+}
+
+PLAIN_TEST(machine_is_powered_off_when_the_agent_was_told_so)
+{
+	static const uint32_t how[] = { MSG_SHUTDOWN_GRACEFUL, MSG_SHUTDOWN_FORCED };
+	const char *args[] = { "-power-off", NULL };
+	char log[128];
+	int status;
+
+	if (geteuid() != 0)
+		tap_skip("a namespace needs root");
+	for (size_t i = 0; i < ARRAY_SIZE(how); i++) {
+		world_child_hook = become_second;
+		start_again(w, args, log);
+		world_child_hook = NULL;
+		world_do(w, how[i], json_pack("{s:s}", "ContainerId", PROTOCOL_UVM_ID));
+		CHECK_INT(waitpid(w->agent, &status, 0), w->agent);
+		CHECK_INT(status, W_EXITCODE(SIGINT, 0));
+		/* For the next one, and for the last look at what is left. */
+		world_start_agent(w, NULL);
+		client_close(w->c);
+		w->c = world_connect(w, true);
+	}
 }
 
 /* --- messages of the running kernel ----------------------------------------------------------- */
