@@ -91,7 +91,10 @@ int cgfs_bpf_device_counters(struct object *o, uint64_t cgroup_id, const struct 
 			     struct cgfs_policy_counters *c);
 
 /* enforce.c: is the group bound by the program of other pins? */
-bool cgfs_bpf_device_elsewhere(struct device *d, const struct cgfs_policy_group *group);
+bool cgfs_bpf_device_elsewhere(const struct device *d, const struct cgfs_policy_group *group);
+/* foreign_programs() of struct cgfs_policy_ops. */
+int cgfs_bpf_device_foreign(const struct device *d, const struct cgfs_policy_group *group,
+			    int (*fn)(void *arg, uint32_t id, const char *name), void *arg);
 
 /* list.c: the list in force, read back; get_rules() of struct cgfs_policy_ops. */
 int cgfs_bpf_device_list(struct device *d, const struct cgfs_policy_group *group,

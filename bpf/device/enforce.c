@@ -58,46 +58,66 @@ static bool program_info(int fd, struct bpf_prog_info *ret)
 	return fd >= 0 && bpf_obj_get_info_by_fd(fd, ret, &len) == 0;
 }
 
-static void meet(struct device *d, const struct cgfs_policy_group *group,
-		 const struct bpf_prog_info *info)
+struct meeting {
+	struct device *d;
+	const struct cgfs_policy_group *group;
+};
+
+/* To be reported, once per program. */
+static int meet(void *arg, uint32_t id, const char *name)
 {
+	const struct meeting *m = arg;
+	struct device *d = m->d;
 	struct foreign *f;
 
 	for (size_t i = 0; i < d->foreign && i < FOREIGN_KEPT; i++) {
-		if (d->met[i].id == info->id)
-			return;
+		if (d->met[i].id == id)
+			return 0;
 	}
 	f = &d->met[d->foreign++ % FOREIGN_KEPT];
-	*f = (struct foreign){ .id = info->id, .cgroup_id = group->cgroup_id };
-	memcpy(f->name, info->name, sizeof(f->name));
-	snprintf(d->foreign_pod, sizeof(d->foreign_pod), "%s", label(group));
+	*f = (struct foreign){ .id = id, .cgroup_id = m->group->cgroup_id };
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	snprintf(d->foreign_pod, sizeof(d->foreign_pod), "%s", label(m->group));
+	return 0;
 }
 
-/* Any program but ours can only forbid more; with @report it is reported. */
-static bool bound_elsewhere(struct device *d, const struct cgfs_policy_group *group, bool report)
+/* Calls @fn, if any, for each program on the group's own cgroup that is not of cgfs; they can only
+ * forbid more.  1: one of cgfs is there that is not ours, but of other pins; 0: none. */
+static int walk_others(const struct device *d, const struct cgfs_policy_group *group,
+		       int (*fn)(void *arg, uint32_t id, const char *name), void *arg)
 {
 	uint32_t ids[64], n = ARRAY_SIZE(ids), flags = 0;
 	struct bpf_prog_info own, other;
+	int r = 0, elsewhere = 0;
 
-	if (bpf_prog_query(group->cgroup_fd, BPF_CGROUP_DEVICE, 0, &flags, ids, &n) < 0 || !n ||
-	    !program_info(d->o.fd[DEVICE_PROGRAM], &own))
-		return false;
-	for (uint32_t i = 0; i < n; i++) {
+	if (bpf_prog_query(group->cgroup_fd, BPF_CGROUP_DEVICE, 0, &flags, ids, &n) < 0)
+		return -errno;
+	if (n && !program_info(d->o.fd[DEVICE_PROGRAM], &own))
+		return -errno;
+	for (uint32_t i = 0; i < n && r == 0; i++) {
 		auto_fd int fd = ids[i] == own.id ? -EBADF : bpf_prog_get_fd_by_id(ids[i]);
 
-		if (ids[i] == own.id)
+		if (!program_info(fd, &other) || !other.id)
 			continue;
-		if (program_info(fd, &other) && streq(other.name, own.name))
-			return true;
-		if (report && fd >= 0 && other.id)
-			meet(d, group, &other);
+		if (streq(other.name, own.name))
+			elsewhere = 1;
+		else if (fn)
+			r = fn(arg, other.id, other.name);
 	}
-	return false;
+	return r < 0 ? r : elsewhere;
 }
 
-bool cgfs_bpf_device_elsewhere(struct device *d, const struct cgfs_policy_group *group)
+bool cgfs_bpf_device_elsewhere(const struct device *d, const struct cgfs_policy_group *group)
 {
-	return bound_elsewhere(d, group, false);
+	return walk_others(d, group, NULL, NULL) == 1;
+}
+
+int cgfs_bpf_device_foreign(const struct device *d, const struct cgfs_policy_group *group,
+			    int (*fn)(void *arg, uint32_t id, const char *name), void *arg)
+{
+	int r = walk_others(d, group, fn, arg);
+
+	return r < 0 ? r : 0;
 }
 
 /*
@@ -108,7 +128,8 @@ bool cgfs_bpf_device_elsewhere(struct device *d, const struct cgfs_policy_group 
 static int attach(struct device *d, const struct cgfs_policy_group *group, const char *pin,
 		  bool made, int *ret_link, struct cgfs_err *reterr)
 {
-	bool elsewhere = bound_elsewhere(d, group, true);
+	struct meeting meeting = { d, group };
+	bool elsewhere = walk_others(d, group, meet, &meeting) == 1;
 
 	if (!made && cgfs_bpf_pinned(d->o.pins, pin))
 		return 0;

@@ -51,13 +51,17 @@ static bool pending(struct object *o, struct cgfs_event *e)
 {
 	struct device *d = (struct device *)o;
 	const struct foreign *f;
+	const size_t waiting = d->foreign - d->reported;
 
-	if (d->foreign - d->reported > FOREIGN_KEPT)
-		d->reported = d->foreign - FOREIGN_KEPT;
-	if (d->reported == d->foreign)
-		return false;
-	if (!e)
+	if (!waiting || !e)
+		return waiting > 0;
+	if (waiting > FOREIGN_KEPT) {
+		e->type = CGFS_EVENT_LOST;
+		e->time_ns = now_ns(CLOCK_BOOTTIME);
+		e->count = waiting - FOREIGN_KEPT;
+		d->reported += e->count;
 		return true;
+	}
 	f = &d->met[d->reported++ % FOREIGN_KEPT];
 	e->type = CGFS_EVENT_FOREIGN_PROGRAM;
 	e->time_ns = now_ns(CLOCK_BOOTTIME);

@@ -57,6 +57,12 @@ static int get_rules(void *ctx, const struct cgfs_policy_group *group,
 	return cgfs_bpf_device_list(device_of(ctx), group, ret, ret_n, reterr);
 }
 
+static int foreign_programs(void *ctx, const struct cgfs_policy_group *group,
+			    int (*fn)(void *arg, uint32_t id, const char *name), void *arg)
+{
+	return cgfs_bpf_device_foreign(device_of(ctx), group, fn, arg);
+}
+
 static struct object *find_object(const struct cgfs_bpf *b, const char *name)
 {
 	for (size_t i = 0; i < b->n; i++)
@@ -276,6 +282,7 @@ static const struct cgfs_policy_ops ops = {
 	.hold_memory = hold_memory,
 	.report_memory = report_memory,
 	.reported_memory = reported_memory,
+	.foreign_programs = foreign_programs,
 };
 
 static int check_opts(const struct cgfs_bpf_opts *opts, struct cgfs_err *reterr)

@@ -7,6 +7,9 @@
 #include "cgfs/base/util.h"
 #include "cgfs/figure/json.h"
 #include "cgfs/tree/context.h"
+#include "cgfs/tree/dir.h"
+
+#include <stdio.h>
 
 struct native {
 	struct json_out *o;
@@ -25,6 +28,50 @@ static int put_native(void *arg, const char *file, const char *key, uint64_t val
 	}
 	json_out_limit(n->o, key, value);
 	return 0;
+}
+
+struct foreign {
+	struct {
+		uint32_t id;
+		char name[16];
+	} program[64]; /* what the kernel takes on one cgroup */
+	size_t n;
+};
+
+static int keep_foreign(void *arg, uint32_t id, const char *name)
+{
+	struct foreign *f = arg;
+
+	if (f->n < ARRAY_SIZE(f->program)) {
+		f->program[f->n].id = id;
+		snprintf(f->program[f->n].name, sizeof(f->program[f->n].name), "%s", name);
+		f->n++;
+	}
+	return 0;
+}
+
+/* Where it cannot be known there is no list. */
+static void put_foreign(struct json_out *o, struct cgfs_group *g)
+{
+	const struct cgfs_policy *policy = g->c->policy;
+	struct foreign f = { .n = 0 };
+	struct cgfs_policy_group target;
+	int fd;
+
+	if (!policy || !policy->ops->foreign_programs || !g->cgroup_id ||
+	    group_dir(g, g->c->unified, &fd, NULL) < 0)
+		return;
+	group_policy(g, &target);
+	if (policy->ops->foreign_programs(policy->ctx, &target, keep_foreign, &f) < 0)
+		return;
+	json_out_array(o, "foreign_programs");
+	for (size_t i = 0; i < f.n; i++) {
+		json_out_object(o, NULL);
+		json_out_number(o, "program_id", f.program[i].id);
+		json_out_string(o, "name", f.program[i].name);
+		json_out_end(o);
+	}
+	json_out_end(o);
 }
 
 static int put_group(struct json_out *o, struct cgfs_group *g, unsigned int what,
@@ -53,6 +100,8 @@ static int put_group(struct json_out *o, struct cgfs_group *g, unsigned int what
 		r = figure_put_cpuset(o, g, reterr);
 	if (r == 0 && (what & CGFS_READ_LIMITS))
 		r = figure_put_limits(o, g, reterr);
+	if (r == 0 && (what & CGFS_READ_LIMITS))
+		put_foreign(o, g);
 	if (r < 0 || !(what & CGFS_READ_NATIVE))
 		return r;
 	json_out_object(o, "native");

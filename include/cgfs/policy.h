@@ -141,6 +141,11 @@ struct cgfs_policy_ops {
 	/* Those of one group, taken in that session or since; -ENOENT: it was not there then. */
 	int (*reported_memory)(void *ctx, uint64_t cgroup_id, uint64_t session,
 			       struct cgfs_policy_memory *ret);
+	/* NULL where that cannot be known.  Calls @fn for each device program on the group's own
+	 * cgroup that this policy, or another of its kind, did not attach; what @fn returns but 0
+	 * ends that, and is returned when it is negative. */
+	int (*foreign_programs)(void *ctx, const struct cgfs_policy_group *group,
+				int (*fn)(void *arg, uint32_t id, const char *name), void *arg);
 };
 
 struct cgfs_policy {

@@ -218,6 +218,35 @@ BPF_TEST(programs_of_others_leave_room_for_one_or_none)
 	CHECK(!world_can_open(w, web->path, 'c', 1, 5, O_RDWR));
 }
 
+/* More than are kept until they are read: the first are counted. */
+BPF_TEST(programs_of_others_that_find_no_room_are_counted)
+{
+	struct cgfs_event e = CGFS_EVENT_INIT;
+	struct group *group[2];
+	int link[2][40];
+
+	world_open(w, true);
+	group[0] = world_pod(w, "web");
+	group[1] = world_pod(w, "db");
+	for (int g = 0; g < 2; g++) {
+		for (int i = 0; i < 40; i++)
+			link[g][i] = refuse_all(group[g]->path);
+		world_add(w, group[g], "c 1:3 rw");
+	}
+	CHECK_INT(world_event(w, &e, 60000), 1);
+	CHECK_INT(e.type, CGFS_EVENT_LOST);
+	CHECK_INT(e.count, 80 - 64);
+	for (int i = 0; i < 64; i++) {
+		CHECK_INT(world_event(w, &e, 0), 1);
+		CHECK_INT(e.type, CGFS_EVENT_FOREIGN_PROGRAM);
+		CHECK_STR(e.pod, i < 40 - 16 ? "web" : "db");
+	}
+	CHECK_INT(world_event(w, &e, 0), 0);
+	for (int g = 0; g < 2; g++)
+		for (int i = 0; i < 40; i++)
+			close(link[g][i]);
+}
+
 BPF_TEST(event_of_a_removed_group_has_its_names)
 {
 	struct group *pod;

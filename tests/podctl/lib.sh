@@ -106,6 +106,28 @@ end_agent() {
 }
 r() { "$podctl" run --rootfs "$tmp/rootfs" --bundle-dir "$tmp/bundles" "$@"; }
 
+# attach_foreign POD: a device program named "stranger" is put on its cgroup, in place of the one
+# before; $stranger is its number
+stranger=
+attach_foreign() {
+	local mount pin
+	PATH=$PATH:/usr/sbin:/sbin
+	command -v clang bpftool > /dev/null || { echo "clang or bpftool is not installed"; exit 77; }
+	mount=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
+	[ -d "$mount$root/$1" ] || { echo "no device policy by eBPF here"; exit 77; }
+	mountpoint -q /sys/fs/bpf || wrong "no bpffs"
+	pin=/sys/fs/bpf/$id-stranger
+	echo '__attribute__((section("cgroup/dev"), used)) int stranger(void *ctx) { return 1; }
+		__attribute__((section("license"), used)) char terms[] = "GPL";' |
+		clang -O2 --target=bpf -x c -c - -o "$tmp/stranger.o" || wrong "clang fails"
+	bpftool prog load "$tmp/stranger.o" "$pin" type cgroup/dev || wrong "it cannot be loaded"
+	[ -z "$stranger" ] || bpftool cgroup detach "$mount$root/$1" device id "$stranger"
+	stranger=$(bpftool -j prog show pinned "$pin" | jq .id)
+	bpftool cgroup attach "$mount$root/$1" device pinned "$pin" multi
+	rm "$pin"
+	[ -n "$stranger" ] || wrong "it has no number"
+}
+
 run_tests() {
 	local all name glob chosen status text
 	all=$(declare -F | sed -n 's/^declare -f t_//p')

@@ -62,7 +62,7 @@ seen() {
 }
 with_jq() { command -v jq > /dev/null || { echo "jq is not installed"; exit 77; }; }
 # What depends on the kernel
-figures='stats.cgroup stats.oom_kills stats.cpuset stats.hugetlb stats.io stats.io_devices stats.misc stats.rdma stats.pressure stats.device
+figures='stats.cgroup stats.foreign_programs stats.oom_kills stats.cpuset stats.hugetlb stats.io stats.io_devices stats.misc stats.rdma stats.pressure stats.device
 	stats.memory_admit stats.memory_charge'
 
 t_json_is_as_documented() {

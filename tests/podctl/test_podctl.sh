@@ -754,6 +754,23 @@ t_looking_makes_nothing() {
 	clean
 }
 
+# A device program of somebody else on a pod's cgroup
+t_stat_names_foreign_programs() {
+	as_root
+	expect 0 d create t
+	expect 0 d run --pod t --name c1 --detach -- sleep 1000
+	json 0 '.stats.foreign_programs' '[]' d stat --json t
+	expect 0 d stat t
+	[[ $out != *foreign* ]] || wrong "$out"
+	attach_foreign t
+	json 0 '.stats.foreign_programs' "[{\"program_id\":$stranger,\"name\":\"stranger\"}]" d stat --json t
+	json 0 '.stats.foreign_programs' '[]' d stat --json t/c1
+	expect 0 d stat t
+	grep -Eq "^foreign_programs\[stranger\]\.program_id +$stranger\$" "$tmp/out" || wrong "$out"
+	expect 0 d rm t
+	clean
+}
+
 t_events_reports_both() {
 	as_root
 	expect 0 d create t --memory 16M

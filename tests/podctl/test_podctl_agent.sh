@@ -449,6 +449,29 @@ t_agent_that_does_not_answer_is_given_up() {
 	end_agent
 }
 
+t_agent_names_foreign_programs() {
+	with_agent
+	expect 0 p create t
+	json 0 '.stats.foreign_programs' '[]' p stat --json t
+	attach_foreign t
+	json 0 '.stats.foreign_programs[0]' "{\"program_id\":$stranger,\"name\":\"stranger\"}" p stat --json t
+	expect 0 p stat t
+	grep -Eq "^foreign_programs\[stranger\]\.program_id +$stranger\$" "$tmp/out" || wrong "$out"
+	p events --json --type foreign_program --count 1 --timeout 120 > "$tmp/events" &
+	local events=$!
+	until [ -s "$tmp/events" ] || ! kill -0 $events 2> /dev/null; do
+		# Each is found when the list changes, and reported once; events may not be there yet.
+		attach_foreign t
+		expect 0 p set t --device 'c 1:11 r'
+		sleep 0.2
+	done
+	wait $events || wrong "no event: $(cat "$tmp/events")"
+	jq -e '.type == "foreign_program" and .pod == "t" and .program_id > 0 and
+		(.message | contains("\"stranger\""))' "$tmp/events" > "$tmp/jq" || wrong "$(cat "$tmp/events")"
+	expect 0 p rm t
+	end_agent
+}
+
 t_agent_figures_have_the_unit_that_is_shown() {
 	with_agent
 	expect 0 p create t

@@ -147,6 +147,7 @@ static void print_lists(struct table *t, const json_t *stats)
 	print_entries(t, json_object_get(stats, "hugetlb"), "hugetlb", "page_size");
 	print_entries(t, json_object_get(stats, "rdma"), "rdma", "device");
 	print_entries(t, json_object_get(stats, "misc"), "misc", "name");
+	print_entries(t, json_object_get(stats, "foreign_programs"), "foreign_programs", "name");
 	print_object(t, stats, "cpuset");
 	print_object(t, stats, "limits");
 	print_entries(t, json_object_get(limits, "io_devices"), "limits.io", "device");
@@ -225,7 +226,10 @@ const struct verb verb_stat = {
 	.summary = "Show all figures and limits of a pod or container",
 	.text = "Names, units and meanings are the same on cgroup v1 and v2.  Figures that this\n"
 		"host does not provide are listed at the end instead of being shown as 0.  --json\n"
-		"adds every counter of the kernel under its own name.",
+		"adds every counter of the kernel under its own name.  foreign_programs[NAME] are "
+		"the\n"
+		"device programs on its cgroup that cgfs did not attach, which can only forbid "
+		"more.",
 	.tables = tables,
 	.min = 1,
 	.max = 1,
