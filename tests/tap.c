@@ -193,18 +193,32 @@ void tap_note(const char *fmt, ...)
 	fflush(now.out);
 }
 
-/* What was printed since the test began. */
-static void put_captured(void)
+static void put_part(off_t from, size_t len)
 {
-	char text[32768];
+	char text[32769];
 	ssize_t n;
 
-	n = pread(now.capture, text, sizeof(text) - 1, 0);
+	n = pread(now.capture, text, len < sizeof(text) ? len : sizeof(text) - 1, from);
 	if (n <= 0)
 		return;
 
 	text[n] = '\0';
 	put_comment(text);
+}
+
+/* What was printed since the test began; why it failed is at the end. */
+static void put_captured(void)
+{
+	enum { HEAD = 8192, TAIL = 24576 };
+	off_t len = lseek(now.capture, 0, SEEK_END);
+
+	if (len <= HEAD + TAIL) {
+		put_part(0, HEAD + TAIL);
+		return;
+	}
+	put_part(0, HEAD);
+	tap_note("[%lld bytes are left out]", (long long)(len - HEAD - TAIL));
+	put_part(len - TAIL, TAIL);
 }
 
 static bool run_one(const struct tap_test *test, size_t number)

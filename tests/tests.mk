@@ -118,7 +118,7 @@ root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
 checks  := $(foreach c,build headers abi docs compat mapping kernels bpf tree layers, \
 		     '&tests/check-$(c).sh') \
 	   $(foreach c,install guide transcripts,tests/check-$(c).sh)
-waits   := $(O)/tests/agent/test_stream $(O)/tests/agent/test_transcripts
+waits   := $(patsubst %,$(O)/tests/agent/test_%,stream transcripts)
 # What tests the runner itself waits for time to pass: beside others, in check-all.
 patience := tests/unit/test_patience.sh
 scripts := $(filter-out $(patience),$(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh tests/guest/selftest))

@@ -8,6 +8,7 @@
  */
 #include "agent/stream/flow.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,7 @@
 #define ROUNDS	   8 /* chunks, before others have their turn */
 #define REPLAY_MAX (128u * 1024)
 #define REPLAY_ALL (16u * 1024 * 1024)
+#define TRIM_FROM  (1024u * 1024)
 
 static void on_from(void *ctx, uint32_t events);
 static void on_to(void *ctx, uint32_t events);
@@ -43,12 +45,22 @@ static void close_end(struct flow *f, struct loop_fd *end)
 
 /* --- the last bytes --------------------------------------------------------------------------- */
 
+/* Buffers of streams that go on keep the heap from shrinking by itself. */
+static void trim(struct streams *s)
+{
+	if (s->replay_most < TRIM_FROM || s->replay > s->replay_most / 4)
+		return;
+	malloc_trim(0);
+	s->replay_most = s->replay;
+}
+
 static void replay_free(struct flow *f)
 {
 	f->s->replay -= f->replay_room;
 	free(f->replay);
 	f->replay = NULL;
 	f->replay_room = f->replay_len = f->replay_at = 0;
+	trim(f->s);
 }
 
 /* The ring in order, and after it @n bytes of room.  NULL: no memory. */
@@ -83,6 +95,8 @@ static void replay_grow(struct flow *f, size_t n)
 		return;
 	free(f->replay);
 	f->s->replay += room - f->replay_room;
+	if (f->s->replay > f->s->replay_most)
+		f->s->replay_most = f->s->replay;
 	f->replay = ring;
 	f->replay_room = room;
 	f->replay_at = 0;
@@ -153,10 +167,10 @@ static void finish(struct flow *f)
 	call_end(&f->call);
 	close_end(f, &f->from);
 	close_end(f, &f->to);
-	replay_free(f);
 	free(f->rest);
 	f->rest = NULL;
 	f->off = f->len = 0;
+	replay_free(f);
 	f->active = false;
 	f->eof = f->done = true;
 }

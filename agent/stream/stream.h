@@ -22,6 +22,7 @@ struct streams {
 	struct log *log;
 	struct address host; /* its ports are the streams' */
 	size_t replay;	     /* bytes kept for hosts that come back, in all */
+	size_t replay_most;  /* as many since free memory went back to the kernel */
 	struct relay *relays;
 	uint8_t *scratch; /* to read into; there while there are relays */
 };
