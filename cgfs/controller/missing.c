@@ -81,7 +81,7 @@ void ctl_missing(const struct cgfs *c, enum cgfs_controller ctl, struct ctl_miss
 		return;
 	ret->missing = true;
 	if (c->denied_ro & (1u << ctl)) {
-		ret->detail = "its hierarchy is mounted read-only";
+		ret->detail = CTL_READ_ONLY;
 		ret->remedy = ctl_create_remedy(-EROFS);
 	} else if (c->denied & (1u << ctl)) {
 		ret->detail = "it is not delegated to this process below the pods root";

@@ -125,6 +125,7 @@ struct ctl_missing {
 };
 void ctl_missing(const struct cgfs *c, enum cgfs_controller ctl, struct ctl_missing *ret);
 /* What to change where a group cannot be made for this negative errno; "": not known. */
+#define CTL_READ_ONLY "its hierarchy is mounted read-only"
 const char *ctl_create_remedy(int error);
 
 /* How control files are put back (undo.c). */

@@ -8,6 +8,7 @@
 #include "cgfs/controller/procs.h"
 #include "cgfs/controller/table.h"
 #include "cgfs/group/root.h"
+#include "cgfs/tree/fs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,6 +55,12 @@ static void controllers(struct cgfs *c, struct cgfs_capabilities *caps)
 
 			ctl_missing(c, (enum cgfs_controller)ctl, &why);
 			cgfs_capability_add(caps, name, !why.missing, why.detail, why.remedy);
+			continue;
+		}
+		/* A context that writes has left it out, unless all are. */
+		if (fs_read_only(c, c->hierarchy[c->place[ctl].hierarchy].mount_fd)) {
+			cgfs_capability_add(caps, name, false, CTL_READ_ONLY,
+					    ctl_create_remedy(-EROFS));
 			continue;
 		}
 		snprintf(detail, sizeof(detail), "cgroup v%d at %.150s", p.version, p.mount);

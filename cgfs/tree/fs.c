@@ -316,6 +316,11 @@ int fs_refused(struct cgfs *c, int dirfd, const char *name)
 	return r == -EACCES || (r == -EROFS && !c->read_only) ? r : 0;
 }
 
+bool fs_read_only(struct cgfs *c, int dirfd)
+{
+	return c->fs->ops->may_write(c->fs->ctx, dirfd, ".") == -EROFS;
+}
+
 int fs_write_at(struct cgfs *c, int dirfd, const char *name, const char *value)
 {
 	auto_door_fd struct door_fd d = { c, fs_open(c, dirfd, name, O_WRONLY) };

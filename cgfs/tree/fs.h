@@ -25,6 +25,8 @@ uint64_t process_start(pid_t pid);
 /* Why this process may not write to it: -EACCES, or -EROFS, which keeps only those away who want to
  * write; 0 also where that cannot be found out. */
 int fs_refused(struct cgfs *c, int dirfd, const char *name);
+/* Is it mounted for reading?  false also where that cannot be found out. */
+bool fs_read_only(struct cgfs *c, int dirfd);
 /* Takes every call that changes something out of the context's table. */
 void fs_refuse_changes(struct cgfs *c);
 /* For calls that change something: -EROFS with a sentence where the context is for reading. */

@@ -76,13 +76,17 @@ t_reading_changes_nothing() {
 
 t_read_only_mounts() {
 	as_root
-	local mounts all='for m in $(awk "\$5 ~ \"^/sys/fs/cgroup\" { print \$5 }" /proc/self/mountinfo); do
+	local mounts read='"$bin" doctor --root "$root" --pin-dir "$pins"' all='for m in $(awk "\$5 ~ \"^/sys/fs/cgroup\" { print \$5 }" /proc/self/mountinfo); do
 		mount -o remount,bind,ro "$m"; done;'
 	inside "$all $doctor"; whole; prints '^create +missing +.*Read-only'; prints 'remount,bind,rw'
 	inside "$all $user $doctor"; whole
+	# Reading alone shows it.
+	inside "$all $read"; whole; prints '^controller.* +missing +.*read-only'; prints 'remount,bind,rw'
 	mounts=$(v1 memory)
 	if [ -n "$mounts" ]; then
 		inside "mount -o remount,bind,ro $mounts; $doctor"; whole; prints '^create +ok'
+		prints '^controller.memory +missing +.*read-only'; prints 'remount,bind,rw'
+		inside "mount -o remount,bind,ro $mounts; $read"; whole; prints '^controller.pids +ok'
 		prints '^controller.memory +missing +.*read-only'; prints 'remount,bind,rw'
 		inside "mount -o remount,bind,ro $mounts; $user $doctor"; whole
 	fi
