@@ -355,6 +355,23 @@ static int direct_remove(struct source *s, const struct target *t, struct cgfs_e
 	return r;
 }
 
+/* Was it printed with what was read of its pod, or is it too old?  Of a pod that had gone nothing
+ * was read. */
+static bool is_past(const struct direct_source *s, const struct cgfs_event *e)
+{
+	int64_t offset = (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME));
+	const json_t *past;
+	size_t i;
+
+	if (!s->past || !e->pid || e->time_ns > s->past_ns)
+		return false;
+	json_array_foreach(s->past, i,
+			   past) if (e->pod[0] && streq(doc_string(past, "pod"), e->pod) &&
+				     streq(doc_string(past, "type"), cgfs_event_name(e->type)) &&
+				     doc_number(past, "time_ns") >= e->time_ns) return true;
+	return offset + (int64_t)e->time_ns < s->source.a->since_ns;
+}
+
 static int direct_next_event(struct source *source, int timeout_ms, json_t **ret,
 			     struct cgfs_err *reterr)
 {
@@ -368,7 +385,7 @@ static int direct_next_event(struct source *source, int timeout_ms, json_t **ret
 	}
 	do {
 		r = cgfs_event_read(s->d.c, &event, reterr);
-	} while (r == 1 && event.pid && event.time_ns <= s->past_ns);
+	} while (r == 1 && is_past(s, &event));
 	if (r == 0 && timeout_ms != 0) {
 		struct pollfd fd = { .fd = cgfs_event_fd(s->d.c), .events = POLLIN };
 
