@@ -50,7 +50,6 @@ struct whole {
 	struct owner owner; /* of the pods root */
 	struct machine machine;
 	bool hung_up; /* stdin has ended */
-	bool stopping;
 	struct loop_fd scout;
 	struct discovery found;
 	struct loop_timer again;
@@ -164,7 +163,7 @@ static void hangup(void *ctx)
 	struct agent *a = ctx;
 	struct whole *m = container_of(a, struct whole, a);
 
-	if (m->opt.n_listen > 0 || m->opt.dial || m->stopping)
+	if (m->opt.n_listen > 0 || m->opt.dial || a->stopping)
 		return;
 	log_write(&a->log, LOG_INFO, "stdin has ended", NULL);
 	m->hung_up = true;
@@ -212,12 +211,12 @@ static void give_up(void *ctx)
 	loop_stop(m->a.loop);
 }
 
-/* Matters to --delete-on-exit. */
+/* Matters to --delete-on-exit.  As long as there is progress it takes as long as it takes. */
 static void on_emptied(struct agent *a)
 {
 	struct whole *m = container_of(a, struct whole, a);
 
-	if (!m->stopping)
+	if (!a->stopping)
 		return;
 	if ((a->containers.n == 0 && a->pods.n == 0) ||
 	    loop_timer_set(a->loop, &m->give_up, DELETE_MAX_MS) < 0)
@@ -245,11 +244,11 @@ static void on_signal(void *ctx, int sig)
 		  : m->first || m->power_off ? "ended with the machine"
 					     : "left running",
 		  NULL);
-	if (!m->opt.delete_on_exit || m->stopping) {
+	if (!m->opt.delete_on_exit || a->stopping) {
 		loop_stop(a->loop);
 		return;
 	}
-	m->stopping = true;
+	a->stopping = true;
 	pod_delete_all(a);
 	on_emptied(a);
 }

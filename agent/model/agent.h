@@ -72,6 +72,7 @@ struct agent {
 	int state_lock;			  /* see state.c; -EBADF: not taken */
 	bool left_alone;		  /* something of an earlier agent was not adopted */
 	bool ready;			  /* libcgfs and the runtime are open */
+	bool stopping;			  /* all pods are being deleted, and no more are made */
 	struct request *held, *held_last; /* came before we were ready */
 	/* A pod or a container is gone. */
 	void (*emptied)(struct agent *a);

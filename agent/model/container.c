@@ -365,6 +365,12 @@ void container_create(struct agent *a, struct request *rq, const char *id,
 		request_fail(rq, HR_INVALID_ARG, "%s", err.text);
 		return;
 	}
+	if (a->stopping) {
+		request_fail(rq, HR_FAIL,
+			     "create container \"%s\": the agent is stopping, and deletes all pods",
+			     id);
+		return;
+	}
 	if (hash_find(&a->containers, id)) {
 		request_fail(rq, HR_SYSTEM_EXISTS,
 			     "HRESULT %#x: create container \"%s\": the id is in use",

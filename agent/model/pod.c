@@ -54,6 +54,9 @@ int pod_create(struct agent *a, const char *id, const struct cgfs_resources *res
 	struct pod *p;
 	int r;
 
+	if (a->stopping)
+		return err_why(err, -ECANCELED, "create pod", id,
+			       "the agent is stopping, and deletes all pods");
 	memory_first_pod(a);
 	p = pod_new(a, id, &known);
 	if (!p)

@@ -4,8 +4,8 @@
  *
  * The host expects the guest to remove it with the container.  Its content is the container's, so
  * it may be of any size and shape: a child process does the work, no symbolic link is followed and
- * no mount is entered.  When the child takes longer than SCRATCH_MAX_MS the deletion is answered,
- * and the child goes on.
+ * no mount is entered.  What is in the way may go, a mount of another program for instance, so it
+ * is tried again.  After SCRATCH_MAX_MS the deletion is answered, and the child goes on.
  */
 #include <signal.h>
 #include <sys/syscall.h>
@@ -20,12 +20,16 @@
 #include "cgfs/base/util.h"
 
 #define SCRATCH_MAX_MS 5000
+/* Over three seconds. */
+#define TRIES	       6
+#define AGAIN_MS       50u
 
 struct scratch {
 	struct agent *a;
-	struct container *c; /* NULL: it has ended before it could be waited for */
+	struct container *c;
 	struct loop_child child;
-	struct loop_timer timer;
+	struct loop_timer timer, again;
+	unsigned int tries;
 	char path[];
 };
 
@@ -53,15 +57,34 @@ static void over(struct scratch *s, bool removed)
 			  NULL);
 	loop_timer_clear(s->a->loop, &s->timer);
 	free(s);
-	if (c) {
-		c->scratch_removal = NULL;
-		container_end_step(c);
-	}
+	c->scratch_removal = NULL;
+	container_end_step(c);
+}
+
+static void ended(struct scratch *s, bool removed)
+{
+	if (removed || ++s->tries == TRIES ||
+	    loop_timer_set(s->a->loop, &s->again, AGAIN_MS << s->tries) < 0)
+		over(s, removed);
 }
 
 static void on_child(void *ctx, int status)
 {
-	over(ctx, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ended(ctx, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void start(void *ctx)
+{
+	struct scratch *s = ctx;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		child_main(s->path);
+	if (pid < 0)
+		ended(s, false);
+	else if (loop_child_watch(s->a->loop, &s->child, pid, &status))
+		on_child(s, status);
 }
 
 static void on_time(void *ctx)
@@ -79,8 +102,6 @@ bool scratch_remove(struct container *c)
 {
 	struct scratch *s;
 	size_t len;
-	int status;
-	pid_t pid;
 
 	if (!c->scratch)
 		return false;
@@ -90,22 +111,19 @@ bool scratch_remove(struct container *c)
 		return false;
 	memcpy(s->path, c->scratch, len);
 	s->a = c->a;
+	s->c = c;
 	s->child = (struct loop_child){ .fn = on_child, .ctx = s };
 	s->timer = (struct loop_timer){ .fn = on_time, .ctx = s };
-	pid = fork();
-	if (pid == 0)
-		child_main(s->path);
-	if (pid < 0 || loop_timer_set(c->a->loop, &s->timer, SCRATCH_MAX_MS) < 0) {
+	s->again = (struct loop_timer){ .fn = start, .ctx = s };
+	/* The first one, too, comes from the loop: its end goes on with the container. */
+	if (loop_timer_set(c->a->loop, &s->timer, SCRATCH_MAX_MS) < 0 ||
+	    loop_timer_set(c->a->loop, &s->again, 0) < 0) {
 		log_write(&c->a->log, LOG_WARNING, "scratch directory not removed", "path", s->path,
-			  "error", "out of memory or processes", NULL);
-		free(s); /* a child that was started is reaped as an orphan */
+			  "error", "out of memory", NULL);
+		loop_timer_clear(c->a->loop, &s->timer);
+		free(s);
 		return false;
 	}
-	if (loop_child_watch(c->a->loop, &s->child, pid, &status)) {
-		over(s, WIFEXITED(status) && WEXITSTATUS(status) == 0);
-		return false;
-	}
-	s->c = c;
 	c->scratch_removal = s;
 	return true;
 }
@@ -119,6 +137,7 @@ void scratch_forget(struct container *c)
 		return;
 	loop_child_unwatch(s->a->loop, &s->child);
 	loop_timer_clear(s->a->loop, &s->timer);
+	loop_timer_clear(s->a->loop, &s->again);
 	c->scratch_removal = NULL;
 	free(s);
 }

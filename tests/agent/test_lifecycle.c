@@ -3,13 +3,9 @@
  * test_lifecycle.c - containers and pods by an OCI runtime, on this machine's kernel.
  */
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/fanotify.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "cgfs/base/util.h"
 #include "world.h"
@@ -478,66 +474,6 @@ KERNEL_TEST(pods_outlive_the_agent_and_are_deleted_by_the_next)
 	CHECK_INT(kill(pid, 0), 0);
 	world_do(w, MSG_EXT_DELETE_POD, json_pack("{s:s}", "PodId", "sb"));
 	CHECK(!kit_exists(&w->kit, "sb"));
-}
-
-/* Processes that open @dir wait for an answer. */
-static int hold_up(const char *dir)
-{
-	int fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN_PERM | FAN_ONDIR, AT_FDCWD, dir) < 0)
-		tap_skip("fanotify: %s", strerror(errno));
-	return fd;
-}
-
-static void create_with_scratch(struct world *w, const char *id, const char *dir)
-{
-	json_t *body = world_create_body(w, id, world_spec(w, id, NULL, "true", NULL)), *config;
-	auto_free char *text = NULL;
-
-	config = json_loads(json_string_value(json_object_get(body, "ContainerConfig")), 0, NULL);
-	json_object_set_new(config, "ScratchDirPath", json_string(dir));
-	text = json_dumps(config, 0);
-	json_decref(config);
-	json_object_set_new(body, "ContainerConfig", json_string(text));
-	world_do(w, MSG_CREATE, body);
-}
-
-/* The child that removes a scratch directory outlives an agent that is killed, with nothing open
- * that the next one needs. */
-KERNEL_TEST(scratch_directory_does_not_hold_up_the_next_agent)
-{
-	static const char request[] = "{\"ContainerId\":\"c\"}";
-	struct fanotify_response allow = { .response = FAN_ALLOW };
-	struct pollfd held = { .events = POLLIN };
-	struct fanotify_event_metadata event;
-	size_t len = strlen(request);
-	struct cgfs_err err;
-	char scratch[96];
-
-	snprintf(scratch, sizeof(scratch), "%s/scratch", w->dir);
-	CHECK_INT(mkdir(scratch, 0755), 0);
-	create_with_scratch(w, "c", scratch);
-	CHECK_INT(world_wait(w, "c", world_start(w, "c")), 0);
-	held.fd = hold_up(scratch);
-	CHECK_INT(client_send(w->c, MSG_DELETE_STATE, 1000, request, len, NULL, 0, &err), 0);
-	CHECK_INT(poll(&held, 1, WORLD_MS), 1);
-	CHECK_INT(read(held.fd, &event, sizeof(event)), sizeof(event));
-	CHECK(event.pid != w->agent);
-	world_kill_agent(w);
-	/* It has all that it needs. */
-	world_create(w, "next", NULL, "true");
-	world_delete(w, "next");
-	CHECK_INT(access(scratch, F_OK), 0);
-
-	CHECK_INT(fanotify_mark(held.fd, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL), 0);
-	allow.fd = event.fd;
-	CHECK_INT(write(held.fd, &allow, sizeof(allow)), sizeof(allow));
-	close(event.fd);
-	close(held.fd);
-	for (int i = 0; i < WORLD_MS / 5 && access(scratch, F_OK) == 0; i++)
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
-	CHECK_INT(access(scratch, F_OK), -1);
 }
 
 static void ignore_children(void)
