@@ -165,7 +165,7 @@ static int v1_stats(const struct cgfs_dir *d, unsigned int what, struct cgfs_sta
 	if (s->figure[CGFS_STAT_CPU_WEIGHT].available)
 		s->figure[CGFS_STAT_CPU_WEIGHT].value =
 			cgfs_weight_from_shares(s->figure[CGFS_STAT_CPU_WEIGHT].value);
-	return v1_stat_quota(d, s, reterr);
+	return what & CGFS_READ_CPU ? v1_stat_quota(d, s, reterr) : 0;
 }
 
 static const struct cgfs_key v1_keys[] = {
@@ -177,7 +177,7 @@ static const struct cgfs_key v1_keys[] = {
 };
 
 static const struct stat_file v1_figures[] = {
-	STAT_KEYED("cpu.stat", CPU_STAT, CPU, v1_keys),
+	STAT_KEYED_USED("cpu.stat", CPU_STAT, CPU, v1_keys),
 	STAT_NUMBER("cpu.shares", CPU_WEIGHT, CPU, CPU_WEIGHT),
 	STAT_NUMBER("cpu.cfs_period_us", CPU_PERIOD, CPU, CPU_PERIOD),
 	{ .name = NULL },
@@ -193,7 +193,7 @@ static const struct ctl_limit v1_more[] = {
 
 const struct ctl_ops ctl_cpu_v1 = {
 	.handles = WEIGHT_BITS | QUOTA_BITS | BURST_BITS | RT_BITS,
-	.reads = CGFS_READ_CPU,
+	.reads = CGFS_READ_CPU | CGFS_READ_USAGE,
 	.apply = v1_apply,
 	.figures = v1_figures,
 	.stats = v1_stats,

@@ -17,6 +17,7 @@ int cgfs_stats_all(struct cgfs *c, unsigned int what,
 	uint64_t session = memory_report(c, what);
 	int r = 0;
 
+	c->walking = true;
 	for (struct cgfs_group *g = group_walk(c, NULL); g; g = group_walk(c, g)) {
 		if (r != 0 || g->state != GROUP_LIVE)
 			continue;
@@ -26,6 +27,7 @@ int cgfs_stats_all(struct cgfs *c, unsigned int what,
 		else if (r == 0)
 			r = fn(arg, g, &s);
 	}
+	c->walking = false;
 	return r;
 }
 

@@ -407,6 +407,9 @@ static int list(struct cgfs *c, const char *rel, int (*fn)(void *arg, const char
 int cgfs_pod_list(struct cgfs *c, int (*fn)(void *arg, const char *id), void *arg,
 		  struct cgfs_err *reterr)
 {
+	/* The root of who only looks may be gone, and another one there, since it was opened. */
+	if (c->read_only)
+		root_forget(c);
 	return list(c, "", fn, arg, reterr);
 }
 

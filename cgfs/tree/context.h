@@ -59,6 +59,7 @@ struct cgfs {
 	/* Those with descriptors, in the order of their last use; see descriptors.c. */
 	struct cgfs_group *newest, *oldest;
 	size_t n_kept, max_kept; /* descriptors that groups keep */
+	bool walking;		 /* over all groups, each of them once */
 	void (*written)(void *user, const struct cgfs_written *w);
 	void *written_user;
 	/* A write with a report was made, or refused; set by cgfs_open() for a caller that wants to

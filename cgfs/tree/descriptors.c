@@ -6,6 +6,9 @@
  * own up when they come to half of RLIMIT_NOFILE (the rest is the program's), and whenever an open
  * fails for want of descriptors.  They come back at the next use.
  *
+ * A walk over all groups comes to the one used longest ago next, so it takes from the one before,
+ * and finds as many as there is room for when it comes again.
+ *
  * What was given up is found again by path, and must be the same directory: its inode is kept.
  * Eventfds and what is registered with them stay, since events would be lost with them, and so
  * does a peak that was reset, which the kernel keeps with the descriptor.
@@ -98,12 +101,14 @@ static bool close_directory(struct cgfs_group *g, int i)
 
 bool descriptors_give_up(struct cgfs *c)
 {
-	struct cgfs_group *g = c->oldest, *newer;
+	struct cgfs_group *g = c->oldest, *next;
 	bool closed = false;
 
+	if (c->walking && c->newest)
+		g = c->newest->older;
 	/* The one used last is being used now: a caller holds the number of its directory. */
-	for (; g && g != c->newest && !closed; g = newer) {
-		newer = g->newer;
+	for (; g && g != c->newest && !closed; g = next) {
+		next = c->walking ? g->older : g->newer;
 		closed = close_files(g, g->pinned);
 		for (int i = 0; i < c->n; i++)
 			closed |= close_directory(g, i);

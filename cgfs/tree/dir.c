@@ -274,7 +274,9 @@ ssize_t dir_read_kept(const struct cgfs_dir *d, int slot, const char *file, char
 	}
 	if (g->kept[slot] < 0)
 		return g->kept[slot];
-	group_used(g);
+	/* A walk over all groups keeps the order that was. */
+	if (!g->c->walking)
+		group_used(g);
 	return fs_pread(g->c, g->kept[slot], buf, len);
 }
 

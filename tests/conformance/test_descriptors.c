@@ -147,3 +147,50 @@ WORLD_TEST(descriptors_none_left_for_the_program_are_given_up)
 		close(taken[--n]);
 	CHECK_INT(world_cat_number(w, CGFS_PIDS, pod[3], "pids.max"), 107);
 }
+
+static int count_limit(void *arg, struct cgfs_group *g, const struct cgfs_stats *stats)
+{
+	uint64_t *sum = arg;
+
+	*sum += stats->figure[CGFS_STAT_PIDS_MAX].value;
+	return 0;
+}
+
+static unsigned int opens_of_walk(struct world *w, struct cgfs *c)
+{
+	uint64_t sum = 0;
+
+	if (world_fake(w))
+		fake_fail(world_fake(w), FAKE_OPEN, 0, 0);
+	OK(cgfs_stats_all(c, CGFS_READ_PIDS | CGFS_READ_CPU, count_limit, &sum, &err));
+	CHECK_INT(sum, PODS * 100 + PODS * (PODS - 1) / 2);
+	CHECK(kept(w) <= LITTLE);
+	return world_fake(w) ? fake_calls(world_fake(w)) : 0;
+}
+
+/* Who walks over all groups again finds open what there was room for, though each walk needs more.
+ */
+WORLD_TEST(descriptors_of_a_walk_are_there_for_the_next)
+{
+	struct cgfs_group *pod[PODS];
+	struct cgfs *c;
+	struct cgfs_stats s = CGFS_STATS_INIT;
+	unsigned int second, third, one = 0;
+
+	world_need(w, CGFS_CPU);
+	limit_descriptors(LITTLE);
+	c = world_context(w, WORLD_FILES);
+	make_pods(w, c, pod);
+	(void)opens_of_walk(w, c);
+	second = opens_of_walk(w, c);
+	third = opens_of_walk(w, c);
+	CHECK_INT(third, second);
+	/* What one takes that has given all of its own up. */
+	for (unsigned int i = 0; world_fake(w) && i < PODS; i++) {
+		fake_fail(world_fake(w), FAKE_OPEN, 0, 0);
+		OK(cgfs_group_stats(pod[i], CGFS_READ_PIDS | CGFS_READ_CPU, &s, &err));
+		if (fake_calls(world_fake(w)) > one)
+			one = fake_calls(world_fake(w));
+	}
+	CHECK(!world_fake(w) || third < PODS * one);
+}

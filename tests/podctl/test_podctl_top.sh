@@ -65,6 +65,39 @@ t_top_that_nobody_reads_ends() {
 	end_pods
 }
 
+# frame PATTERN [not]: waits for a frame with it, or without
+frame() {
+	until awk -v RS= 'NF { last = whole; whole = $0 } END { print last }' "$tmp/screen" |
+		grep -v pods > "$tmp/frame" &&
+		{ if [ "${2:-}" ]; then ! grep -q -- "$1" "$tmp/frame"; else grep -q -- "$1" "$tmp/frame"; fi; }; do
+		kill -0 "$top" || wrong "it has ended: $(cat "$tmp/screen")"
+		sleep 0.05
+	done
+}
+
+# Pods and containers stay open between two frames: what is new, gone or another of the same name
+# is seen nevertheless.
+t_top_sees_what_comes_and_goes() {
+	with_pods
+	COLUMNS=100 "$podctl" top -b -d 0.1 --root "$root" --pin-dir "$pins" > "$tmp/screen" &
+	top=$!
+	frame '- c2'
+	expect 0 d create late; frame '^late'
+	expect 0 d run --pod web --name c3 --keep -- true; frame '- c3'
+	expect 0 d rm web/c1; frame '- c1' not
+	expect 0 d rm web/c2
+	expect 0 d run --pod web --name c2 --keep --memory 8M -- true; frame '- c2 .*8.0M'
+	expect 0 d rm late; frame '^late' not
+	expect 0 d rm web
+	expect 0 d create web --memory 24M; frame '^web .*24.0M'
+	! grep -q -- '- c[123]' "$tmp/frame" || wrong "$(cat "$tmp/frame")"
+	expect 0 d rm web db; frame '^NAME'; frame '^db' not
+	expect 0 d create db; frame '^db'
+	kill $top
+	wait $top
+	end_pods
+}
+
 # live NO_COLOR: `podctl top` on a terminal; typed: what is written to descriptor 9.
 live() {
 	: > "$tmp/screen"

@@ -214,7 +214,7 @@ static const struct top_column columns[] = {
 	{ "io-psi", "IO", 5, 110, CGFS_READ_PRESSURE, by_pio, print_pio },
 	{ "read", "READ/s", 6, 130, CGFS_READ_IO, by_read, print_read },
 	{ "write", "WRITE/s", 7, 130, CGFS_READ_IO, by_write, print_write },
-	{ "throttled", "THROTTLED", 9, 145, CGFS_READ_CPU, NULL, print_throttled },
+	{ "throttled", "THROTTLED", 9, 145, CGFS_READ_USAGE, NULL, print_throttled },
 	{ "denied", "DENIED", 6, 90, POLICY, by_denied, print_denied },
 	{ "refused", "REFUSED", 7, 90, CGFS_READ_USAGE, by_refused, print_refused },
 	{ "oom", "OOM", 4, 64, POLICY | CGFS_READ_USAGE, by_oom, print_oom },

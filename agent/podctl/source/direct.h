@@ -62,12 +62,20 @@ int direct_do_set(struct cgfs_group *g, const void *res, struct cgfs_err *reterr
 int direct_do_freeze(struct cgfs_group *g, const void *on, struct cgfs_err *reterr);
 int direct_do_add(struct cgfs_group *g, const void *pid, struct cgfs_err *reterr);
 
+/* A directory: another one has another inode, and one more or fewer in it another link count. */
+struct direct_seen {
+	uint64_t inode, links;
+};
+
 /* The source itself; run_direct.c has its last three functions. */
 struct direct_source {
 	struct source source;
 	unsigned int use;
 	struct direct d;
-	/* Open, so that their control files are watched; of a run: pod and container. */
+	struct holding *open; /* all pods and containers; NULL: they were not asked for */
+	bool looked;
+	struct direct_seen root[CGFS_MOUNTS_MAX]; /* by mount, when they were listed */
+	/* Of a run: pod and container. */
 	struct cgfs_group **group;
 	size_t n;
 	json_t *past; /* events to come first; NULL: none */
@@ -85,6 +93,15 @@ int direct_exec(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_await(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_attach(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_unmake(struct source *s, struct command *cmd, struct cgfs_err *reterr);
+
+/* direct_list.c: opens what has come, and closes what is gone. */
+int direct_look(struct direct_source *s, struct cgfs_err *reterr);
+void direct_let_go(struct direct_source *s);
+/* Of those that are open, from *i = 0 on. */
+struct cgfs_group *direct_next_pod(const struct direct_source *s, size_t *i);
+int direct_ids(struct source *s, struct ids *ret, struct cgfs_err *reterr);
+int direct_list(struct source *source, const struct target *only, unsigned int what,
+		struct group_list *list, struct cgfs_err *reterr);
 int direct_info(struct cgfs *c, struct cgfs_group *g, unsigned int what, struct group_info *ret,
 		struct cgfs_err *reterr);
 /* Takes @g over until the source is closed; on failure the caller keeps it. */

@@ -11,10 +11,8 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
-/* What cgfs_group_json() alone has.  Its io_devices come with the sums over all devices. */
-#define LISTS                                                                                      \
-	(CGFS_READ_HUGETLB | CGFS_READ_RDMA | CGFS_READ_MISC | CGFS_READ_LIMITS | CGFS_READ_CPUSET)
 #define KILL_TIMEOUT_MS 10000
 
 static int direct_check(const struct args *a, struct cgfs_err *reterr)
@@ -47,106 +45,13 @@ int direct_keep(struct direct_source *s, struct cgfs_group *g, struct cgfs_err *
 	return 0;
 }
 
-static int add_id(void *arg, const char *id)
-{
-	return ids_add(arg, id);
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Ids of all pods, or (with @pod) of its containers, sorted. */
-static int list_ids(struct direct_source *s, struct cgfs_group *pod, struct ids *ret,
-		    struct cgfs_err *reterr)
-{
-	struct ids ids = { 0 };
-	int r;
-
-	r = pod ? cgfs_container_list(pod, add_id, &ids, reterr)
-		: cgfs_pod_list(s->d.c, add_id, &ids, reterr);
-	if (r < 0) {
-		ids_free(&ids);
-		return r == -ENOMEM ? no_memory(reterr) : r;
-	}
-	if (ids.n)
-		qsort(ids.id, ids.n, sizeof(*ids.id), compare_ids);
-	*ret = ids;
-	return 0;
-}
-
-static int direct_ids(struct source *s, struct ids *ret, struct cgfs_err *reterr)
-{
-	return list_ids(direct_of(s), NULL, ret, reterr);
-}
-
-/* Called for a group; returns 1 when it takes the handle over. */
-typedef int (*group_fn)(void *arg, struct cgfs_group *g, struct cgfs_err *reterr);
-
-/* Gone since it was listed? */
-static bool gone(int r)
-{
-	return r == -ENOENT || r == -ENODEV;
-}
-
-/* The pod, then each of its containers; takes @pod over. */
-static int walk_pod(struct direct_source *s, struct cgfs_group *pod, group_fn fn, void *arg,
-		    struct cgfs_err *reterr)
-{
-	struct cgfs_group *ctr;
-	struct ids ctrs = { 0 };
-	bool kept;
-	int r;
-
-	r = list_ids(s, pod, &ctrs, reterr);
-	if (r == 0)
-		r = fn(arg, pod, reterr);
-	kept = r == 1;
-	for (size_t i = 0; r >= 0 && i < ctrs.n; i++) {
-		r = cgfs_container_open(s->d.c, pod, ctrs.id[i], &ctr, reterr);
-		if (r == 0) {
-			r = fn(arg, ctr, reterr);
-			if (r != 1)
-				cgfs_group_close(ctr);
-		}
-		r = gone(r) ? 0 : r;
-	}
-	ids_free(&ctrs);
-	if (!kept)
-		cgfs_group_close(pod);
-	return r;
-}
-
-static int walk(struct direct_source *s, group_fn fn, void *arg, struct cgfs_err *reterr)
-{
-	struct cgfs_group *pod;
-	struct ids pods = { 0 };
-	int r = list_ids(s, NULL, &pods, reterr);
-
-	for (size_t i = 0; r >= 0 && i < pods.n; i++) {
-		r = cgfs_pod_open(s->d.c, pods.id[i], &pod, reterr);
-		if (r == 0)
-			r = walk_pod(s, pod, fn, arg, reterr);
-		r = gone(r) ? 0 : r;
-	}
-	ids_free(&pods);
-	return r < 0 ? r : 0;
-}
-
-static int watch(void *arg, struct cgfs_group *g, struct cgfs_err *reterr)
-{
-	int r = direct_keep(arg, g, reterr);
-
-	return r < 0 ? r : 1;
-}
-
 static int direct_finish(struct source *source, struct cgfs_err *reterr)
 {
 	struct direct_source *s = direct_of(source);
 	int r = 0;
 
 	json_decref(s->past);
+	direct_let_go(s);
 	while (s->n)
 		cgfs_group_close(s->group[--s->n]);
 	free(s->group);
@@ -157,22 +62,35 @@ static int direct_finish(struct source *source, struct cgfs_err *reterr)
 	return r;
 }
 
-/* Of all pods, which are kept open already. */
+/* Of all pods, which are open already. */
 static int read_past(struct direct_source *s, struct cgfs_err *reterr)
 {
+#if CGFS_WITH_BPF
+	struct cgfs_group *pod;
+	size_t i = 0;
+#endif
 	int r = 0;
 
 	s->past = json_array();
 	s->past_ns = now_ns(CLOCK_BOOTTIME);
 #if CGFS_WITH_BPF
-	for (size_t i = 0; r == 0 && s->d.bpf && i < s->n; i++) {
-		if (!cgfs_group_pod(s->group[i]))
-			r = past_read(s->source.a, s->d.bpf, s->group[i], s->past, reterr);
-	}
+	while (r == 0 && s->d.bpf && (pod = direct_next_pod(s, &i)))
+		r = past_read(s->source.a, s->d.bpf, pod, s->past, reterr);
 #endif
 	if (r == 0 && past_sort(&s->past) < 0)
 		r = no_memory(reterr);
 	return r;
+}
+
+/* Who only looks starts no process that would inherit it, and may look at thousands. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	ignore(setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 static int direct_begin(const struct args *a, unsigned int use, struct source **ret,
@@ -185,13 +103,15 @@ static int direct_begin(const struct args *a, unsigned int use, struct source **
 		return no_memory(reterr);
 	s->source = (struct source){ .ops = &source_direct, .a = a };
 	s->use = use;
+	if (!use)
+		raise_limit();
 	r = direct_open(a, use, NULL, &s->d, reterr);
 	if (r < 0) {
 		free(s);
 		return r;
 	}
 	if (use == SOURCE_EVENTS)
-		r = walk(s, watch, s, reterr);
+		r = direct_look(s, reterr);
 	if (r == 0 && use == SOURCE_EVENTS && a->since_ns != INT64_MIN)
 		r = read_past(s, reterr);
 	if (r < 0) {
@@ -200,100 +120,6 @@ static int direct_begin(const struct args *a, unsigned int use, struct source **
 	}
 	*ret = &s->source;
 	return 0;
-}
-
-static int compare_pids(const void *a, const void *b)
-{
-	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int processes(struct cgfs_group *g, json_t **ret, struct cgfs_err *reterr)
-{
-	auto_free pid_t *pids = NULL;
-	size_t n;
-	int r = cgfs_group_pids(g, &pids, &n, reterr);
-
-	if (r < 0)
-		return r;
-	if (n)
-		qsort(pids, n, sizeof(*pids), compare_pids);
-	*ret = json_array();
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(*ret, json_integer(pids[i]));
-	return *ret ? 0 : no_memory(reterr);
-}
-
-/* All in one document when the kernel's own counters are asked for; else figures as they are, and
- * a document of the lists. */
-int direct_info(struct cgfs *c, struct cgfs_group *g, unsigned int what, struct group_info *ret,
-		struct cgfs_err *reterr)
-{
-	struct cgfs_group *pod = cgfs_group_pod(g);
-	unsigned int text = what & CGFS_READ_NATIVE ? what
-			    : what & LISTS	    ? LISTS | CGFS_READ_IO
-						    : 0;
-	struct group_info info = {
-		.stats = CGFS_STATS_INIT,
-		.in_stats = !(what & CGFS_READ_NATIVE),
-		.exit_code = -1,
-		.cgroup_id = cgfs_group_cgroup_id(g),
-	};
-	uint64_t n;
-	int r;
-
-	r = info_name(&info, cgfs_group_id(pod ? pod : g), pod ? cgfs_group_id(g) : "",
-		      cgfs_group_path(g), reterr);
-	info.labels = mark_read_labels(c, g);
-	if (r == 0 && info.in_stats)
-		r = cgfs_group_stats(g, what, &info.stats, reterr);
-	if (r == 0 && (!(what & CGFS_READ_USAGE) || what & CGFS_READ_CGROUP ||
-		       !info_figure(&info, CGFS_STAT_PIDS_CURRENT, &n)))
-		r = processes(g, &info.processes, reterr);
-	if (r == 0 && text)
-		r = doc_group(g, text, &info.doc, reterr);
-	if (r < 0) {
-		info_free(&info);
-		return r;
-	}
-	*ret = info;
-	return 0;
-}
-
-struct direct_listing {
-	struct cgfs *c;
-	unsigned int what;
-	struct group_list *list;
-};
-
-static int add_info(void *arg, struct cgfs_group *g, struct cgfs_err *reterr)
-{
-	struct direct_listing *l = arg;
-	struct group_info info;
-	int r = direct_info(l->c, g, l->what, &info, reterr);
-
-	return r < 0 ? r : list_add(l->list, &info, reterr);
-}
-
-static int direct_list(struct source *source, const struct target *only, unsigned int what,
-		       struct group_list *list, struct cgfs_err *reterr)
-{
-	struct direct_source *s = direct_of(source);
-	struct direct_listing l = { .c = s->d.c, .what = what, .list = list };
-	struct cgfs_group *pod, *ctr;
-	int r;
-
-	r = list_name(list, cgfs_root(s->d.c), cgfs_layout_name(cgfs_layout(s->d.c)), reterr);
-	if (r < 0 || !only)
-		return r < 0 ? r : walk(s, add_info, &l, reterr);
-	r = direct_group(&s->d, only, &pod, &ctr, reterr);
-	if (r < 0 || !ctr)
-		return r < 0 ? r : walk_pod(s, pod, add_info, &l, reterr);
-	r = add_info(&l, ctr, reterr);
-	cgfs_group_close(ctr);
-	cgfs_group_close(pod);
-	return r;
 }
 
 static int direct_stat(struct source *s, const struct target *t, unsigned int what,
