@@ -8,10 +8,10 @@
 #include <stdio.h>
 
 static const struct verb *const verbs[] = {
-	&verb_run,     &verb_exec,   &verb_attach, &verb_create, &verb_set,	 &verb_ls,
-	&verb_ps,      &verb_logs,   &verb_top,	   &verb_stat,	 &verb_inspect,	 &verb_events,
-	&verb_explain, &verb_wait,   &verb_kill,   &verb_freeze, &verb_thaw,	 &verb_rm,
-	&verb_add,     &verb_resize, &verb_apply,  &verb_doctor, &verb_poweroff,
+	&verb_run,    &verb_exec,    &verb_attach, &verb_create, &verb_set,	&verb_ls,
+	&verb_ps,     &verb_logs,    &verb_top,	   &verb_stat,	 &verb_inspect, &verb_metrics,
+	&verb_events, &verb_explain, &verb_wait,   &verb_kill,	 &verb_freeze,	&verb_thaw,
+	&verb_rm,     &verb_add,     &verb_resize, &verb_apply,	 &verb_doctor,	&verb_poweroff,
 };
 
 #define EXITS "0 success; 1 failure; 2 wrong usage, nothing was done"

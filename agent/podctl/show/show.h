@@ -125,6 +125,11 @@ struct columns {
 int columns_parse(struct columns *ret, const char *list, const char *sort, struct cgfs_err *reterr);
 int columns_print(const struct columns *c, const struct group_list *l, bool headings);
 
+/* --- metrics.c: such a list as OpenMetrics text, whole ------------------------------------------
+ */
+
+void metrics_print(const struct group_list *l);
+
 /* --- report.c ----------------------------------------------------------------------------------
  */
 

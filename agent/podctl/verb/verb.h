@@ -35,6 +35,6 @@ int operands_list(struct source *s, unsigned int what, struct group_list *ret,
 extern const struct verb verb_run, verb_exec, verb_logs, verb_top, verb_add, verb_create,
 	verb_apply, verb_ls, verb_stat, verb_events, verb_rm, verb_doctor, verb_set, verb_kill,
 	verb_wait, verb_ps, verb_explain, verb_inspect, verb_freeze, verb_thaw, verb_attach,
-	verb_resize, verb_poweroff;
+	verb_resize, verb_poweroff, verb_metrics;
 
 #endif
