@@ -23,10 +23,13 @@ void machine_begin(struct machine *m, struct agent *a, const struct options *o)
 		kmsg_begin(&m->kmsg, a->loop, &a->log, o->kmsg_log_level);
 	if (o->gcs_mem_limit_bytes)
 		own_begin(&m->own, a->loop, &a->log, a->cgfs, o->gcs_mem_limit_bytes);
+	if (o->dial && !o->disable_time_sync)
+		clock_begin(&m->clock, a);
 }
 
 void machine_end(struct machine *m)
 {
 	kmsg_end(&m->kmsg);
 	own_end(&m->own);
+	clock_end(&m->clock);
 }

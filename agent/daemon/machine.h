@@ -7,6 +7,7 @@
 
 #include <cgfs/base.h>
 
+#include "agent/daemon/clock.h"
 #include "agent/daemon/kmsg.h"
 #include "agent/daemon/own.h"
 
@@ -17,6 +18,7 @@ struct options;
 struct machine {
 	struct kmsg kmsg;
 	struct own own;
+	struct clock clock;
 };
 
 /* NULL: it stays. */

@@ -62,8 +62,9 @@ static const struct row rows[] = {
 	  "0: no such cgroup)" },
 	{ "core-dump-location", TEXT, AT(core_dump_location), false,
 	  "make this the kernel's core pattern" MORE "(/proc/sys/kernel/core_pattern)" },
-	{ "disable-time-sync", FLAG, AT(disable_time_sync), true,
-	  "the agent has no time synchronization" },
+	{ "disable-time-sync", FLAG, AT(disable_time_sync), false,
+	  "do not run chronyd on the clock of Hyper-V (without this option" MORE
+	  "it runs where a host is called)" },
 	{ "scrub-logs", FLAG, AT(scrub_logs), true, "the agent never logs messages" },
 	{ "initial-policy-stance", TEXT, AT(initial_policy_stance), false,
 	  "must be \"allow\": the agent has no security policy" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_machine.c - what the agent does for the machine beside its pods: messages of the kernel in
- * its log, a watch on its own memory, the power-off.
+ * its log, a watch on its own memory, the clock, the power-off.
  */
 #include <cgfs/cgfs.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "agent/base/log.h"
@@ -297,6 +298,109 @@ TAP_TEST(own_cgroup_is_for_a_host_that_is_called)
 	CHECK_INT(parsed("-gcs-mem-limit-bytes", "0").gcs_mem_limit_bytes, 0);
 	CHECK_INT(parsed("-use-inouterr", NULL).gcs_mem_limit_bytes, 0);
 	CHECK_INT(parsed("-use-inouterr", "-gcs-mem-limit-bytes=7").gcs_mem_limit_bytes, 7);
+}
+
+/* --- the clock ------------------------------------------------------------------------------- */
+
+static const struct world *clock_world;
+
+static void make_file(const char *path, const char *text, mode_t mode)
+{
+	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+	CHECK_MSG(fd >= 0, "%s: %m", path);
+	CHECK_INT(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+/* The agent's own /sys/class has two clocks, and its path a program that ends at once, twice. */
+static void have_clocks(void)
+{
+	char path[4096];
+
+	CHECK_INT(unshare(CLONE_NEWNS), 0);
+	CHECK_INT(mount("", "/", "", MS_PRIVATE | MS_REC, NULL), 0);
+	CHECK_INT(mount("none", "/sys/class", "tmpfs", 0, NULL), 0);
+	CHECK_INT(mkdir("/sys/class/ptp", 0755) | mkdir("/sys/class/ptp/ptp0", 0755) |
+			  mkdir("/sys/class/ptp/ptp1", 0755),
+		  0);
+	make_file("/sys/class/ptp/ptp0/clock_name", "KVM virtual PTP\n", 0444);
+	make_file("/sys/class/ptp/ptp1/clock_name", "hyperv\n", 0444);
+	snprintf(path, sizeof(path), "%s/bin:%s", clock_world->dir, getenv("PATH"));
+	CHECK_INT(setenv("PATH", path, 1), 0);
+}
+
+static void make_chronyd(const struct world *w)
+{
+	char path[160], text[600];
+
+	snprintf(path, sizeof(path), "%s/bin", w->dir);
+	CHECK(mkdir(path, 0755) == 0 || errno == EEXIST);
+	snprintf(path, sizeof(path), "%s/bin/chronyd", w->dir);
+	snprintf(text, sizeof(text),
+		 "#!/bin/sh\n"
+		 "echo \"run $1 $2\" >> %s/runs\n"
+		 "[ $(grep -c run %s/runs) -ge 3 ] || exit 3\n"
+		 "cat \"$3\" >> %s/runs\n"
+		 "echo \"last $$\" >> %s/runs\n"
+		 "exec sleep 1000\n",
+		 w->dir, w->dir, w->dir, w->dir);
+	make_file(path, text, 0755);
+}
+
+PLAIN_TEST(time_follows_the_hypervisors_clock)
+{
+	char log[128], runs[128], dial[160], text[1024], want[1024];
+	const char *args[] = { "-dial", dial, NULL, NULL };
+	pid_t pid;
+
+	if (geteuid() != 0)
+		tap_skip("a mount needs root");
+	clock_world = w;
+	snprintf(dial, sizeof(dial), "unix:%s/nobody", w->dir);
+	snprintf(runs, sizeof(runs), "%s/runs", w->dir);
+	make_chronyd(w);
+	world_child_hook = have_clocks;
+	start_again(w, args, log);
+	await(runs, "last ");
+	CHECK(kit_read(runs, text, sizeof(text)) > 0);
+	pid = atoi(strstr(text, "last ") + 5);
+	snprintf(want, sizeof(want),
+		 "run -n -f\nrun -n -f\nrun -n -f\n"
+		 "refclock PHC /dev/ptp1 poll 3 dpoll -2 offset 0 stratum 2\nmakestep 0.1 -1\n"
+		 "last %d\n",
+		 (int)pid);
+	CHECK_STR(text, want);
+	await(log, "msg=\"restart monitor: run command returns error\" error=\"exit status 3\"");
+	/* It ends with the agent. */
+	CHECK_INT(kill(pid, 0), 0);
+	CHECK_INT(unlink(runs), 0);
+	args[2] = "-disable-time-sync";
+	start_again(w, args, log);
+	world_child_hook = NULL;
+	while (kill(pid, 0) == 0)
+		usleep(5000);
+	CHECK_INT(access(runs, F_OK), -1);
+}
+
+static void have_no_clock(void)
+{
+	CHECK_INT(unshare(CLONE_NEWNS), 0);
+	CHECK_INT(mount("", "/", "", MS_PRIVATE | MS_REC, NULL), 0);
+	CHECK_INT(mount("none", "/sys/class", "tmpfs", 0, NULL), 0);
+}
+
+PLAIN_TEST(time_without_a_clock_is_left_alone)
+{
+	char log[128], dial[160];
+	const char *args[] = { "-dial", dial, NULL };
+
+	if (geteuid() != 0)
+		tap_skip("a mount needs root");
+	snprintf(dial, sizeof(dial), "unix:%s/nobody", w->dir);
+	world_child_hook = have_no_clock;
+	start_again(w, args, log);
+	world_child_hook = NULL;
+	await(log, "msg=\"time is not synchronized\" why=\"no clock in /sys/class/ptp");
 }
 
 /* --- the end of a machine: of a pid namespace, whose process 1 is killed ---------------------- */

@@ -120,6 +120,7 @@ static void exec_agent(struct world *w, const char *const *args)
 	argv[n++] = w->pins;
 	argv[n++] = "-loglevel=debug";
 	argv[n++] = "--delete-on-exit";
+	argv[n++] = "-kmsgLogLevel=0"; /* those of others are not for the output of a test */
 	if (!w->kernel) {
 		argv[n++] = "--no-bpf";
 		argv[n++] = "--runtime=/bin/false";
