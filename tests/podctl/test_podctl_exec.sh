@@ -235,6 +235,22 @@ t_agent_terminals() {
 	expect 125 r -t --pod t --name c1 -- true; says "t/c1"
 	expect 127 p exec -t t /none
 	[ -z "$(ls -d /run/cgfs-console-* 2> /dev/null)" ] || wrong "a socket is left"
+	# What killed processes have left is removed by the next one, and not what a live one has.
+	local left=(/run/cgfs-console-left-$$ /run/cgfs-console-live-$$) dir
+	for dir in "${left[@]}"; do
+		mkdir -m 700 "$dir"
+		perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die' \
+			"$dir/sock" || wrong "no socket"
+	done
+	exec 9< "${left[1]}"
+	flock -s 9
+	expect 0 p exec -t t true
+	exec 9<&-
+	[ ! -e "${left[0]}" ] || wrong "the socket of a killed process is left"
+	[ -e "${left[1]}/sock" ] || wrong "the socket of a live process was removed"
+	expect 0 p exec -t t true
+	[ ! -e "${left[1]}" ] || wrong "the socket is left"
+	rm -rf "${left[@]}"
 	expect 0 p rm --all
 	end_agent
 }

@@ -8,9 +8,11 @@
 #include "agent/podctl/source/keeper.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -73,19 +75,57 @@ int terminal_adopt(int slave)
 /* --- the master from a runtime -----------------------------------------------------------------
  */
 
+#define CONSOLES "cgfs-console-"
+
+/* A podctl that was killed left its socket in such a directory: none of a live one is without
+ * its lock. */
+static void sweep_consoles(const char *where)
+{
+	DIR *d = opendir(where);
+	struct dirent *e;
+	struct stat st;
+
+	while (d && (e = readdir(d))) {
+		auto_fd int fd = strncmp(e->d_name, CONSOLES, strlen(CONSOLES)) != 0
+					 ? -EBADF
+					 : openat(dirfd(d), e->d_name,
+						  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
+		    (st.st_mode & 07777) != 0700 || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
+		    fstatat(fd, "sock", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISSOCK(st.st_mode))
+			continue;
+		(void)unlinkat(fd, "sock", 0);
+		(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	}
+	if (d)
+		closedir(d);
+}
+
+static bool make_directory(struct terminal_socket *s, const char *where)
+{
+	sweep_consoles(where);
+	snprintf(s->dir, sizeof(s->dir), "%s/" CONSOLES "XXXXXX", where);
+	if (!mkdtemp(s->dir)) {
+		s->dir[0] = '\0';
+		return false;
+	}
+	/* Before there is a socket in it. */
+	s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd >= 0 && flock(s->dir_fd, LOCK_SH) == 0)
+		return true;
+	(void)rmdir(s->dir);
+	s->dir[0] = '\0';
+	return false;
+}
+
 int terminal_listen(struct terminal_socket *s, struct cgfs_err *reterr)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 
-	s->fd = -EBADF;
-	strcpy(s->dir, "/run/cgfs-console-XXXXXX");
-	if (!mkdtemp(s->dir)) {
-		strcpy(s->dir, "/tmp/cgfs-console-XXXXXX");
-		if (!mkdtemp(s->dir)) {
-			s->dir[0] = '\0';
-			return err_file(reterr, -errno, "mkdir", "/tmp/cgfs-console-XXXXXX");
-		}
-	}
+	s->fd = s->dir_fd = -EBADF;
+	if (!make_directory(s, "/run") && !make_directory(s, "/tmp"))
+		return err_file(reterr, -errno, "mkdir", "/tmp/" CONSOLES "XXXXXX");
 	snprintf(s->path, sizeof(s->path), "%s/sock", s->dir);
 	memcpy(sa.sun_path, s->path, strlen(s->path) + 1);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -104,6 +144,8 @@ void terminal_unlisten(struct terminal_socket *s)
 	(void)unlink(s->path);
 	(void)rmdir(s->dir);
 	s->dir[0] = '\0';
+	if (s->dir_fd >= 0)
+		close(take_fd(&s->dir_fd));
 }
 
 static int receive_fd(int sock)

@@ -45,7 +45,7 @@ int terminal_adopt(int slave);
 
 /* The socket to which an OCI runtime sends the master. */
 struct terminal_socket {
-	int fd;
+	int fd, dir_fd;
 	char dir[64], path[80];
 };
 int terminal_listen(struct terminal_socket *s, struct cgfs_err *reterr);
