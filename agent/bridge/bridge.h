@@ -16,7 +16,6 @@
 #include <cgfs/base.h>
 
 struct address;
-struct agent;
 struct bridge;
 struct conn;
 

@@ -13,7 +13,6 @@
 
 #include "agent/base/files.h"
 #include "agent/base/hash.h"
-#include "agent/base/json.h"
 #include "agent/base/log.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"

@@ -184,8 +184,6 @@ bool namespaces_shared(const struct container *c, int type);
 void limits_defer(struct container *c, struct cgfs_resources *res, struct cgfs_resources *ret_now);
 /* Applies and frees what was deferred for @c, and for its pod when @c is the sandbox. */
 int limits_complete(struct container *c, struct cgfs_err *err);
-/* Frees it. */
-void limits_forget(struct container *c);
 /* The container is freed: so is everything here, and requests that wait are refused. */
 void limits_drop(struct container *c);
 /* Changes the limits of a container and answers @rq; takes @res over.  Where the kernel may have

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "agent/base/files.h"
-#include "agent/base/json.h"
 #include "agent/base/log.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"

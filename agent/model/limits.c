@@ -58,7 +58,8 @@ void limits_defer(struct container *c, struct cgfs_resources *res, struct cgfs_r
 	c->later = res;
 }
 
-void limits_forget(struct container *c)
+/* Frees what was deferred. */
+static void limits_forget(struct container *c)
 {
 	cgfs_resources_free(c->later);
 	c->later = NULL;

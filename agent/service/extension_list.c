@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "agent/base/hash.h"
-#include "agent/base/json.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
@@ -20,7 +19,6 @@
 #include "agent/service/reading.h"
 #include "agent/wire/protocol.h"
 #include "cgfs/base/clock.h"
-#include "cgfs/base/json.h"
 #include "cgfs/base/util.h"
 
 /* Other connections are served between two pages. */

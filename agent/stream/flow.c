@@ -180,12 +180,6 @@ void flow_close(struct flow *f)
 	finish(f);
 }
 
-void flow_close_to(struct flow *f)
-{
-	call_end(&f->call);
-	close_end(f, &f->to);
-}
-
 /* The reader is gone. */
 static void broken(struct flow *f)
 {

@@ -37,7 +37,6 @@ void flow_look(struct flow *f);
 int flow_start(struct flow *f);
 /* Stops it and closes both ends. */
 void flow_close(struct flow *f);
-void flow_close_to(struct flow *f);
 /* The port is called until it answers. */
 void flow_call(struct flow *f);
 

@@ -108,7 +108,8 @@ int relay_reopen(struct relay *r, const char *out, const char *err)
 
 /* --- terminals ------------------------------------------------------------------------------ */
 
-int relay_terminal(struct relay *r, int master)
+/* A terminal: its master, which is the relay's from now on. */
+static int relay_terminal(struct relay *r, int master)
 {
 	r->master = master;
 	return nonblock(master);

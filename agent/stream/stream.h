@@ -49,9 +49,7 @@ int relay_pipes(struct relay *r, const bool want[3], int fds[3]);
 int relay_fifos(struct relay *r, const char *out, const char *err, int fds[3]);
 /* After a restart: the FIFOs that an earlier agent made.  stdin has ended. */
 int relay_reopen(struct relay *r, const char *out, const char *err);
-/* A terminal: its master, which is the relay's from now on. */
-int relay_terminal(struct relay *r, int master);
-/* A new one, for a process that the agent starts itself: its slave. */
+/* A new terminal, for a process that the agent starts itself: its slave. */
 int relay_open_terminal(struct relay *r, int *ret_slave);
 /* Where the runtime is to send the master: a socket at @path.  Then, once the runtime has ended:
  * takes the master.  0, or a negative errno. */

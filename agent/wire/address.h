@@ -11,9 +11,8 @@
 #include <sys/un.h>
 
 /* The host, and the port on which it waits for the guest's agent. */
-#define ADDRESS_HOST_CID    2u
-#define ADDRESS_BRIDGE_PORT 0x40000000u
-#define ADDRESS_BRIDGE	    "vsock:2:1073741824"
+#define ADDRESS_HOST_CID 2u
+#define ADDRESS_BRIDGE	 "vsock:2:1073741824"
 
 #define ADDRESS_TEXT_MAX 128
 

@@ -23,7 +23,8 @@ static const struct object_ops *const objects[] = {
 };
 _Static_assert(ARRAY_SIZE(objects) <= OBJECTS_MAX, "the handle has room for all objects");
 
-struct object *cgfs_bpf_reporter(const struct cgfs_bpf *b, enum cgfs_event_type type)
+/* The object that reports such events, when it is loaded. */
+static struct object *reporter(const struct cgfs_bpf *b, enum cgfs_event_type type)
 {
 	for (size_t i = 0; i < b->n; i++)
 		if (b->object[i]->on && b->object[i]->ops->reports == type)
@@ -43,12 +44,12 @@ static bool reports_oom(void *ctx)
 {
 	struct cgfs_bpf *b = ctx;
 
-	return b->events.epoll_fd >= 0 && cgfs_bpf_reporter(b, CGFS_EVENT_OOM_KILL);
+	return b->events.epoll_fd >= 0 && reporter(b, CGFS_EVENT_OOM_KILL);
 }
 
 static struct device *device_of(const struct cgfs_bpf *b)
 {
-	return (struct device *)cgfs_bpf_reporter(b, CGFS_EVENT_DEVICE_DENIED);
+	return (struct device *)reporter(b, CGFS_EVENT_DEVICE_DENIED);
 }
 
 static int get_rules(void *ctx, const struct cgfs_policy_group *group,
@@ -73,7 +74,7 @@ static struct object *find_object(const struct cgfs_bpf *b, const char *name)
 
 static struct memory *memory_of(void *ctx)
 {
-	return (struct memory *)cgfs_bpf_reporter(ctx, CGFS_EVENT_MEMORY_THRESHOLD);
+	return (struct memory *)reporter(ctx, CGFS_EVENT_MEMORY_THRESHOLD);
 }
 
 /* By its table, not by its name: this is looked for once for each group. */
@@ -90,7 +91,7 @@ static bool counts_memory(void *ctx)
 {
 	struct cgfs_bpf *b = ctx;
 
-	return memory_of(b) || report_of(b) || cgfs_bpf_reporter(b, CGFS_EVENT_OOM_KILL);
+	return memory_of(b) || report_of(b) || reporter(b, CGFS_EVENT_OOM_KILL);
 }
 
 static int watch_memory(void *ctx, uint64_t cgroup_id, const struct cgfs_memory_line *lines,

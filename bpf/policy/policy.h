@@ -47,8 +47,6 @@ struct cgfs_bpf {
 	bool detached; /* the pins were lost, and links are not yet there again */
 };
 
-/* The object that reports such events, when it is loaded. */
-struct object *cgfs_bpf_reporter(const struct cgfs_bpf *b, enum cgfs_event_type type);
 /* Are all required objects pinned?  Without one, the others' pins are what a crash left. */
 bool cgfs_bpf_all_pinned(const struct cgfs_bpf *b);
 

@@ -53,7 +53,7 @@ const struct freezer *freezer_of(const struct cgfs *c)
 	return c->unified >= 0 ? &v2 : freezer_v1(c);
 }
 
-struct cgfs_dir freezer_dir(struct cgfs_group *g, const struct freezer *f)
+static struct cgfs_dir freezer_dir(struct cgfs_group *g, const struct freezer *f)
 {
 	return f == &v1 ? dir_of(g, CGFS_FREEZER) : dir_in(g, g->c->unified);
 }

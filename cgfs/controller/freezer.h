@@ -23,7 +23,6 @@ struct freezer {
 const struct freezer *freezer_of(const struct cgfs *c);
 /* v1's; NULL: it is not on this host. */
 const struct freezer *freezer_v1(const struct cgfs *c);
-struct cgfs_dir freezer_dir(struct cgfs_group *g, const struct freezer *f);
 
 int freezer_write(struct cgfs_group *g, const struct freezer *f, bool freeze,
 		  struct cgfs_err *reterr);

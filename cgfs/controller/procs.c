@@ -136,6 +136,8 @@ static int pids_in(struct cgfs_group *g, int i, struct pid_list *l, struct cgfs_
 	return r < 0 && r != -E2BIG ? dir_error(&d, r, "read", l->file, NULL, reterr) : r;
 }
 
+/* The processes, or threads, of the group and all below it in one hierarchy; *ret_pids is NULL when
+ * there are none, and to be freed. */
 static int read_list(struct cgfs_group *g, int hierarchy, struct pid_list l, pid_t **ret_pids,
 		     size_t *ret_n, struct cgfs_err *reterr)
 {
@@ -150,16 +152,6 @@ static int read_list(struct cgfs_group *g, int hierarchy, struct pid_list l, pid
 	*ret_pids = l.pid;
 	*ret_n = l.n;
 	return 0;
-}
-
-int procs_read(struct cgfs_group *g, int hierarchy, bool threads, pid_t **ret_pids, size_t *ret_n,
-	       struct cgfs_err *reterr)
-{
-	struct pid_list l = { .c = g->c,
-			      .file = procs_file(g->c, hierarchy, threads),
-			      .max = SIZE_MAX };
-
-	return read_list(g, hierarchy, l, ret_pids, ret_n, reterr);
 }
 
 int procs_first(const struct cgfs *c)
@@ -210,12 +202,14 @@ int cgfs_group_threads(struct cgfs_group *g, pid_t **ret_tids, size_t *ret_n,
 		       struct cgfs_err *reterr)
 {
 	const struct cgfs *c = g->c;
+	struct pid_list l = { .c = g->c, .max = SIZE_MAX };
 	int hierarchy = 0, r;
 
 	/* On v1 threads may be elsewhere than their process; in the cgroup2 tree they are not. */
 	while (hierarchy < c->n - 1 && hierarchy == c->unified)
 		hierarchy++;
-	r = procs_read(g, hierarchy, true, ret_tids, ret_n, reterr);
+	l.file = procs_file(c, hierarchy, true);
+	r = read_list(g, hierarchy, l, ret_tids, ret_n, reterr);
 	return r < 0 ? cgfs_err_context(reterr, r, "list threads of \"%.80s\"", g->rel) : 0;
 }
 

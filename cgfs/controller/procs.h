@@ -18,10 +18,6 @@ bool procs_keep_threads(const struct cgfs *c, int hierarchy);
 /* What cgfs_proc_cgroup() knows the hierarchy by. */
 uint32_t procs_key(const struct cgfs *c, int hierarchy);
 
-/* The processes, or threads, of the group and all below it in one hierarchy; *ret_pids is NULL when
- * there are none, and to be freed. */
-int procs_read(struct cgfs_group *g, int hierarchy, bool threads, pid_t **ret_pids, size_t *ret_n,
-	       struct cgfs_err *reterr);
 /* The hierarchy whose list is that of the group, and the next one to ask when the group has no
  * directory there; -1: there is no other. */
 int procs_first(const struct cgfs *c);

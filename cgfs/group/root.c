@@ -115,7 +115,8 @@ bool root_ready(const struct cgfs *c)
 	return true;
 }
 
-bool root_any(const struct cgfs *c)
+/* Is it open in any hierarchy? */
+static bool root_any(const struct cgfs *c)
 {
 	for (int i = 0; i < c->n; i++) {
 		if (c->hierarchy[i].root_fd >= 0)

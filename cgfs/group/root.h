@@ -10,8 +10,6 @@
 
 /* Makes the root in every hierarchy, with controllers enabled on the way down. */
 int root_ensure(struct cgfs *c, struct cgfs_err *reterr);
-/* Is it open in any hierarchy? */
-bool root_any(const struct cgfs *c);
 /* Is it open in every hierarchy? */
 bool root_complete(const struct cgfs *c);
 /* Has root_ensure() nothing to do? */

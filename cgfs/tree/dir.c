@@ -203,7 +203,8 @@ bool dir_alive(const struct cgfs_dir *d)
 	return r != -ENOENT && r != -ENODEV;
 }
 
-bool group_lives(struct cgfs_group *g)
+/* Is the group's directory in any hierarchy? */
+static bool group_lives(struct cgfs_group *g)
 {
 	for (int i = 0; i < g->c->n; i++) {
 		if (dir_alive(&(struct cgfs_dir){ .g = g, .hierarchy = i }))

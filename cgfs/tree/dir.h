@@ -44,8 +44,6 @@ int dir_read_number(const struct cgfs_dir *d, const char *file, uint64_t *ret,
 /* Is the directory still there?  Distinguishes a file that the kernel lacks from a group that
  * is gone. */
 bool dir_alive(const struct cgfs_dir *d);
-/* Is the group's directory in any hierarchy? */
-bool group_lives(struct cgfs_group *g);
 /* @code was returned for @d: 0 where this hierarchy has lost the directory while another still has
  * its own, which is no error of the group's; else @code. */
 int group_part_lost(const struct cgfs_dir *d, int code);

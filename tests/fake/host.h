@@ -256,7 +256,6 @@ int fake_enter(struct fake *f, enum fake_op op);
 const struct open_file *fake_open_file(const struct fake *f, int fd); /* NULL: none of ours */
 
 /* tree.c */
-struct node *fake_node_new(struct hierarchy *h, struct node *parent, const char *name);
 void fake_node_free(struct node *n); /* with all that is below */
 void fake_node_put(struct node *n);  /* an open file less */
 int fake_node_mkdir(struct node *dir, const char *name);

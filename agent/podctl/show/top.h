@@ -49,7 +49,6 @@ struct top {
 const struct top_column *top_find_column(const char *name);
 /* "name, cpu, memory ..." */
 void top_column_names(char *buf, size_t len);
-const char *top_column_name(const struct top_column *c);
 void top_next_column(struct top *t, int step);
 /* The bits that the columns need which fit into this width. */
 unsigned int top_figures(const struct top *t, int columns);

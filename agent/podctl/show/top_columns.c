@@ -230,11 +230,6 @@ const struct top_column *top_find_column(const char *name)
 	return NULL;
 }
 
-const char *top_column_name(const struct top_column *c)
-{
-	return c->name;
-}
-
 void top_column_names(char *buf, size_t len)
 {
 	size_t n = 0;

@@ -6,7 +6,6 @@
 #include "agent/podctl/source/keeper.h"
 #include "agent/podctl/source/mark.h"
 #include "agent/podctl/source/past.h"
-#include "agent/wire/protocol.h"
 #include "cgfs/base/clock.h"
 
 #include <poll.h>

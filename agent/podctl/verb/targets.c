@@ -47,7 +47,8 @@ bool targets_failed(const struct targets *ts, const char *text)
 	return false;
 }
 
-int targets_end(struct targets *ts, struct source *s, struct cgfs_err *reterr)
+/* The document, with --json; an exit status. */
+static int targets_end(struct targets *ts, struct source *s, struct cgfs_err *reterr)
 {
 	bool failed = json_array_size(ts->failed) > 0;
 	json_t *doc = json_pack("{s:o, s:o}", ts->done, ts->ok ? ts->ok : json_array(), "failed",

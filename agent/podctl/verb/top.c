@@ -4,7 +4,6 @@
  */
 #include "agent/podctl/show/top.h"
 #include "agent/podctl/verb/verb.h"
-#include "agent/wire/protocol.h"
 
 #include <poll.h>
 #include <stdio.h>

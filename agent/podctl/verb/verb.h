@@ -18,9 +18,7 @@ struct targets {
 /* One of them: prints the outcome, and keeps it for the document. */
 void targets_add(struct targets *ts, struct source *s, const char *text);
 bool targets_failed(const struct targets *ts, const char *text);
-/* The document, with --json; an exit status. */
-int targets_end(struct targets *ts, struct source *s, struct cgfs_err *reterr);
-/* All operands, and the end. */
+/* All operands; then the document, with --json; an exit status. */
 int targets_all(struct targets *ts, struct source *s, struct cgfs_err *reterr);
 
 /* kill.c: a signal to every process of it. */
