@@ -244,3 +244,47 @@ bool extra_disk(struct world *w, struct cgfs_io_device *dev)
 	*dev = (struct cgfs_io_device){ .major = major, .minor = minor };
 	return found;
 }
+
+/* -- capabilities ----------------------------------------------------------------------------- */
+
+const struct cgfs_capability *extra_capability(struct cgfs *c, const char *name)
+{
+	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
+
+	OK(cgfs_probe(c, &caps, &err));
+	for (size_t i = 0; i < caps.n; i++) {
+		if (strcmp(caps.cap[i].name, name) == 0)
+			return &caps.cap[i];
+	}
+	return NULL;
+}
+
+const char *extra_no_report(struct world *w, struct cgfs *c)
+{
+	const struct cgfs_capability *report;
+	bool can;
+
+	if (w->policy_missing[0])
+		return w->policy_missing;
+	if (!w->kind->live)
+		return "a fake kernel has none";
+	report = extra_capability(c, "bpf.iter_cgroup");
+	can = report && report->ok;
+	report = extra_capability(c, "bpf.report");
+	CHECK_MSG(report != NULL, "no capability bpf.report");
+	/* Where v1 is mounted alone, memory may be on a tree that discovery does not find. */
+	if (strstr(report->detail, "no hierarchy that carries memory is mounted"))
+		return report->detail;
+	CHECK_MSG(report->ok || !can, "%s", report->detail);
+	return report->ok ? NULL : report->detail;
+}
+
+void extra_need_report(struct world *w, struct cgfs *c)
+{
+	const char *why;
+
+	world_need(w, CGFS_MEMORY);
+	why = extra_no_report(w, c);
+	if (why)
+		world_skip(w, "no report of memory: %s", why);
+}

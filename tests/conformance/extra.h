@@ -46,6 +46,13 @@ void extra_until_pids(struct world *w, struct cgfs_group *g, size_t least, size_
 /* Waits until the process makes no progress, but lives. */
 void extra_stopped(struct world *w, pid_t pid);
 
+/* What cgfs_probe() found; NULL: no capability has the name. */
+const struct cgfs_capability *extra_capability(struct cgfs *c, const char *name);
+/* Why this host has no report of memory, for a context that asked for it; NULL: it has. */
+const char *extra_no_report(struct world *w, struct cgfs *c);
+/* Skips the test where there is none. */
+void extra_need_report(struct world *w, struct cgfs *c);
+
 struct cgfs_resources extra_memory(uint64_t max);
 struct cgfs_resources extra_pids_max(uint64_t max);
 struct cgfs_resources extra_quota(uint64_t quota, uint64_t period);

@@ -32,22 +32,18 @@ static struct cgfs_resources budget(uint64_t bytes)
 /* Why is there no admission?  Something has to say so. */
 static void explain(struct world *w, struct cgfs *c, const struct cgfs_err *why)
 {
-	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
+	const struct cgfs_capability *cap;
 
 	CHECK_MSG(why->code == -EPERM || why->code == -EOPNOTSUPP || why->code == -ENODEV, "%s",
 		  why->text);
 	CHECK(why->text[0]);
 	if (w->policy_missing[0])
 		world_skip(w, "no policy: %s", w->policy_missing);
-	OK(cgfs_probe(c, &caps, &err));
-	for (size_t i = 0; i < caps.n; i++) {
-		if (strcmp(caps.cap[i].name, "bpf.admit") != 0)
-			continue;
-		CHECK_MSG(!caps.cap[i].ok, "admission is on, but: %s", why->text);
-		CHECK(caps.cap[i].detail[0] && caps.cap[i].remedy[0]);
-		world_skip(w, "no admission: %s", caps.cap[i].detail);
-	}
-	FAIL("no capability bpf.admit: %s", why->text);
+	cap = extra_capability(c, "bpf.admit");
+	CHECK_MSG(cap != NULL, "no capability bpf.admit: %s", why->text);
+	CHECK_MSG(!cap->ok, "admission is on, but: %s", why->text);
+	CHECK(cap->detail[0] && cap->remedy[0]);
+	world_skip(w, "no admission: %s", cap->detail);
 }
 
 static struct scene begin(struct world *w)
@@ -421,17 +417,14 @@ WORLD_TEST(admit_is_held_for_what_is_started)
 #if CGFS_WITH_BPF
 static bool can_refuse(struct cgfs *c)
 {
-	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
+	const struct cgfs_capability *cap;
 	auto_fd int fd = open("/sys/kernel/security/lsm", O_RDONLY | O_CLOEXEC);
 	char modules[512] = "";
 
 	if (fd >= 0 && read(fd, modules, sizeof(modules) - 1) > 0 && !strstr(modules, "bpf"))
 		return false;
-	OK(cgfs_probe(c, &caps, &err));
-	for (size_t i = 0; i < caps.n; i++)
-		if (strcmp(caps.cap[i].name, "bpf.lsm_cgroup") == 0)
-			return caps.cap[i].ok;
-	return false;
+	cap = extra_capability(c, "bpf.lsm_cgroup");
+	return cap && cap->ok;
 }
 
 /* Somebody removed all pins while no process used them: the budget, which no process could change,

@@ -36,29 +36,6 @@ static struct all read_all(struct cgfs *c, unsigned int what, struct cgfs_group 
 	return a;
 }
 
-/* Is there a report on this host?  The context is one that asked for it. */
-static bool has_report(struct world *w, struct cgfs *c)
-{
-	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
-	const struct cgfs_capability *report = NULL;
-	bool can = false;
-
-	if (!w->kind->live || w->policy_missing[0])
-		return false;
-	OK(cgfs_probe(c, &caps, &err));
-	for (size_t i = 0; i < caps.n; i++) {
-		if (strcmp(caps.cap[i].name, "bpf.report") == 0)
-			report = &caps.cap[i];
-		if (strcmp(caps.cap[i].name, "bpf.iter_cgroup") == 0)
-			can = caps.cap[i].ok;
-	}
-	/* Where v1 is mounted alone, memory may be on a tree that discovery does not find. */
-	if (report && strstr(report->detail, "no hierarchy that carries memory is mounted"))
-		return false;
-	CHECK_MSG(!report || report->ok || !can, "%s", report->detail);
-	return report && report->ok;
-}
-
 static bool same(const struct cgfs_figure *a, const struct cgfs_figure *b)
 {
 	return a->available == b->available && a->value == b->value;
@@ -99,7 +76,7 @@ WORLD_TEST(bulk_is_what_files_say)
 	pid_t pid;
 
 	world_need(w, CGFS_MEMORY);
-	report = has_report(w, c);
+	report = !extra_no_report(w, c);
 	pod = world_pod(w, c, "web", &large);
 	one_ctr = world_container(w, pod, c, "c1", NULL);
 	two = world_container(w, pod, c, "c2", &small);
@@ -130,13 +107,6 @@ WORLD_TEST(bulk_is_what_files_say)
 }
 
 #define MANY 1000
-
-static void need_report(struct world *w, struct cgfs *c)
-{
-	world_need(w, CGFS_MEMORY);
-	if (!has_report(w, c))
-		world_skip(w, "no report of memory here");
-}
 
 /* All lines of the kernel's table for persons, which has room for some of them only. */
 static void read_table(struct world *w, size_t groups)
@@ -169,7 +139,7 @@ WORLD_TEST(bulk_thousand_containers)
 	struct all a;
 	char id[80];
 
-	need_report(w, c);
+	extra_need_report(w, c);
 	OK(cgfs_pod_create(c, "web", NULL, &pod, &err));
 	world_track(w, pod);
 	for (int i = 0; i < MANY; i++) {
@@ -204,7 +174,7 @@ WORLD_TEST(bulk_group_gone)
 	struct cgfs_group *pod, *stays, *goes;
 	struct all a;
 
-	need_report(w, c);
+	extra_need_report(w, c);
 	pod = world_pod(w, c, "web", NULL);
 	stays = world_container(w, pod, c, "stays", NULL);
 	goes = world_container(w, pod, c, "goes", NULL);
@@ -234,7 +204,7 @@ WORLD_TEST(bulk_policy_fills_what_there_is_room_for)
 	uint64_t session, later, id;
 	void *ctx;
 
-	need_report(w, c);
+	extra_need_report(w, c);
 	pod = world_pod(w, c, "web", NULL);
 	id = cgfs_group_cgroup_id(pod);
 	w->ops->options(w, WORLD_MEMORY, &opts);
@@ -263,7 +233,7 @@ WORLD_TEST(bulk_peak_was_reset)
 	pid_t pid;
 	int r;
 
-	need_report(w, c);
+	extra_need_report(w, c);
 	pod = world_pod(w, c, "web", NULL);
 	ctr = world_container(w, pod, c, "c", NULL);
 	pid = world_spawn_in(w, ctr);

@@ -48,19 +48,15 @@ static void refused(struct world *w, const char *why)
 /* Why is memory not counted?  Something has to say so. */
 static void explain(struct world *w, struct cgfs *c)
 {
-	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
+	const struct cgfs_capability *cap;
 
 	if (w->policy_missing[0])
 		refused(w, w->policy_missing);
-	OK(cgfs_probe(c, &caps, &err));
-	for (size_t i = 0; i < caps.n; i++) {
-		if (strcmp(caps.cap[i].name, "bpf.memory") != 0)
-			continue;
-		CHECK_MSG(!caps.cap[i].ok, "memory accounting is on, and does not count");
-		CHECK(caps.cap[i].detail[0] && caps.cap[i].remedy[0]);
-		refused(w, caps.cap[i].detail);
-	}
-	FAIL("no capability bpf.memory");
+	cap = extra_capability(c, "bpf.memory");
+	CHECK_MSG(cap != NULL, "no capability bpf.memory");
+	CHECK_MSG(!cap->ok, "memory accounting is on, and does not count");
+	CHECK(cap->detail[0] && cap->remedy[0]);
+	refused(w, cap->detail);
 }
 
 static struct scene begin_with(struct world *w, const struct cgfs_resources *pod,

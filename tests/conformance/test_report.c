@@ -57,24 +57,6 @@ static void show(struct world *w)
 	fclose(f);
 }
 
-static void need_report(struct world *w, struct cgfs *c)
-{
-	static struct cgfs_capabilities caps = CGFS_CAPABILITIES_INIT;
-
-	world_need(w, CGFS_MEMORY);
-	if (w->policy_missing[0])
-		world_skip(w, "no policy: %s", w->policy_missing);
-	OK(cgfs_probe(c, &caps, &err));
-	for (size_t i = 0; i < caps.n; i++) {
-		if (strcmp(caps.cap[i].name, "bpf.report") != 0)
-			continue;
-		if (!caps.cap[i].ok)
-			world_skip(w, "no report: %s", caps.cap[i].detail);
-		return;
-	}
-	FAIL("no capability bpf.report");
-}
-
 static void number(const char *what, const char *text, const struct cgfs_figure *f)
 {
 	if (!f->available) {
@@ -124,7 +106,7 @@ WORLD_TEST(charge_report_is_what_files_say)
 	struct row row;
 	pid_t pid;
 
-	need_report(w, c);
+	extra_need_report(w, c);
 	pod = world_pod(w, c, "web", &large);
 	one = world_container(w, pod, c, "c1", NULL);
 	two = world_container(w, pod, c, "c2", &small);
