@@ -466,7 +466,7 @@ static void need_guest(void)
 PLAIN_TEST(messages_of_the_running_kernel_are_forwarded)
 {
 	static const char *const args[] = { "-kmsgLogLevel", "4", "-log-format=json", NULL };
-	char log[128], line[500];
+	char log[128], line[500] = "<15>";
 	int fd, cut = 0;
 
 	need_guest();
@@ -480,8 +480,7 @@ PLAIN_TEST(messages_of_the_running_kernel_are_forwarded)
 	await(log, "\"message\":\"first of the test\"}");
 	/* More than the kernel's buffer holds, while the agent does not read. */
 	kill(w->agent, SIGSTOP);
-	memset(line, 'x', sizeof(line));
-	memcpy(line, "<15>", 4);
+	memset(line + 4, 'x', sizeof(line) - 4);
 	line[sizeof(line) - 1] = '\n';
 	for (int i = 0; i < 20000; i++)
 		cut += write(fd, line, sizeof(line)) != sizeof(line);
