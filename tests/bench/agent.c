@@ -27,7 +27,7 @@
 
 struct agent {
 	char dir[64], program[512], pin_dir[96], root[64];
-	bool bpf, stays; /* pins stay when it ends */
+	bool bpf, memory, stays; /* pins stay when it ends */
 	pid_t pid;
 	struct client *client;
 };
@@ -43,14 +43,17 @@ static int start(struct agent *a, struct cgfs_err *err)
 	if (a->pid == 0) {
 		dup2(in[0], 0);
 		dup2(out[1], 1);
-		const char *argv[] = { "cgfs-agent", "-v4",	   "-use-inouterr", "-loglevel",
-				       "error",	     "-state-dir", a->dir,	    "-root",
-				       a->root,	     "-pin-dir",   a->pin_dir,	    NULL,
-				       NULL,	     NULL };
+		const char *argv[] = { "cgfs-agent", "-v4",	 "-use-inouterr",
+				       "-loglevel",  "error",	 "-state-dir",
+				       a->dir,	     "-root",	 a->root,
+				       "-pin-dir",   a->pin_dir, NULL,
+				       NULL,	     NULL,	 NULL };
 		size_t n = 11;
 
 		if (!a->bpf)
 			argv[n++] = "-no-bpf";
+		if (a->memory)
+			argv[n++] = "-memory-accounting";
 		if (!a->stays)
 			argv[n++] = "-delete-on-exit";
 		execv(a->program, (char **)argv);
@@ -204,6 +207,10 @@ int main(void)
 	a.bpf = true;
 	if (r == 0)
 		r = start_row(&a, "start to first negotiate answer, eBPF loaded anew");
+	a.memory = true;
+	if (r == 0)
+		r = start_row(&a, "the same with -memory-accounting");
+	a.memory = false;
 	a.stays = true;
 	if (r == 0 && start_round(&a) == 0)
 		stop(&a);

@@ -5,7 +5,8 @@
  *
  * "Bare" is what a program would do that knew every path beforehand: mkdirat, openat, write,
  * close, unlinkat on descriptors of the parents.  "With a policy" adds the bpf(2) calls without
- * which there is none: attach, pin, the rules, what binds the cgroup; and taking them back.
+ * which there is none: attach, pin, the rules, what binds the cgroup; and taking them back.  "With
+ * all objects" counts memory as well, and has a budget of it, as far as the kernel allows.
  */
 #include "bench.h"
 
@@ -237,13 +238,13 @@ static int bare_policy_cycle(void *arg)
 
 /* -- the library --------------------------------------------------------------------------- */
 
-static int cycle(struct cgfs *c)
+static int cycle(struct cgfs *c, const struct cgfs_resources *res)
 {
 	struct cgfs_group *pod;
 	struct cgfs_err err;
 	int r;
 
-	r = cgfs_pod_create(c, "pod", &limits, &pod, &err);
+	r = cgfs_pod_create(c, "pod", res, &pod, &err);
 	if (r == 0) {
 		r = cgfs_group_remove(pod, CGFS_REMOVE_OPTS_WAIT(1000), &err);
 		cgfs_group_close(pod);
@@ -255,13 +256,32 @@ static int cycle(struct cgfs *c)
 
 static int cgfs_cycle(void *arg)
 {
-	return cycle(((struct create *)arg)->b->c);
+	return cycle(((struct create *)arg)->b->c, &limits);
 }
 
 static int cgfs_bpf_cycle(void *arg)
 {
-	return cycle(((struct create *)arg)->b->c_bpf);
+	return cycle(((struct create *)arg)->b->c_bpf, &limits);
 }
+
+#if CGFS_WITH_BPF
+struct all {
+	struct cgfs *c;
+	struct cgfs_resources res; /* with a budget */
+};
+
+static int cgfs_counted_cycle(void *arg)
+{
+	return cycle(((const struct all *)arg)->c, &limits);
+}
+
+static int cgfs_all_cycle(void *arg)
+{
+	const struct all *all = arg;
+
+	return cycle(all->c, &all->res);
+}
+#endif
 
 /* -- libcgroup ----------------------------------------------------------------------------- */
 
@@ -316,6 +336,67 @@ static void clean(struct create *b)
 #endif
 }
 
+#if CGFS_WITH_BPF
+/* One pod stands, and keeps the programs loaded that the first budget loads. */
+static int measure_all(struct create *b, struct all *all)
+{
+	struct variant v[] = {
+		{ "bare system calls", bare_cycle, b, 0, 0 },
+		{ "cgfs with all eBPF objects", cgfs_counted_cycle, all, 0, 0 },
+		{ "the same, and a budget of the pod", cgfs_all_cycle, all, 0, 0 },
+	};
+	struct cgfs_group *standing = NULL;
+	struct cgfs_err err = { 0 };
+	size_t n = 3;
+	int r;
+
+	all->res = limits;
+	all->res.set |= CGFS_SET_MEMORY_ADMIT;
+	all->res.memory_admit_bytes = MEMORY_MAX / 2;
+	r = cgfs_pod_create(all->c, "standing-all", &all->res, &standing, &err);
+	if (r < 0) {
+		printf("\nthis kernel does not let requests be refused: %s\n", err.text);
+		n = 2;
+		r = cgfs_pod_create(all->c, "standing-all", &limits, &standing, &err);
+	}
+	if (r < 0)
+		return bench_fail(r, &err);
+	r = measure(v, n, ROUNDS);
+	if (r == 0)
+		measure_print("the same while memory is counted, as far as the kernel allows it", v,
+			      n);
+	bench_destroy(standing);
+	return r;
+}
+
+static int all_rows(struct create *b)
+{
+	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct cgfs_bpf_opts bpf_opts = CGFS_BPF_OPTS_INIT;
+	struct all all = { .c = NULL };
+	struct cgfs_err err = { 0 };
+	struct cgfs_bpf *bpf = NULL;
+	char pin_dir[96];
+	int r;
+
+	snprintf(pin_dir, sizeof(pin_dir), "%s-all", b->b->pin_dir);
+	bpf_opts.pin_dir = pin_dir;
+	bpf_opts.memory = true;
+	r = cgfs_bpf_open(&bpf_opts, &bpf, &err);
+	if (r < 0)
+		return bench_fail(r, &err);
+	opts.root = b->b->root;
+	opts.policy = cgfs_bpf_policy(bpf);
+	r = cgfs_open(&opts, &all.c, &err);
+	r = r < 0 ? bench_fail(r, &err) : measure_all(b, &all);
+	cgfs_close(all.c);
+	if (cgfs_bpf_unpin(bpf, &err) < 0)
+		bench_fail(err.code, &err);
+	cgfs_bpf_close(bpf);
+	return r;
+}
+#endif
+
 static int rows(struct bench *bench)
 {
 	struct create b = { .b = bench };
@@ -350,6 +431,10 @@ static int rows(struct bench *bench)
 			 b.n_writes, bench->n, cgfs_layout_name(cgfs_layout(bench->c)));
 		measure_print(title, v, n);
 	}
+#if CGFS_WITH_BPF
+	if (r == 0 && bench->c_bpf)
+		r = all_rows(&b);
+#endif
 	clean(&b);
 	return r;
 }
