@@ -31,6 +31,7 @@ int cgfs_bpf_history(struct cgfs_bpf *bpf, uint64_t pod_cgroup_id, struct cgfs_b
 			.slot = (uint32_t)(i % CGFS_HISTORY_SLOTS),
 		};
 		r = cgfs_bpf_history_read(bpf->groups, &records[n].key, &records[n].value);
+		records[n].sz = sizeof(*records);
 		n += r > 0;
 	}
 	if (r >= 0 && bpf_map_lookup_elem(bpf->groups->o.fd[GROUPS_STATE], &zero, &state) < 0)

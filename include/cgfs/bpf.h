@@ -84,6 +84,7 @@ CGFS_API void cgfs_bpf_close(struct cgfs_bpf *bpf);
 
 /* One record as it stands in the pinned map. */
 struct cgfs_bpf_record {
+	size_t sz; /* of an element of the list; see CGFS_AT() */
 	struct cgfs_history_key key;
 	struct cgfs_history value;
 };
@@ -92,7 +93,7 @@ struct cgfs_bpf_record {
  * cgfs_bpf_history() - refusals and kills in a pod and its containers
  * @bpf:           borrowed; may be for reading
  * @pod_cgroup_id: of the pod, or of a container without one
- * @ret:           out; the latest first; release with free()
+ * @ret:           out; the latest first; release with free(); walk with CGFS_AT()
  * @ret_n:         out; at most CGFS_HISTORY_SLOTS of each kind
  * @ret_lost:      out; records of any pod that found no room
  * @reterr:        may be NULL

@@ -153,7 +153,7 @@ WORLD_TEST(history_keeps_denials)
 	world_destroy(w, own);
 	h = history_of(w, pod_id);
 	CHECK_INT(h.n, 2);
-	CHECK_INT(h.record[1].value.cgroup_id, own_id);
+	CHECK_INT(CGFS_AT(h.record, 1)->value.cgroup_id, own_id);
 	history_free(&h);
 
 	/* A restart changes nothing; the pod's removal ends it. */
@@ -182,7 +182,7 @@ WORLD_TEST(history_is_bounded)
 	h = history_of(w, cgfs_group_cgroup_id(pod));
 	CHECK_INT(h.n, CGFS_HISTORY_SLOTS);
 	for (int i = 0; i < CGFS_HISTORY_SLOTS; i++)
-		CHECK_INT(h.record[i].value.minor, more - 1 - i);
+		CHECK_INT(CGFS_AT(h.record, i)->value.minor, more - 1 - i);
 	history_free(&h);
 }
 

@@ -76,8 +76,10 @@ int past_read(const struct args *a, struct cgfs_bpf *bpf, const struct cgfs_grou
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (offset + (int64_t)record[i].value.last_ns >= a->since_ns)
-			r = add(&record[i], cgfs_group_id(pod), list);
+		const struct cgfs_bpf_record *one = CGFS_AT(record, i);
+
+		if (offset + (int64_t)one->value.last_ns >= a->since_ns)
+			r = add(one, cgfs_group_id(pod), list);
 	}
 	free(record);
 	return r < 0 ? no_memory(reterr) : 0;

@@ -247,10 +247,12 @@ static int show(const struct args *a, const struct cgfs_bpf_record *record, size
 	struct past p;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!meant(a, &record[i].value, offset))
+		const struct cgfs_bpf_record *one = CGFS_AT(record, i);
+
+		if (!meant(a, &one->value, offset))
 			continue;
 		any = true;
-		put(&p, &record[i], &a->target);
+		put(&p, one, &a->target);
 		if (a->json)
 			json_array_append_new(list, document(&p));
 		else
