@@ -11,18 +11,22 @@
 
 /* A kind with records has one in slot 0, see history_put(), which goes last: the caller tries again
  * what the kernel cannot delete now (from 6.16 on it may not get the lock of a bucket).  Most pods
- * have none, and looking is cheaper than deleting nothing. */
-static __always_inline NO_LINES int forget(__u64 pod_cgroup_id)
+ * have none, and looking is cheaper than deleting nothing.  As long as the pod is there its
+ * programs may make a record anew that was just deleted; who says that there were some looks at all
+ * slots. */
+static __always_inline NO_LINES int forget(struct cgfs_control_args *args)
 {
-	struct cgfs_history_key key = { .pod_cgroup_id = pod_cgroup_id };
+	struct cgfs_history_key key = { .pod_cgroup_id = args->cgroup_id };
+	const __u64 all = args->lost;
 	int err;
 
 #pragma clang loop unroll(disable)
 	for (__u32 kind = CGFS_DENIED; kind <= CGFS_REFUSED; kind++) {
 		key.kind = kind;
 		key.slot = 0;
-		if (!bpf_map_lookup_elem(&cgfs_history, &key))
+		if (!all && !bpf_map_lookup_elem(&cgfs_history, &key))
 			continue;
+		args->lost = 1;
 #pragma clang loop unroll(disable)
 		for (__u32 slot = CGFS_HISTORY_SLOTS; slot > 0; slot--) {
 			key.slot = slot - 1;
@@ -60,7 +64,7 @@ int cgfs_control(struct cgfs_control_args *args)
 		return 0;
 	}
 	if (args->op == CGFS_CONTROL_FORGET)
-		return forget(args->cgroup_id);
+		return forget(args);
 	return -EINVAL;
 }
 

@@ -36,6 +36,14 @@ static __always_inline NO_LINES int history_same(const struct cgfs_history *a,
 	return !differ;
 }
 
+/* A record was made.  forget() looks again once the pod is not found any more, and what it cannot
+ * have seen goes here. */
+static __always_inline NO_LINES void history_check(const struct cgfs_history_key *key)
+{
+	if (!group_find(key->pod_cgroup_id))
+		bpf_map_delete_elem(&cgfs_history, key);
+}
+
 /*
  * Counts @h, or keeps it: in a free slot, else over the oldest record of the kind.  The kernel
  * makes an element at one instant, so two processors with the same record do not make it twice;
@@ -61,8 +69,10 @@ static __always_inline NO_LINES void history_put(struct cgfs_group *g, enum cgfs
 		key.slot = i;
 		there = bpf_map_lookup_elem(&cgfs_history, &key);
 		if (!there) {
-			if (!bpf_map_update_elem(&cgfs_history, &key, h, BPF_NOEXIST))
+			if (!bpf_map_update_elem(&cgfs_history, &key, h, BPF_NOEXIST)) {
+				history_check(&key);
 				return;
+			}
 			there = bpf_map_lookup_elem(&cgfs_history, &key);
 		}
 		/* No slot is left out: forget() looks at the first one alone. */
@@ -81,8 +91,10 @@ static __always_inline NO_LINES void history_put(struct cgfs_group *g, enum cgfs
 		}
 	}
 	key.slot = oldest;
-	if (oldest_ns != ~0ull && !bpf_map_update_elem(&cgfs_history, &key, h, BPF_ANY))
+	if (oldest_ns != ~0ull && !bpf_map_update_elem(&cgfs_history, &key, h, BPF_ANY)) {
+		history_check(&key);
 		return;
+	}
 	s = state();
 	if (s)
 		__sync_fetch_and_add(&s->history_lost, 1);

@@ -117,13 +117,18 @@ static int group_added(struct object *o, struct object_group *g, struct cgfs_err
 	return 0;
 }
 
-/* A container's records are its pod's. */
+/* A container's records are its pod's.  *@some: there may be some without the first; there were. */
 static int forget_history(struct groups *groups, uint64_t cgroup_id, const struct cgfs_group *there,
-			  struct cgfs_err *reterr)
+			  bool *some, struct cgfs_err *reterr)
 {
-	struct cgfs_control_args args = { .op = CGFS_CONTROL_FORGET, .cgroup_id = cgroup_id };
+	struct cgfs_control_args args = {
+		.op = CGFS_CONTROL_FORGET,
+		.cgroup_id = cgroup_id,
+		.lost = *some,
+	};
 	int r = !there || there->pod_cgroup_id == cgroup_id ? cgfs_bpf_control(groups, &args) : 0;
 
+	*some = args.lost;
 	return r < 0 ? cgfs_err_set(reterr, r, "remove a pod from", "history", NULL, NULL) : 0;
 }
 
@@ -136,7 +141,8 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 	struct cgfs_group_key key = { .cgroup_id = cgroup_id };
 	struct groups *groups = (struct groups *)o;
 	const struct known *k;
-	int r = forget_history(groups, cgroup_id, there, reterr);
+	bool some = !there;
+	int r = forget_history(groups, cgroup_id, there, &some, reterr);
 
 	if (r < 0)
 		return r;
@@ -152,7 +158,7 @@ static int group_removed(struct object *o, uint64_t cgroup_id, const struct cgfs
 		return cgfs_err_set(reterr, -errno, "remove a group from", "groups", NULL, NULL);
 	/* Before what may fail: the kernel reports the lost events once. */
 	cgfs_bpf_known_drop(groups, cgroup_id, args.lost);
-	return forget_history(groups, cgroup_id, there, reterr);
+	return forget_history(groups, cgroup_id, there, &some, reterr);
 }
 
 static int counters(struct object *o, uint64_t cgroup_id, const struct cgfs_group *there,

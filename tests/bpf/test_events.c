@@ -270,6 +270,24 @@ BPF_TEST(event_of_a_removed_group_has_its_names)
 	CHECK_INT(world_event(w, &e, 0), 0);
 }
 
+/* A container that is still there when its pod is not. */
+BPF_TEST(records_are_not_made_for_a_pod_that_was_removed)
+{
+	struct group *pod, *ctr;
+
+	world_open(w, false);
+	pod = world_pod(w, "web");
+	ctr = world_container(w, pod, "c1");
+	world_add(w, pod, NULL);
+	world_add(w, ctr, "c 1:3 rw");
+	open_in(w, ctr->path, 1);
+	CHECK_INT(world_map_count(w, "history"), 1);
+	CHECK_INT(w->policy->ops->remove(w->policy->ctx, &pod->g, &w->err), 0);
+	CHECK_INT(world_map_count(w, "history"), 0);
+	open_in(w, ctr->path, 1);
+	CHECK_INT(world_map_count(w, "history"), 0);
+}
+
 BPF_TEST(flood_is_counted_and_does_not_drown_others)
 {
 	struct cgfs_policy_counters c;

@@ -60,7 +60,7 @@ struct cgfs_control_args {
 	enum cgfs_control_op op;
 	__u32 generation; /* NEXT: out */
 	__u64 cgroup_id;  /* LOST, FORGET: in */
-	__u64 lost;	  /* LOST: out */
+	__u64 lost;	  /* LOST: out.  FORGET: 1: look at all records; out: 1: there were some */
 };
 
 #ifdef __cplusplus
