@@ -50,7 +50,9 @@ static void trim(struct streams *s)
 {
 	if (s->replay_most < TRIM_FROM || s->replay > s->replay_most / 4)
 		return;
+#ifdef __GLIBC__ /* others have no such heap */
 	malloc_trim(0);
+#endif
 	s->replay_most = s->replay;
 }
 

@@ -94,7 +94,8 @@ static void waited(const struct pending *p, uint32_t hr, const json_t *body)
 	uint32_t code = (uint32_t)json_integer_value(json_object_get(body, "ExitCode"));
 
 	if (hr == HR_OK && p->code)
-		CHECK_MSG(code == p->code || code == 137 || code == PROCESS_CODE_UNKNOWN,
+		CHECK_MSG(code == p->code || code == 137 || code == 143 ||
+				  code == PROCESS_CODE_UNKNOWN,
 			  "process %d of %s ended with %u, not %u", (int)p->pid, p->life, code,
 			  p->code);
 }
