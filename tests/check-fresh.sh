@@ -69,10 +69,10 @@ make_root() {
 
 export fresh
 # inside ROOT COMMAND: as a person would who has logged in; the machine's environment stays outside,
-# but for how the network is reached
+# but for how the network is reached, and whether a failed test program runs once more
 inside() {
 	local root=$1 variables=() name
-	for name in http_proxy https_proxy no_proxy; do
+	for name in http_proxy https_proxy no_proxy AGAIN; do
 		[ -z "${!name:-}" ] || variables+=("$name=${!name}")
 	done
 	cp -L /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null
@@ -177,7 +177,7 @@ run() {	# run COMMAND: in $root; its output is shown as it comes, and kept in $l
 		empty "$1: all tests passed" "$(
 			grep -E '^[0-9]+ passed, ' "$log" | grep -vE '^[1-9][0-9]* passed, 0 failed')"
 		empty "$1: the tests of eBPF ran" "$(
-			ran=$(grep -E '^(ok|NOT OK) .*tests/bpf/test_' "$log")
+			ran=$(grep -E '^(ok|NOT OK) +tests/bpf/test_' "$log")
 			[ -n "$ran" ] || echo "none"
 			grep -v '^ok .*: [1-9][0-9]* passed' <<< "$ran")"
 	fi

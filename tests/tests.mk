@@ -118,7 +118,7 @@ root    := $(shell [ "$$(id -u)" = 0 ] && echo 1)
 checks  := $(foreach c,build headers abi docs compat mapping kernels bpf tree layers, \
 		     '&tests/check-$(c).sh') \
 	   $(foreach c,install guide transcripts,tests/check-$(c).sh)
-waits   := $(patsubst %,$(O)/tests/agent/test_%,stream transcripts)
+waits   := $(patsubst %,$(O)/tests/agent/test_%,stream transcripts adopt bounds made)
 # What tests the runner itself waits for time to pass: beside others, in check-all.
 patience := tests/unit/test_patience.sh
 scripts := $(filter-out $(patience),$(call sources,tests/unit/test_*.sh tests/agent/test_*.sh tests/podctl/test_*.sh tests/guest/selftest))
@@ -167,7 +167,8 @@ check:
 	$(call need,$(deps_run) $(deps_check))
 	$(again) check-built
 check-built: all tests
-	@JOBS=$$(($$(nproc) + 2)) tests/run -o $(O)/tests/result \
+	@JOBS=$$(($$(nproc) + 2)) CGFS_STORM_EXECS=$${CGFS_STORM_EXECS:-50} \
+		tests/run -o $(O)/tests/result \
 		-n 'left out: $(left_out); make check-all runs them$(if $(root),,; $(not_root))' \
 		'&tests/guest/matrix --tap --quick --kernel 7.2 --layout v2 $(guest_prog)' \
 		$(checks) $(plain) $(as_root) '&$(guest_image) 7.2/v2/poweroff' $(quick_fakes)
