@@ -125,7 +125,7 @@ scripts := $(filter-out $(patience),$(call sources,tests/unit/test_*.sh tests/ag
 # Tests of the kernel side need root, all of them; elsewhere a test that needs it says so.
 plain   := $(waits:%='&%') $(filter-out $(waits),$(unit_prog) $(tagent_prog) $(tpodctl_prog)) $(scripts)
 as_root := $(if $(root),$(tbpf_prog) $(call sources,tests/bpf/test_*.sh) \
-	   '$(conf_prog) live/*' '$(oci_prog) live/*')
+	   '$(conf_prog) live/* !live/watch_*' '&$(conf_prog) live/watch_*' '$(oci_prog) live/*')
 # The same once more with sanitizers, as far as no kernel is involved.  Without -Werror: the
 # sanitizers make gcc see overflows that are not there.
 san_prog := $(patsubst $(O)/%,$(O)/san/%,$(unit_prog) $(tagent_prog) $(tpodctl_prog))
