@@ -197,10 +197,12 @@ static int change_admission(struct cgfs_bpf *b, const struct cgfs_policy_group *
 	bool none = admit->budget_bytes == CGFS_MAX && !admit->follows && !admit->exempt;
 
 	/* All pins may have gone, and not those of its budget alone. */
-	if (r == -ENOENT && none)
-		return cgfs_bpf_device_elsewhere(device_of(b), group)
-			       ? 0
-			       : cgfs_bpf_clear_budget(b, group, reterr);
+	if (r == -ENOENT && none) {
+		if (cgfs_bpf_device_elsewhere(device_of(b), group))
+			return err_why(reterr, -EBUSY, "lift the budget of", label(group),
+				       "it is bound by the policy of another pin directory");
+		return cgfs_bpf_clear_budget(b, group, reterr);
+	}
 	if (r < 0)
 		return err_why(reterr, r, "give a budget to", label(group),
 			       "the policy does not know it");

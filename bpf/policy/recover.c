@@ -69,6 +69,11 @@ int cgfs_bpf_recover(struct pins *p, struct cgfs_err *reterr)
 			return err_file(reterr, -errno, "lock", p->dir);
 	r = pin_all(b, reterr);
 	if (r < 0) {
+		/* They are another one's, which this process must not seem to use. */
+		if (p->used_fd >= 0) {
+			flock(p->used_fd, LOCK_UN);
+			close(take_fd(&p->used_fd));
+		}
 		cgfs_bpf_unlock(p);
 		return r;
 	}

@@ -105,9 +105,10 @@ int admit_apply(struct cgfs_group *g, const struct cgfs_resources *res,
 			       g->rel);
 	if (res->set & CGFS_SET_ADMIT_EXEMPT)
 		admit.exempt = res->admit_exempt;
-	/* What is so already needs no policy that can do more. */
-	if (admit.budget_bytes == was->budget_bytes && admit.follows == was->follows &&
-	    admit.exempt == was->exempt)
+	/* What is so already needs no policy that can do more.  What an unbound group has is not
+	 * known. */
+	if (!g->unbound && admit.budget_bytes == was->budget_bytes &&
+	    admit.follows == was->follows && admit.exempt == was->exempt)
 		return 0;
 	return put(g, &admit, reterr);
 }

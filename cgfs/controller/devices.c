@@ -44,8 +44,11 @@ static int policy_apply(struct cgfs_group *g, const struct cgfs_device_rule *rul
 	if (!policy || !g->cgroup_id || g->c->read_only)
 		return 0;
 	g->unbound = !fresh && !devices_bound(g);
-	if (g->unbound && !rules)
-		return admit_forget(g, reterr);
+	if (g->unbound && !rules) {
+		/* A budget that cannot be lifted keeps no caller from reading or removing. */
+		ignore(admit_forget(g, NULL));
+		return 0;
+	}
 	r = group_dir(g, g->c->unified, &fd, reterr);
 	if (r < 0)
 		return r;

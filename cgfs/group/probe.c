@@ -17,13 +17,19 @@
  * out. */
 static void fit(char *to, size_t size, const char *text)
 {
-	size_t len = strlen(text), head = size / 4;
+	size_t len = strlen(text), head = size / 4, tail;
 
-	if (len < size)
+	if (len < size) {
 		memcpy(to, text, len + 1);
-	else
-		snprintf(to, size, "%.*s ... %s", (int)head, text,
-			 text + len - (size - 1 - head - strlen(" ... ")));
+		return;
+	}
+	tail = len - (size - 1 - head - strlen(" ... "));
+	/* Not inside a character of UTF-8. */
+	while (head && ((unsigned char)text[head] & 0xc0) == 0x80)
+		head--;
+	while (((unsigned char)text[tail] & 0xc0) == 0x80)
+		tail++;
+	snprintf(to, size, "%.*s ... %s", (int)head, text, text + tail);
 }
 
 void cgfs_capability_add(struct cgfs_capabilities *caps, const char *name, bool ok,

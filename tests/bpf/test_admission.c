@@ -226,7 +226,7 @@ BPF_TEST(budget_of_a_group_that_is_not_known_is_lifted)
 	opts.pin_dir = text;
 	CHECK_INT(cgfs_bpf_open(&opts, &other, &w->err), 0);
 	policy = cgfs_bpf_policy(other);
-	CHECK_INT(policy->ops->admit_memory(policy->ctx, &pod->g, &none, &w->err), 0);
+	CHECK_INT(policy->ops->admit_memory(policy->ctx, &pod->g, &none, &w->err), -EBUSY);
 	CHECK_INT(attached_here(pod), PROGRAMS);
 	CHECK_INT(cgfs_bpf_unpin(other, &w->err), 0);
 	cgfs_bpf_close(other);
