@@ -102,9 +102,13 @@ static char *parent_of(const char *root)
 static int move(struct own *o, const struct cgfs *pods, const char *parent, struct cgfs_err *err)
 {
 	struct cgfs_open_opts opts = CGFS_OPEN_OPTS_INIT;
+	struct cgfs_mounts mounts = *cgfs_mounts(pods);
 	int r;
 
-	opts.mounts = cgfs_mounts(pods);
+	/* A tree that the agent has mounted is for the pods' context to unmount. */
+	for (size_t i = 0; i < mounts.n; i++)
+		mounts.mount[i].ours = false;
+	opts.mounts = &mounts;
 	opts.controllers = 1u << CGFS_MEMORY;
 	opts.top = !*parent;
 	opts.root = *parent ? parent : NULL;

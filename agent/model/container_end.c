@@ -78,6 +78,8 @@ static const char *end_waits_for(const struct container *c)
 		return "the kernel has not ended its first process yet";
 	if (c->jobs > 0)
 		return "the runtime has not ended yet";
+	if (c->end == END_SCRATCH)
+		return "its scratch directory is being removed";
 	return c->end == END_RUNTIME ? "the runtime deletes it" : "its cgroups are being removed";
 }
 
@@ -227,7 +229,9 @@ void container_end_step(struct container *c)
 			removal_begin(&c->removal, c->a->loop, c->group, not_removed, c);
 		return;
 	case END_SCRATCH:
-		container_removed(c, 0, NULL);
+		/* Another request for the end waits, too. */
+		if (!c->scratch_removal)
+			container_removed(c, 0, NULL);
 		return;
 	case END_NONE:
 	case END_RUNTIME:

@@ -156,10 +156,10 @@ static void process_ended(struct process *p, uint32_t code)
 
 	p->exited = true;
 	p->code = code;
-	/* A later agent must know what was reported, and what nobody has asked for yet. */
+	/* A later agent must know what was reported, and what no client has been answered yet. */
 	if (is_init(p))
 		p->c->state = CONTAINER_TERMINATED;
-	if (is_init(p) || (p->c && !claimed && p->c->end == END_NONE))
+	if (is_init(p) || (p->c && (!claimed || report_waits(p)) && p->c->end == END_NONE))
 		state_update(p->c);
 	log_write(&p->a->log, LOG_DEBUG, "process exited", "container", p->c ? p->c->id : NULL,
 		  "pid", LOG_NUM(p->pid), "code", LOG_NUM(p->code), NULL);

@@ -238,8 +238,8 @@ static int direct_resize(struct source *s, const struct target *t, struct cgfs_e
 static int direct_power_off(struct source *s, bool now, struct cgfs_err *reterr)
 {
 	return cgfs_err_set(reterr, -EOPNOTSUPP, NULL, NULL, NULL,
-			    "only an agent that is process 1 powers its machine off: name it "
-			    "with --agent");
+			    "only an agent powers its machine off, as process 1 or with "
+			    "-power-off: name it with --agent");
 }
 
 const struct source_ops source_direct = {

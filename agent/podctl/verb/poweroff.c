@@ -31,10 +31,10 @@ static int power_off(struct args *a, struct source *s, struct cgfs_err *reterr)
 const struct verb verb_poweroff = {
 	.name = "poweroff",
 	.operands = "",
-	.summary = "Power off the machine of which the agent is process 1",
+	.summary = "Power off the machine of an agent",
 	.text = "Processes get SIGTERM, and SIGKILL after 5 seconds; then the machine is powered "
 		"off.\n"
-		"An agent that is not process 1 refuses.",
+		"An agent that is not process 1, and was started without -power-off, refuses.",
 	.tables = tables,
 	.check = check,
 	.with = power_off,
