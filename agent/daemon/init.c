@@ -29,6 +29,7 @@
 #define FILES_MAX     524288 /* the hard limit of descriptors, which the kernel sets to 4,096 */
 #define TERM_MAX_MS   5000   /* for processes to end after SIGTERM */
 #define KILL_MAX_MS   2000
+#define LOOK_MS	      20
 #define DRAIN_TRIES   1000 /* of 1 ms, for the console to take the last line */
 #define PLAIN_TEXT    (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 /* The inode of the first namespace of processes; <linux/nsfs.h> has it since Linux 6.18. */
@@ -234,8 +235,8 @@ int init_begin(const char *layout, struct log *log, struct cgfs_err *reterr)
 	return 0;
 }
 
-/* All but process 1 and this one.  Every orphan of a container comes to this one: when it has no
- * child, none is left. */
+/* All but process 1 and this one.  Every orphan comes to process 1: when that has no child, none is
+ * left.  Another one looks for those that are not its children. */
 static void end_processes(int sig, uint64_t max_ms)
 {
 	uint64_t end = now_ms() + max_ms, now;
@@ -249,10 +250,13 @@ static void end_processes(int sig, uint64_t max_ms)
 		struct timespec left = { .tv_sec = (time_t)((end - now) / 1000),
 					 .tv_nsec = (long)((end - now) % 1000) * 1000000 };
 		pid_t pid = waitpid(-1, NULL, WNOHANG);
+		bool childless = pid < 0 && errno == ECHILD;
 
-		if (pid < 0 && errno == ECHILD)
+		if (childless && (getpid() == 1 || kill(-1, 0) < 0))
 			return;
-		if (pid == 0)
+		if (childless && end - now > LOOK_MS)
+			left = (struct timespec){ .tv_nsec = LOOK_MS * 1000000 };
+		if (pid <= 0)
 			(void)sigtimedwait(&child, NULL, &left);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * own.c - the agent in a cgroup of its own, and a line of the log for each time that this one uses
- * more memory than it should.  There is no limit: an agent that is killed would serve nobody.
+ * more memory than it should.  There is no limit: the kernel would kill the agent, and no request
+ * would be served.
  */
 #include "agent/daemon/own.h"
 
