@@ -109,11 +109,11 @@ sources  = $(sort $(wildcard $(1)))
 open    := (
 programs = $(if $(1),$(sort $(shell grep -lF 'int main$(open)' $(1) /dev/null)))
 
-lib_src     := $(call sources,cgfs/*/*.c)
+lib_src     := $(call sources,cgfs/*/*.c cgfs/*/*/*.c)
 bpf_prog    := $(if $(filter 1,$(bpf)),$(call sources,bpf/*/*.bpf.c))
 bpf_src     := $(if $(filter 1,$(bpf)),$(filter-out %.bpf.c,$(call sources,bpf/*/*.c)))
 wire_src    := $(call sources,agent/wire/*.c)
-podctl_src  := $(call sources,agent/podctl/*/*.c)
+podctl_src  := $(call sources,agent/podctl/*/*.c agent/podctl/*/*/*.c)
 agent_src   := $(filter-out $(wire_src),$(call sources,agent/*/*.c))
 
 skels       := $(patsubst bpf/%.bpf.c,$(O)/bpf/%.skel.h,$(bpf_prog))

@@ -25,7 +25,7 @@ public=$({ sed -n 's/^[ \t]*\([a-z_][a-z0-9_]*\);.*/\1/p' cgfs/libcgfs.map
 	awk -f tests/tools/api.awk include/cgfs/bpf.h | awk '{ print $2 }'; } | sort -u)
 upward() {
 	{ printf '%s\n' "$public" | sed 's/^/public /'
-		grep -v '^#' tests/layers | sed 's/^/layer /'; printf '%s\n' "$facts"; } |
+		grep -v '^#' tests/layers | sed -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}' -e 's/^/layer /'; printf '%s\n' "$facts"; } |
 		awk -v only="${1-}" -f tests/tools/layers.awk
 }
 empty "objects and headers were looked at" "$(printf '%s\n' "$facts" | awk '{ n[$2]++ }

@@ -41,7 +41,7 @@ column() {
 
 column "v1 file" > "$tmp/doc.v1"
 { column "v2 file"; column entry; } | sort -u > "$tmp/doc.v2"
-for source in cgfs/controller/*.[ch]; do
+for source in cgfs/controller/*.[ch] cgfs/controller/*/*.[ch]; do
 	awk -f tests/tools/mapping.awk "$source"
 done | sort -u > "$tmp/source"
 empty "control files were found" "$([ "$(wc -l < "$tmp/source")" -gt 50 ] || cat "$tmp/source")"

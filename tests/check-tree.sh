@@ -72,6 +72,8 @@ empty "the agent's bridge knows no message" "$(grep '^agent/bridge/' <<< "$c" |
 	xargs -r grep -nE '\<MSG_' | grep -vE '\<MSG_(NOSIGNAL|DONTWAIT|CTRUNC|CMSG_CLOEXEC)\>')"
 empty "the library prints nothing and does not exit" "$(grep -E '^(cgfs|bpf)/' <<< "$c" |
 	grep -v '\.bpf\.c$' | xargs -r grep -nwE '(printf|puts|perror|exit|_exit|abort)\(' )"
+empty "no room has more than 18 files of code" "$(grep -E '^(cgfs|bpf|agent)/.*\.c$' <<< "$c" |
+	sed 's,/[^/]*$,,' | sort | uniq -c | awk '$1 > 18')"
 empty "strings are compared with streq()" "$(grep -v 'cgfs/base/util.h$' <<< "$code" |
 	xargs -r grep -nE '!strcmp\(|strcmp\(.*\) *(==|!=|&&|\|\||\))')"
 empty "nothing is left for later" "$(grep -v 'check-tree' <<< "$text" |

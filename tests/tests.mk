@@ -301,8 +301,8 @@ tidy: $(skels)
 format:
 	clang-format -i $(all_c)
 
-all_c = $(sort $(wildcard $(addsuffix /*.[ch],include/cgfs include/cgfs/* cgfs/* bpf/* agent/* agent/podctl/* \
-	tests tests/* docs)))
+all_c = $(sort $(wildcard $(addsuffix /*.[ch],include/cgfs include/cgfs/* cgfs/* cgfs/*/* bpf/* \
+	agent/* agent/podctl/* agent/podctl/*/* tests tests/* docs)))
 export all_c
 
 ## compile_commands.json: for editors and clang-tidy

@@ -5,8 +5,8 @@
  * Kernel: Documentation/admin-guide/cgroup-v1/misc.rst; cgroup-v2.rst "Misc"
  */
 #include "cgfs/base/util.h"
-#include "cgfs/controller/lines.h"
-#include "cgfs/controller/report.h"
+#include "cgfs/controller/base/lines.h"
+#include "cgfs/controller/base/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>

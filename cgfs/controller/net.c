@@ -5,8 +5,8 @@
  * Kernel: Documentation/admin-guide/cgroup-v1/net_cls.rst, net_prio.rst
  */
 #include "cgfs/base/util.h"
-#include "cgfs/controller/lines.h"
-#include "cgfs/controller/report.h"
+#include "cgfs/controller/base/lines.h"
+#include "cgfs/controller/base/report.h"
 
 #include <stdio.h>
 

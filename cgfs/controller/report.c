@@ -3,9 +3,11 @@
  * report.c - reports of each write what led to it, for a caller that shows what became of its
  * limits (struct cgfs_written).  Nothing is decided by it.
  */
-#include "cgfs/controller/report.h"
+#include "cgfs/controller/base/report.h"
 
 #include "cgfs/base/util.h"
+#include "cgfs/controller/table.h"
+#include "cgfs/controller/unified_plan.h"
 
 static const struct {
 	const char *file;

@@ -6,7 +6,7 @@
 #ifndef CGFS_CONTROLLER_UNIFIED_PLAN_H
 #define CGFS_CONTROLLER_UNIFIED_PLAN_H
 
-#include "cgfs/controller/table.h"
+#include "cgfs/controller/base/ops.h"
 
 /* One file to write after all members, one write for each line of @value. */
 struct unified_write {

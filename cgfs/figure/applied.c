@@ -8,8 +8,8 @@
 #include "cgfs/base/parse.h"
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/admit.h"
-#include "cgfs/controller/table.h"
+#include "cgfs/controller/base/ops.h"
+#include "cgfs/controller/memory/admit.h"
 #include "cgfs/request/members.h"
 
 #define MEMORY_BITS                                                                                \

@@ -5,8 +5,9 @@
  */
 #include "cgfs/base/json_out.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/devices.h"
-#include "cgfs/controller/table.h"
+#include "cgfs/controller/base/ops.h"
+#include "cgfs/controller/cpu/cpuset.h"
+#include "cgfs/controller/device/devices.h"
 #include "cgfs/figure/json.h"
 #include "cgfs/request/members.h"
 #include "cgfs/tree/context.h"

@@ -5,7 +5,8 @@
  */
 #include "cgfs/base/parse.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/table.h"
+#include "cgfs/controller/base/ops.h"
+#include "cgfs/controller/process/pressure.h"
 
 struct walk {
 	int (*fn)(void *arg, const char *file, const char *key, uint64_t value);

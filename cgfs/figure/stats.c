@@ -6,10 +6,10 @@
 #include "cgfs/figure/stats.h"
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/admit.h"
-#include "cgfs/controller/memory.h"
-#include "cgfs/controller/pressure.h"
-#include "cgfs/controller/table.h"
+#include "cgfs/controller/base/ops.h"
+#include "cgfs/controller/memory/admit.h"
+#include "cgfs/controller/memory/memory.h"
+#include "cgfs/controller/process/pressure.h"
 
 static void counted(struct cgfs_stats *s, enum cgfs_stat stat, uint64_t value)
 {

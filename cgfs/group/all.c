@@ -4,7 +4,7 @@
  * removal and each watch has its turn.
  */
 #include "cgfs/base/util.h"
-#include "cgfs/controller/memory.h"
+#include "cgfs/controller/memory/memory.h"
 #include "cgfs/figure/stats.h"
 #include "cgfs/group/group.h"
 #include "cgfs/tree/context.h"

@@ -3,7 +3,7 @@
  * delegate.c - gives the directories of a group, and those files that are safe, to a user.
  */
 #include "cgfs/base/util.h"
-#include "cgfs/controller/procs.h"
+#include "cgfs/controller/process/procs.h"
 #include "cgfs/tree/dir.h"
 #include "cgfs/tree/fs.h"
 

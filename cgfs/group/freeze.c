@@ -7,7 +7,7 @@
  */
 #include "cgfs/base/clock.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/freezer.h"
+#include "cgfs/controller/process/freezer.h"
 #include "cgfs/tree/dir.h"
 #include "cgfs/tree/fs.h"
 

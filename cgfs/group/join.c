@@ -4,10 +4,11 @@
  * to where it was in those before.
  */
 #include "cgfs/base/util.h"
-#include "cgfs/controller/devices.h"
-#include "cgfs/controller/procs.h"
-#include "cgfs/controller/room.h"
-#include "cgfs/controller/table.h"
+#include "cgfs/controller/base/ops.h"
+#include "cgfs/controller/cpu/cpuset.h"
+#include "cgfs/controller/device/devices.h"
+#include "cgfs/controller/process/procs.h"
+#include "cgfs/controller/process/room.h"
 #include "cgfs/group/group.h"
 #include "cgfs/tree/dir.h"
 #include "cgfs/tree/fs.h"

@@ -15,8 +15,8 @@
  */
 #include "cgfs/base/clock.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/freezer.h"
-#include "cgfs/controller/procs.h"
+#include "cgfs/controller/process/freezer.h"
+#include "cgfs/controller/process/procs.h"
 #include "cgfs/event/events.h"
 #include "cgfs/group/group.h"
 #include "cgfs/tree/dir.h"

@@ -5,7 +5,7 @@
  * counted where the victim was, independent of whose limit was hit.  How a version reports and
  * counts it is controller/oom.c's.
  */
-#include "cgfs/controller/oom.h"
+#include "cgfs/controller/memory/oom.h"
 #include "cgfs/base/util.h"
 #include "cgfs/event/events.h"
 #include "cgfs/group/group.h"

@@ -4,7 +4,7 @@
  */
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/report.h"
+#include "cgfs/controller/base/report.h"
 #include "cgfs/controller/table.h"
 #include "cgfs/event/events.h"
 #include "cgfs/group/group.h"

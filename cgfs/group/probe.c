@@ -5,7 +5,7 @@
  */
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/procs.h"
+#include "cgfs/controller/process/procs.h"
 #include "cgfs/controller/table.h"
 #include "cgfs/group/root.h"
 #include "cgfs/tree/fs.h"

@@ -10,8 +10,8 @@
  */
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/admit.h"
-#include "cgfs/controller/table.h"
+#include "cgfs/controller/base/ops.h"
+#include "cgfs/controller/memory/admit.h"
 #include "cgfs/controller/unified_plan.h"
 #include "cgfs/group/group.h"
 #include "cgfs/request/check.h"

@@ -6,8 +6,8 @@
 #include "cgfs/group/root.h"
 
 #include "cgfs/base/util.h"
-#include "cgfs/controller/room.h"
-#include "cgfs/controller/subtree.h"
+#include "cgfs/controller/process/room.h"
+#include "cgfs/controller/process/subtree.h"
 #include "cgfs/tree/descriptors.h"
 #include "cgfs/tree/dir.h"
 #include "cgfs/tree/fs.h"

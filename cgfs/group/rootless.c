@@ -9,7 +9,7 @@
  * are usable that were enabled that far.
  */
 #include "cgfs/base/util.h"
-#include "cgfs/controller/subtree.h"
+#include "cgfs/controller/process/subtree.h"
 #include "cgfs/group/root.h"
 #include "cgfs/tree/context.h"
 #include "cgfs/tree/fs.h"

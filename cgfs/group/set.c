@@ -5,9 +5,10 @@
  */
 #include "cgfs/base/sized.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/admit.h"
-#include "cgfs/controller/devices.h"
-#include "cgfs/controller/report.h"
+#include "cgfs/controller/base/report.h"
+#include "cgfs/controller/cpu/cpuset.h"
+#include "cgfs/controller/device/devices.h"
+#include "cgfs/controller/memory/admit.h"
 #include "cgfs/controller/table.h"
 #include "cgfs/controller/unified_plan.h"
 #include "cgfs/figure/applied.h"

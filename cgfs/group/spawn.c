@@ -10,11 +10,12 @@
  * Kernel: clone(2); kernel/cgroup/cgroup.c cgroup_procs_write_start()
  */
 #include "cgfs/base/util.h"
-#include "cgfs/controller/freezer.h"
-#include "cgfs/controller/pids.h"
-#include "cgfs/controller/procs.h"
-#include "cgfs/controller/room.h"
-#include "cgfs/controller/table.h"
+#include "cgfs/controller/base/ops.h"
+#include "cgfs/controller/cpu/cpuset.h"
+#include "cgfs/controller/process/freezer.h"
+#include "cgfs/controller/process/pids.h"
+#include "cgfs/controller/process/procs.h"
+#include "cgfs/controller/process/room.h"
 #include "cgfs/group/group.h"
 #include "cgfs/tree/dir.h"
 #include "cgfs/tree/fs.h"

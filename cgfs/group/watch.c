@@ -5,9 +5,9 @@
  */
 #include "cgfs/base/clock.h"
 #include "cgfs/base/util.h"
-#include "cgfs/controller/pressure.h"
-#include "cgfs/controller/procs.h"
-#include "cgfs/controller/threshold.h"
+#include "cgfs/controller/memory/threshold.h"
+#include "cgfs/controller/process/pressure.h"
+#include "cgfs/controller/process/procs.h"
 #include "cgfs/event/events.h"
 #include "cgfs/group/group.h"
 #include "cgfs/tree/dir.h"
