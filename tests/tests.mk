@@ -154,7 +154,7 @@ guest_storm = -a $(O)/storm=/storm tests/guest/storm.sh:1500
 # The image of docs/guest-image.md, with the agent as process 1, on each kernel and ended in each way.
 guest_image = tests/guest/test_image
 guest_images = $(guest_image) 7.2/v2/poweroff 7.2/error 6.12/mixed/INT 6.1/v1/TERM
-tagent_live = $(filter-out %/test_parts %/test_dial %/test_bridge,$(tagent_prog))
+tagent_live = $(filter-out %/test_parts %/test_loop %/test_dial %/test_bridge,$(tagent_prog))
 export O SAN CC CLANG BPFTOOL WERROR
 
 # What `check` leaves out, and says so: each takes minutes of processor time.

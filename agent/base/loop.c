@@ -22,7 +22,9 @@
 
 #define CHILD_BUCKETS 256
 #define ORPHANS_MAX   256
+/* The ends of children have a turn of so many, or of so long. */
 #define REAP_MAX      64
+#define REAP_MS	      4
 
 struct orphan {
 	pid_t pid;
@@ -221,6 +223,7 @@ static void on_signalfd(void *ctx, uint32_t events)
 {
 	struct loop *l = ctx;
 	struct signalfd_siginfo si;
+	uint64_t until = now_ms() + REAP_MS;
 	int status;
 	pid_t pid;
 
@@ -231,10 +234,11 @@ static void on_signalfd(void *ctx, uint32_t events)
 			l->on_signal(l->on_signal_ctx, (int)si.ssi_signo);
 		return;
 	}
-	/* Orphans can be thousands at once; others have their turn. */
+	/* Orphans can be thousands at once, and the end of a container takes milliseconds; others
+	 * have their turn. */
 	for (int i = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0; i++) {
 		child_ended(l, pid, status);
-		if (i == REAP_MAX) {
+		if (i == REAP_MAX || now_ms() >= until) {
 			kill(getpid(), SIGCHLD);
 			break;
 		}

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_parts.c - the pure parts: header codec, tables, JSON access, options, OCI rewriting,
- * timers, the log's quoting.
+ * the log's quoting.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "agent/base/hash.h"
 #include "agent/base/json.h"
 #include "agent/base/log.h"
-#include "agent/base/loop.h"
 #include "agent/daemon/options.h"
 #include "agent/runtime/spec.h"
 #include "agent/service/message.h"
@@ -381,114 +379,7 @@ TAP_TEST(metrics_fit_with_the_largest_figures)
 	json_decref(j);
 }
 
-/* --- loop, table, log ----------------------------------------------------------------------- */
-
-struct ticks;
-
-struct tick {
-	struct ticks *all;
-	struct loop_timer timer;
-};
-
-struct ticks {
-	struct loop *l;
-	struct tick t[40];
-	uint64_t last_ms;
-	size_t n;
-};
-
-static void tick(void *ctx)
-{
-	struct tick *t = ctx;
-
-	CHECK(t->timer.at_ms >= t->all->last_ms);
-	t->all->last_ms = t->timer.at_ms;
-	t->all->n++;
-}
-
-static void stop(void *ctx)
-{
-	loop_stop(ctx);
-}
-
-TAP_TEST(timers_fire_once_and_in_order)
-{
-	struct ticks k = { 0 };
-	struct loop_timer end = { 0 };
-
-	CHECK_INT(loop_new(&k.l), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(k.t); i++) {
-		struct tick *t = &k.t[i];
-
-		t->all = &k;
-		t->timer = (struct loop_timer){ .fn = tick, .ctx = t };
-		CHECK_INT(loop_timer_set(k.l, &t->timer, i * 7 % 40), 0);
-	}
-	/* Half of them taken back, twice. */
-	for (size_t i = 0; i < ARRAY_SIZE(k.t); i += 2) {
-		loop_timer_clear(k.l, &k.t[i].timer);
-		loop_timer_clear(k.l, &k.t[i].timer);
-	}
-	end = (struct loop_timer){ .fn = stop, .ctx = k.l };
-	CHECK_INT(loop_timer_set(k.l, &end, 60), 0);
-	CHECK_INT(loop_run(k.l), 0);
-	CHECK_INT(k.n, ARRAY_SIZE(k.t) / 2);
-	for (size_t i = 0; i < ARRAY_SIZE(k.t); i++)
-		CHECK_INT(k.t[i].timer.index, 0);
-	loop_free(k.l);
-}
-
-struct ended {
-	struct loop *l;
-	int status;
-};
-
-static void on_end(void *ctx, int status)
-{
-	struct ended *e = ctx;
-
-	e->status = status;
-	loop_stop(e->l);
-}
-
-TAP_TEST(orphan_that_ended_before_it_was_known_is_found)
-{
-	struct ended e = { 0 };
-	struct loop_child child = { .fn = on_end, .ctx = &e }, late = { .fn = on_end, .ctx = &e };
-	int pipefd[2], status = -1;
-	pid_t pid, orphan = 0;
-
-	CHECK_INT(loop_new(&e.l), 0);
-	CHECK_INT(pipe(pipefd), 0);
-	loop_orphans_keep(e.l, 1);
-	/* A child leaves a grandchild behind, as an OCI runtime does. */
-	pid = fork();
-	if (pid == 0) {
-		pid_t grandchild = fork();
-
-		if (grandchild == 0)
-			_exit(9);
-		(void)!write(pipefd[1], &grandchild, sizeof(grandchild));
-		/* Until it has ended, without reaping it. */
-		siginfo_t si;
-		waitid(P_PID, (id_t)grandchild, &si, WEXITED | WNOWAIT);
-		_exit(3);
-	}
-	CHECK_INT(read(pipefd[0], &orphan, sizeof(orphan)), sizeof(orphan));
-	CHECK(!loop_child_watch(e.l, &child, pid, &status));
-	CHECK_INT(loop_run(e.l), 0);
-	CHECK_INT(WEXITSTATUS(e.status), 3);
-	if (loop_child_watch(e.l, &late, orphan, &status)) {
-		CHECK_INT(WEXITSTATUS(status), 9);
-	} else {
-		CHECK_INT(loop_run(e.l), 0);
-		CHECK_INT(WEXITSTATUS(e.status), 9);
-	}
-	loop_orphans_keep(e.l, -1);
-	loop_free(e.l);
-	close(pipefd[0]);
-	close(pipefd[1]);
-}
+/* --- table, log ----------------------------------------------------------------------------- */
 
 TAP_TEST(table_finds_what_is_in_it)
 {
