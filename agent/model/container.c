@@ -229,7 +229,8 @@ static int admission(const struct spec *spec, struct cgfs_resources *res, struct
 		return 0;
 	if (streq(text, "auto"))
 		bytes = CGFS_ADMIT_AUTO;
-	else if (!streq(text, "max") && !streq(text, "exempt") && spec_number(text, &bytes) < 0)
+	else if (!streq(text, "max") && !streq(text, "exempt") &&
+		 (spec_number(text, &bytes) < 0 || bytes > INT64_MAX))
 		return err_value(err, -EINVAL, "annotation " ADMIT_ANNOTATION, text,
 				 "it must be a number of bytes, auto, max or exempt");
 	res->set |= CGFS_SET_MEMORY_ADMIT | CGFS_SET_ADMIT_EXEMPT;

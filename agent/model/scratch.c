@@ -43,6 +43,9 @@ static void __attribute__((noreturn)) child_main(const char *path)
 	for (int i = 0; i < 3; i++)
 		close(i);
 	(void)syscall(SYS_close_range, 3u, ~0u, 0u);
+	/* A file, or a link itself. */
+	if (unlink(path) == 0)
+		_exit(0);
 	if (!tree_empty(path))
 		_exit(1);
 	_exit(rmdir(path) < 0 && errno != ENOENT);

@@ -172,6 +172,21 @@ static uint32_t check_mounts(const json_t *mounts, char why[SPEC_WHY_MAX])
 	return HR_OK;
 }
 
+/* What is none of these, a runtime may pass over. */
+static uint32_t check_propagation(const struct spec *s, char why[SPEC_WHY_MAX])
+{
+	static const char *const kinds[] = { "",	"private",    "rprivate",
+					     "slave",	"rslave",     "shared",
+					     "rshared", "unbindable", "runbindable" };
+	const char *name = json_string_value(json_member(s->lin, "rootfsPropagation"));
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(kinds); i++)
+		name = streq(name, kinds[i]) ? NULL : name;
+	return name ? spec_refuse(HR_FAIL, why,
+				  "linux.rootfsPropagation=\"%.40s\" is not supported", name)
+		    : HR_OK;
+}
+
 static uint32_t check_linux(const struct spec *s, char why[SPEC_WHY_MAX])
 {
 	json_t *v;
@@ -188,8 +203,11 @@ static uint32_t check_linux(const struct spec *s, char why[SPEC_WHY_MAX])
 		if (!json_is_object(v) || !json_is_string(json_member(v, "type")))
 			return spec_refuse(HR_INVALID_ARG, why, "linux.namespaces[%zu] has no type",
 					   i);
+		if (spec_namespace(s, json_string_value(json_member(v, "type"))) != v)
+			return spec_refuse(HR_FAIL, why,
+					   "linux.namespaces[%zu]: there are two of its type", i);
 	}
-	return HR_OK;
+	return check_propagation(s, why);
 }
 
 uint32_t spec_check(const struct spec *s, enum spec_far_end far_end, char why[SPEC_WHY_MAX])
@@ -306,13 +324,17 @@ char *spec_text(struct spec *s, const char *bundle)
 {
 	json_t *m;
 	size_t i;
-	int r;
+	int r = 0;
 
 	spec_drop(s->json, "windows");
 	spec_drop(s->lin, "resources");
 	spec_drop(s->lin, "cgroupsPath");
+	/* The reference's runtime does not ask for it; crun does. */
+	if (!json_member(s->json, "ociVersion"))
+		r = json_object_set_new(s->json, "ociVersion", json_string("1.0.2"));
 	s->windows = s->resources = s->rules = NULL;
-	r = absolute(s->root, "path", bundle);
+	if (r == 0)
+		r = absolute(s->root, "path", bundle);
 	json_array_foreach(s->mounts, i, m)
 	{
 		if (r == 0 && is_bind(m))

@@ -17,6 +17,7 @@
 #include "agent/base/json.h"
 #include "agent/runtime/spec.h"
 #include "agent/wire/protocol.h"
+#include "cgfs/base/json.h"
 #include "cgfs/base/util.h"
 
 #define SHM_ANNOTATION	    "io.microsoft.lcow.shm.size-kb"
@@ -185,28 +186,29 @@ static uint32_t apply_shm(struct spec *s, char why[SPEC_WHY_MAX])
 	return HR_OK;
 }
 
-/* "SOFT;HARD" of RLIMIT_CORE, in bytes. */
+/* "SOFT;HARD" of RLIMIT_CORE, in bytes; 2^64 - 1 is RLIM_INFINITY. */
 static uint32_t apply_core(struct spec *s, char why[SPEC_WHY_MAX])
 {
 	const char *text = spec_annotation(s, CORE_ANNOTATION);
 	const char *semicolon = text ? strchr(text, ';') : NULL;
 	uint64_t soft, hard;
-	json_t *limits;
+	json_t *limits, *limit;
+	char entry[96];
 
 	if (!text || !*text)
 		return HR_OK;
 	if (!semicolon || !parse_u64(text, (size_t)(semicolon - text), &soft) ||
-	    !parse_u64(semicolon + 1, strlen(semicolon + 1), &hard) || soft > hard ||
-	    hard > INT64_MAX)
+	    !parse_u64(semicolon + 1, strlen(semicolon + 1), &hard) || soft > hard)
 		return spec_refuse(HR_FAIL, why,
 				   "annotation " CORE_ANNOTATION
 				   ": \"%.60s\" is not \"SOFT;HARD\" in bytes",
 				   text);
 	limits = spec_part(s->process, "rlimits", JSON_ARRAY);
 	remove_where(limits, "type", "RLIMIT_CORE");
-	if (!limits || json_array_append_new(
-			       limits, json_pack("{s:s, s:I, s:I}", "type", "RLIMIT_CORE", "soft",
-						 (json_int_t)soft, "hard", (json_int_t)hard)) < 0)
+	snprintf(entry, sizeof(entry), "{\"type\":\"RLIMIT_CORE\",\"soft\":%llu,\"hard\":%llu}",
+		 (unsigned long long)soft, (unsigned long long)hard);
+	limit = cgfs_json_load(entry, strlen(entry), 0, NULL);
+	if (!limits || json_array_append_new(limits, limit) < 0)
 		return spec_refuse(HR_FAIL, why, "out of memory");
 	return HR_OK;
 }

@@ -80,17 +80,27 @@ static json_t *node_json(const char *path, const struct stat *st)
 /* --- linux.devices ---------------------------------------------------------------------------- */
 
 /* An entry that gives type and numbers itself is complete; OCI lets "p" go without numbers. */
-static bool complete(const json_t *device, char *ret_type, dev_t *ret_dev)
+static bool complete(const json_t *device, const char *type)
 {
-	const char *type = json_string_value(json_member(device, "type"));
-	json_t *maj = json_member(device, "major"), *min = json_member(device, "minor");
+	return *type && (json_member(device, "major") || *type == 'p');
+}
 
-	*ret_type = type && streq(type, "b") ? 'b' : 'c';
-	*ret_dev = makedev((unsigned int)json_integer_value(maj),
-			   (unsigned int)json_integer_value(min));
-	if (type && streq(type, "p"))
-		*ret_type = 'p';
-	return type && *type && (json_is_integer(maj) || *ret_type == 'p');
+/* The type as the kernel has it ('u' is 'c'), and the numbers.  NULL, or the member that is none.
+ */
+static const char *numbers(const json_t *device, const char *type, char *ret_type, dev_t *ret_dev)
+{
+	json_int_t maj = json_integer_value(json_member(device, "major"));
+	json_int_t min = json_integer_value(json_member(device, "minor"));
+
+	if (!strchr("bcup", *type) || type[1])
+		return "type is not b, c, u or p";
+	if (maj < 0 || maj > 0xfff)
+		return "major is not 0 to 4095";
+	if (min < 0 || min > 0xfffff)
+		return "minor is not 0 to 1048575";
+	*ret_type = *type == 'u' ? 'c' : *type;
+	*ret_dev = makedev((unsigned int)maj, (unsigned int)min);
+	return NULL;
 }
 
 uint32_t spec_apply_devices(struct spec *s, char why[SPEC_WHY_MAX])
@@ -102,6 +112,8 @@ uint32_t spec_apply_devices(struct spec *s, char why[SPEC_WHY_MAX])
 	for (i = 0; i < json_array_size(s->devices); i++) {
 		json_t *device = json_array_get(s->devices, i);
 		const char *path = json_string_value(json_member(device, "path"));
+		const char *given = json_string_value(json_member(device, "type"));
+		const char *bad = NULL;
 		struct stat st;
 		char type;
 		dev_t dev;
@@ -109,7 +121,9 @@ uint32_t spec_apply_devices(struct spec *s, char why[SPEC_WHY_MAX])
 		if (!path || path[0] != '/')
 			return spec_refuse(HR_INVALID_ARG, why,
 					   "linux.devices[%zu].path is not an absolute path", i);
-		if (!complete(device, &type, &dev)) {
+		if (given && complete(device, given)) {
+			bad = numbers(device, given, &type, &dev);
+		} else {
 			if (stat(path, &st) < 0)
 				return spec_refuse(HR_FAIL, why,
 						   "linux.devices[%zu].path \"%.100s\": %s", i,
@@ -125,6 +139,8 @@ uint32_t spec_apply_devices(struct spec *s, char why[SPEC_WHY_MAX])
 			if (!device || json_array_set_new(s->devices, i, device) < 0)
 				return no_memory(why);
 		}
+		if (bad)
+			return spec_refuse(HR_INVALID_ARG, why, "linux.devices[%zu].%s", i, bad);
 		if (type != 'p' && !allow(s, type, dev, "rwm"))
 			return no_memory(why);
 	}

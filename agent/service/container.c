@@ -8,6 +8,7 @@
 #include "agent/base/json.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"
+#include "agent/runtime/spec_shape.h"
 #include "agent/service/message.h"
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
@@ -49,7 +50,10 @@ void message_create(struct agent *a, struct request *rq)
 	if (!message_streams(rq, &streams, fds))
 		return;
 	if (message_id(rq, &id)) {
-		config = message_embedded(rq, rq->body, "ContainerConfig");
+		config = message_embedded(
+			rq, rq->body, "ContainerConfig",
+			"{SchemaVersion:{Major:w,Minor:w},OciBundlePath:s,ScratchDirPath:s,"
+			"OciSpecification:" SPEC_SHAPE "}");
 		if (config)
 			create_from(a, rq, id, config, &streams);
 		json_decref(config);

@@ -8,6 +8,7 @@
 #include "agent/base/hash.h"
 #include "agent/base/json.h"
 #include "agent/base/log.h"
+#include "agent/base/shape.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
@@ -146,29 +147,39 @@ static void dump_stacks(struct agent *a, struct request *rq)
 
 /* --- dispatch ------------------------------------------------------------------------------- */
 
+/* What all requests have in common, and what each has beside that; the extensions read their
+ * members one by one. */
+#define COMMON_SHAPE "ContainerId:s,ActivityId:s,otsc:<s>,ocsc:{}"
+
 static const struct {
 	uint32_t type;
 	void (*fn)(struct agent *a, struct request *rq);
+	const char *shape;
 } handlers[] = {
-	{ MSG_CREATE, message_create },
-	{ MSG_START, message_start },
-	{ MSG_SHUTDOWN_GRACEFUL, message_shutdown_graceful },
-	{ MSG_SHUTDOWN_FORCED, message_shutdown_forced },
-	{ MSG_EXECUTE_PROCESS, message_execute },
-	{ MSG_WAIT_FOR_PROCESS, message_wait },
-	{ MSG_SIGNAL_PROCESS, message_signal },
-	{ MSG_RESIZE_CONSOLE, message_resize },
-	{ MSG_GET_PROPERTIES, properties_get },
-	{ MSG_MODIFY_SETTINGS, message_modify_settings },
-	{ MSG_NEGOTIATE, negotiate },
-	{ MSG_DUMP_STACKS, dump_stacks },
-	{ MSG_DELETE_STATE, message_delete_state },
-	{ MSG_EXT_LIST_PODS, extension_list_pods },
-	{ MSG_EXT_POD_STATS, extension_pod_stats },
-	{ MSG_EXT_SUBSCRIBE_EVENTS, extension_subscribe },
-	{ MSG_EXT_DELETE_POD, extension_delete_pod },
-	{ MSG_EXT_CREATE_POD, extension_create_pod },
-	{ MSG_EXT_UPDATE_POD, extension_update_pod },
+	{ MSG_CREATE, message_create,
+	  "{" COMMON_SHAPE ",ContainerConfig:s,SupportedVersions:{MinimumVersion:s,"
+	  "MaximumVersion:s,MinimumProtocolVersion:w,MaximumProtocolVersion:w}}" },
+	{ MSG_START, message_start, NULL },
+	{ MSG_SHUTDOWN_GRACEFUL, message_shutdown_graceful, NULL },
+	{ MSG_SHUTDOWN_FORCED, message_shutdown_forced, NULL },
+	{ MSG_EXECUTE_PROCESS, message_execute,
+	  "{" COMMON_SHAPE ",Settings:{ProcessParameters:s,VsockStdioRelaySettings:{StdIn:w,"
+	  "StdOut:w,StdErr:w}}}" },
+	{ MSG_WAIT_FOR_PROCESS, message_wait, "{" COMMON_SHAPE ",ProcessId:w,TimeoutInMs:w}" },
+	{ MSG_SIGNAL_PROCESS, message_signal, "{" COMMON_SHAPE ",ProcessId:w,Options:{Signal:j}}" },
+	{ MSG_RESIZE_CONSOLE, message_resize, "{" COMMON_SHAPE ",ProcessId:w,Height:h,Width:h}" },
+	{ MSG_GET_PROPERTIES, properties_get, "{" COMMON_SHAPE ",Query:s}" },
+	{ MSG_MODIFY_SETTINGS, message_modify_settings,
+	  "{" COMMON_SHAPE ",Request:{ResourceType:s,RequestType:s,Settings:?}}" },
+	{ MSG_NEGOTIATE, negotiate, "{" COMMON_SHAPE ",MinimumVersion:w,MaximumVersion:w}" },
+	{ MSG_DUMP_STACKS, dump_stacks, NULL },
+	{ MSG_DELETE_STATE, message_delete_state, NULL },
+	{ MSG_EXT_LIST_PODS, extension_list_pods, NULL },
+	{ MSG_EXT_POD_STATS, extension_pod_stats, NULL },
+	{ MSG_EXT_SUBSCRIBE_EVENTS, extension_subscribe, NULL },
+	{ MSG_EXT_DELETE_POD, extension_delete_pod, NULL },
+	{ MSG_EXT_CREATE_POD, extension_create_pod, NULL },
+	{ MSG_EXT_UPDATE_POD, extension_update_pod, NULL },
 };
 
 static void unknown(struct request *rq)
@@ -218,20 +229,26 @@ void message_dispatch(void *ctx, struct request *rq, const char *why)
 {
 	struct agent *a = ctx;
 	bool negotiated = conn_state(rq->conn)->version > 0;
-	const char *text = json_string_value(json_member(rq->body, "ContainerId"));
-	char id[CGFS_ID_MAX + 1] = "";
+	char id[CGFS_ID_MAX + 1] = "", wrong[JSON_WHY_MAX];
 
-	if (text)
-		snprintf(id, sizeof(id), "%s", text);
 	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
 		if (handlers[i].type != rq->type)
 			continue;
 		if (negotiated == (rq->type == MSG_NEGOTIATE) || !a->v4)
 			break;
-		if (!rq->body) {
+		if (rq->body &&
+		    !shape_fits(rq->body,
+				handlers[i].shape ? handlers[i].shape : "{" COMMON_SHAPE "}",
+				wrong))
+			why = wrong;
+		if (why || !rq->body) {
 			message_bad_json(rq, why);
 			return;
 		}
+		snprintf(id, sizeof(id), "%s",
+			 json_is_string(json_object_get(rq->body, "ContainerId"))
+				 ? json_string_value(json_object_get(rq->body, "ContainerId"))
+				 : "");
 		if (!a->ready && negotiated) {
 			hold(a, rq);
 			return;

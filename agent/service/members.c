@@ -4,6 +4,7 @@
  */
 #include "agent/base/files.h"
 #include "agent/base/json.h"
+#include "agent/base/shape.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/container.h"
 #include "agent/runtime/spec.h"
@@ -126,7 +127,7 @@ bool message_streams(struct request *rq, struct container_streams *ret, int fds[
 	return false;
 }
 
-json_t *message_embedded(struct request *rq, const json_t *in, const char *name)
+json_t *message_embedded(struct request *rq, const json_t *in, const char *name, const char *shape)
 {
 	char why[JSON_WHY_MAX];
 	const char *text;
@@ -137,6 +138,10 @@ json_t *message_embedded(struct request *rq, const json_t *in, const char *name)
 		return NULL;
 	}
 	j = json_parse_object(text, strlen(text), why);
+	if (j && !shape_fits(j, shape, why)) {
+		json_decref(j);
+		j = NULL;
+	}
 	if (!j)
 		request_fail(rq, HR_INVALID_JSON,
 			     "failed to unmarshal JSON for %s: HRESULT %#x: %s", name,

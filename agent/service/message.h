@@ -29,8 +29,8 @@ void message_bad_json(struct request *rq, const char *why);
 bool message_id(struct request *rq, const char **ret);
 /* The member Labels, checked; NULL: there are none. */
 bool message_labels(struct request *rq, json_t **ret);
-/* A member that is a string with JSON in it. */
-json_t *message_embedded(struct request *rq, const json_t *in, const char *name);
+/* A member that is a string with JSON of this shape in it. */
+json_t *message_embedded(struct request *rq, const json_t *in, const char *name, const char *shape);
 /* StdioFds: takes what the message names from the connection; the others are -EBADF.
  * ConsoleSocket.  The caller closes @fds. */
 bool message_streams(struct request *rq, struct container_streams *ret, int fds[3]);

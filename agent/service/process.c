@@ -12,6 +12,7 @@
 #include "agent/model/container.h"
 #include "agent/model/process.h"
 #include "agent/runtime/spec.h"
+#include "agent/runtime/spec_shape.h"
 #include "agent/service/message.h"
 #include "agent/stream/stream.h"
 #include "agent/wire/protocol.h"
@@ -101,27 +102,12 @@ static char **strings(const json_t *j)
 /* NULL: @rq has been answered. */
 static json_t *external_args(struct request *rq, json_t *params)
 {
-	char why[JSON_WHY_MAX];
-	const char *line;
-	json_t *args, *v;
-	size_t i;
+	const char *line = json_string_value(json_member(params, "CommandLine"));
+	json_t *args = json_member(params, "CommandArgs");
 
-	if (!json_get_array(params, "CommandArgs", &args, why) ||
-	    !json_get_string(params, "CommandLine", &line, why)) {
-		request_fail(rq, HR_INVALID_JSON, "ProcessParameters: HRESULT %#x: %s",
-			     HR_INVALID_JSON, why);
-		return NULL;
-	}
-	json_array_foreach(args, i, v)
-	{
-		if (!json_is_string(v)) {
-			request_fail(rq, HR_INVALID_JSON, "CommandArgs[%zu] is not a string", i);
-			return NULL;
-		}
-	}
 	if (json_array_size(args) > 0)
 		return json_incref(args);
-	args = json_split_words(line);
+	args = json_split_words(line ? line : "");
 	if (!args || json_array_size(args) == 0) {
 		request_fail(rq, HR_INVALID_ARG, "neither CommandArgs nor a valid CommandLine");
 		json_decref(args);
@@ -133,30 +119,16 @@ static json_t *external_args(struct request *rq, json_t *params)
 static void execute_external(struct agent *a, struct request *rq, json_t *params, bool console,
 			     const struct container_streams *streams)
 {
-	char why[JSON_WHY_MAX];
+	const char *cwd = json_string_value(json_member(params, "WorkingDirectory"));
 	struct external e = { .terminal = console };
-	json_t *args, *env, *v;
-	const char *key, *cwd;
+	json_t *args;
 
-	if (!json_get_object(params, "Environment", &env, why) ||
-	    !json_get_string(params, "WorkingDirectory", &cwd, why)) {
-		request_fail(rq, HR_INVALID_JSON, "ProcessParameters: HRESULT %#x: %s",
-			     HR_INVALID_JSON, why);
-		return;
-	}
-	json_object_foreach(env, key, v)
-	{
-		if (!json_is_string(v)) {
-			request_fail(rq, HR_INVALID_JSON, "Environment.%.80s is not a string", key);
-			return;
-		}
-	}
 	args = external_args(rq, params);
 	if (!args)
 		return;
 	e.argv = strings(args);
-	e.envp = strings(env);
-	e.cwd = strdup(cwd);
+	e.envp = strings(json_member(params, "Environment"));
+	e.cwd = strdup(cwd ? cwd : "");
 	if (e.argv && e.envp && e.cwd)
 		external_start(a, rq, &e, &streams->ports, streams->fds);
 	else
@@ -243,7 +215,12 @@ void message_execute(struct agent *a, struct request *rq)
 	} else if (!json_get_object(rq->body, "Settings", &settings, why)) {
 		message_bad_json(rq, why);
 	} else {
-		params = message_embedded(rq, settings, "ProcessParameters");
+		params = message_embedded(
+			rq, settings, "ProcessParameters",
+			"{CommandLine:s,CommandArgs:[s],WorkingDirectory:s,Environment:<s>,"
+			"EmulateConsole:b,CreateStdInPipe:b,CreateStdOutPipe:b,CreateStdErrPipe:b,"
+			"CreateInUtilityVM:b,OciSpecification:{},OciProcess:" SPEC_PROCESS_SHAPE
+			"}");
 		if (params)
 			execute_in(a, rq, id, settings, params, &streams);
 		json_decref(params);
@@ -351,10 +328,6 @@ void message_resize(struct agent *a, struct request *rq)
 	p = get_process(a, rq, &c);
 	if (!p)
 		return;
-	if (width > UINT16_MAX || height > UINT16_MAX) {
-		request_fail(rq, HR_INVALID_ARG, "a terminal of %u x %u characters", width, height);
-		return;
-	}
 	r = p->relay ? relay_resize(p->relay, (uint16_t)width, (uint16_t)height) : -ENOTTY;
 	if (r == -ENOTTY)
 		request_fail(rq, HR_FAIL, "pid: %d, is not a tty and cannot be resized",

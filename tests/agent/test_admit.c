@@ -74,7 +74,9 @@ static uint32_t exec_exit(struct world *w, const char *id)
 
 KERNEL_TEST(admit_annotation_is_the_pods_budget)
 {
-	static const char *const bad[] = { "", "0", "-1", "many", "64M", "4096" };
+	static const char *const bad[] = {
+		"", "0", "-1", "many", "64M", "4096", "18446744073709551614", "18446744073709551615"
+	};
 	pid_t pid;
 
 	world_need_memory(w);

@@ -255,7 +255,7 @@ TAP_TEST(rewriting_leaves_the_runtime_its_business)
 		"{\"destination\":\"/c\",\"source\":\"/c\",\"type\":\"bind\"}]}",
 		0, NULL);
 	json_t *want =
-		json_loads("{\"root\":{\"path\":\"/b/x/"
+		json_loads("{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"/b/x/"
 			   "rootfs\"},\"linux\":{\"namespaces\":[{\"type\":\"pid\"}]},"
 			   "\"mounts\":[{\"destination\":\"/a\",\"source\":\"/b/x/"
 			   "a\",\"options\":[\"rbind\"]},"

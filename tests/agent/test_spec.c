@@ -183,6 +183,11 @@ KERNEL_TEST(core_limit_is_that_of_the_annotation)
 			  NULL);
 	annotate(spec, CORE, "5120;10240");
 	CHECK_INT(world_run(w, "c", spec), 0);
+	spec = world_spec(w, "c", NULL,
+			  "/bin/busybox grep -q 'core file size *0 *unlimited ' /proc/self/limits",
+			  NULL);
+	annotate(spec, CORE, "0;18446744073709551615");
+	CHECK_INT(world_run(w, "c", spec), 0);
 }
 
 /* RLIM_INFINITY is a number of OCI, and beyond the integers of a JSON library. */
