@@ -4,7 +4,8 @@
  * directories and statistics files, so that the next read is one system call; with thousands of
  * groups that is more than a process may have.  So the group that was used longest ago gives its
  * own up when they come to half of RLIMIT_NOFILE (the rest is the program's), and whenever an open
- * fails for want of descriptors.  They come back at the next use.
+ * fails for want of descriptors.  They come back at the next use.  From half of that on, a group
+ * whose files are open gives its directories up as soon as another one is used.
  *
  * A walk over all groups comes to the one used longest ago next, so it takes from the one before,
  * and finds as many as there is room for when it comes again.
@@ -50,21 +51,6 @@ static void detach(struct cgfs_group *g)
 	g->newer = g->older = NULL;
 }
 
-void group_used(struct cgfs_group *g)
-{
-	struct cgfs *c = g->c;
-
-	if (c->newest == g)
-		return;
-	detach(g);
-	g->older = c->newest;
-	if (c->newest)
-		c->newest->newer = g;
-	else
-		c->oldest = g;
-	c->newest = g;
-}
-
 void group_close_fd(struct cgfs_group *g, int *fd)
 {
 	g->c->n_kept -= *fd >= 0;
@@ -97,6 +83,31 @@ static bool close_directory(struct cgfs_group *g, int i)
 	g->inode[i] = inode;
 	group_close_fd(g, &g->dir[i]);
 	return true;
+}
+
+/* Where descriptors become scarce, directories are given up first: what is read again and again is
+ * the files. */
+static void leave_directories(struct cgfs_group *g)
+{
+	if (g && g->kept && g->c->n_kept >= g->c->max_kept / 2)
+		for (int i = 0; i < g->c->n; i++)
+			close_directory(g, i);
+}
+
+void group_used(struct cgfs_group *g)
+{
+	struct cgfs *c = g->c;
+
+	if (c->newest == g)
+		return;
+	leave_directories(c->newest);
+	detach(g);
+	g->older = c->newest;
+	if (c->newest)
+		c->newest->newer = g;
+	else
+		c->oldest = g;
+	c->newest = g;
 }
 
 bool descriptors_give_up(struct cgfs *c)

@@ -194,3 +194,44 @@ WORLD_TEST(descriptors_of_a_walk_are_there_for_the_next)
 	}
 	CHECK(!world_fake(w) || third < PODS * one);
 }
+
+static unsigned int opens_of_round(struct world *w, struct cgfs_group *pod[PODS])
+{
+	struct cgfs_stats s = CGFS_STATS_INIT;
+
+	fake_fail(world_fake(w), FAKE_OPEN, 0, 0);
+	for (unsigned int i = 0; i < PODS; i++)
+		OK(cgfs_group_stats(pod[i], CGFS_READ_PIDS | CGFS_READ_CPU, &s, &err));
+	return fake_calls(world_fake(w));
+}
+
+/* Where files and directories are more than there is room for, the files alone stay: a caller that
+ * reads one group after the other opens none again. */
+WORLD_TEST(descriptors_of_directories_go_first)
+{
+	struct cgfs_group *pod[PODS];
+	size_t before = 0, all = 0;
+
+	world_need(w, CGFS_CPU);
+	if (!world_fake(w))
+		world_skip(w, "the kernel does not count what is opened");
+	make_pods(w, world_context(w, WORLD_FILES), pod);
+	for (int again = 0; again < 2; again++) {
+		struct cgfs *c = world_context(w, WORLD_FILES);
+
+		before = kept(w);
+		for (unsigned int i = 0; i < PODS; i++) {
+			char id[16];
+
+			snprintf(id, sizeof(id), "p%u", i);
+			OK(cgfs_pod_open(c, id, &pod[i], &err));
+		}
+		(void)opens_of_round(w, pod);
+		if (again)
+			CHECK_INT(opens_of_round(w, pod), 0);
+		all = kept(w) - before;
+		for (unsigned int i = 0; i < PODS; i++)
+			cgfs_group_close(pod[i]);
+		limit_descriptors(2 * (all - 1));
+	}
+}
