@@ -7,7 +7,7 @@
 set -u
 . "${0%/*}/tools/tap.sh"
 
-flags="-Wall -Wextra -Wpedantic -Wundef -Wold-style-cast -Werror -fsyntax-only -Iinclude"
+flags="-Wall -Wextra -Wpedantic -Wundef -Wshadow -Wconversion -Wold-style-cast -Werror -fsyntax-only -Iinclude"
 
 # program HEADER: includes it twice and makes a variable with each initializer that it defines
 program() {

@@ -200,12 +200,22 @@ CGFS_API CGFS_CHECK int cgfs_open(const struct cgfs_open_opts *opts, struct cgfs
  */
 CGFS_API void cgfs_close(struct cgfs *c);
 
+/* In C++ a function may have the name of a structure, too; g++ -Wshadow warns of it. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+
 /* The table, in several views.  All of them only read memory; pointers belong to @c and are valid
  * until cgfs_close(). */
 CGFS_API enum cgfs_layout cgfs_layout(const struct cgfs *c);
 CGFS_API struct cgfs_place cgfs_place(const struct cgfs *c, enum cgfs_controller ctl);
 CGFS_API const struct cgfs_mounts *cgfs_mounts(const struct cgfs *c);
 CGFS_API const char *cgfs_root(const struct cgfs *c);
+
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /* "v1", "hybrid", "mixed", "v2", "none"; "cpu", "memory", ...: static strings, never NULL. */
 CGFS_API const char *cgfs_layout_name(enum cgfs_layout layout);
