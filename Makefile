@@ -23,10 +23,16 @@ CC := gcc
 endif
 CLANG    ?= clang
 BPFTOOL  ?= bpftool
-STRIP    ?= strip
-OBJCOPY  ?= objcopy
 PKGCONF  ?= pkg-config
 CFLAGS   ?= -O2 -g
+# Those of the machine that $(CC) compiles for: a native objcopy does not read its objects.
+tool_of   = $(or $(shell $(CC) -print-prog-name=$(1) 2>/dev/null),$(1))
+ifndef STRIP
+STRIP   := $(call tool_of,strip)
+endif
+ifndef OBJCOPY
+OBJCOPY := $(call tool_of,objcopy)
+endif
 
 # Tools that Debian keeps where an unprivileged user does not look.
 export PATH := $(PATH)$(if $(filter %:/usr/sbin:/sbin,$(PATH)),,:/usr/sbin:/sbin)

@@ -98,11 +98,15 @@ cross() {
 		#!/bin/sh
 		case "\$*" in
 		-dumpmachine) echo $1 ;;
+		-print-prog-name=*) echo "/cross/$1/bin/\${1#*=}" ;;
 		*-dM*) echo '#define __BYTE_ORDER__ __ORDER_$2_ENDIAN__' ;;
 		*-E*) echo '# 1 "/cross/$1/include/asm/types.h" 1 3 4' ;;
 		esac
 	END
 	chmod +x "$tmp/cc"
+	out=$(build CC="$tmp/cc" "$tmp/build/libcgfs.a" V=1)
+	empty "$1: objcopy is the target's" "$(grep -q "^/cross/$1/bin/objcopy " <<< "$out" ||
+		grep objcopy <<< "$out" | tail -n 1)"
 	out=$(build CC="$tmp/cc" "$tmp/build/bpf/device/cgfs_dev.bpf.o" V=1 | grep -F -- --target)
 	empty "$1" "$(for word in "__TARGET_ARCH_$3 " "--target=bpf$4 " "-I/cross/$1/include "; do
 		grep -qF -- "$word" <<< "$out" || echo "no $word in $out"
