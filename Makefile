@@ -34,7 +34,8 @@ ifndef OBJCOPY
 OBJCOPY := $(call tool_of,objcopy)
 endif
 
-# Tools that Debian keeps where an unprivileged user does not look.
+# Tools that Debian keeps where an unprivileged user does not look.  Recipes get this; $(shell) gets
+# what make was called with (until GNU make 4.4).
 export PATH := $(PATH)$(if $(filter %:/usr/sbin:/sbin,$(PATH)),,:/usr/sbin:/sbin)
 
 # BPF=1 and BPF=0 are the user's decision.  Without it there is eBPF when the machine has the tools.
@@ -44,7 +45,7 @@ ifneq ($(filter-out 0 1,$(BPF)),)
 $(error BPF is 0 or 1, not "$(BPF)")
 endif
 ifneq ($(BPF),0)
-bpf_lacks := $(strip $(shell \
+bpf_lacks := $(strip $(shell PATH='$(PATH)'; \
 	$(CLANG) --version > /dev/null 2>&1 || echo $(CLANG); \
 	$(BPFTOOL) version > /dev/null 2>&1 || echo $(BPFTOOL); \
 	$(PKGCONF) --exists libbpf > /dev/null 2>&1 || echo libbpf-dev))

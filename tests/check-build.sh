@@ -90,6 +90,14 @@ note 1 check-built
 note 0 BPF=0 all tests
 empty "BPF=yes is refused" "$(build BPF=yes all > /dev/null && echo "status 0")"
 
+# Debian has bpftool in /usr/sbin, which is not in the PATH of an ordinary user.
+what="bpftool in /usr/sbin is found without it in PATH"
+if [ -x /usr/sbin/bpftool ]; then
+	empty "$what" "$(env PATH=/usr/bin:/bin make CLANG=true PKGCONF=true -n all 2>&1 | grep 'built without eBPF')"
+else
+	skip "$what" "it is elsewhere"
+fi
+
 # The eBPF programs are for the machine that CC compiles for.
 cp "$tmp"/later/* "$tmp/bin"
 # cross TRIPLET ORDER WANT END
