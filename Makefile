@@ -315,7 +315,7 @@ install: all
 		install -m 755 $(O)/$$s.0 $(call to,$(LIBDIR))/$$s.$(version) && \
 		ln -sf $$s.$(version) $(call to,$(LIBDIR))/$$s.0 && \
 		ln -sf $$s.0 $(call to,$(LIBDIR))/$$s || exit 1; done
-	for pc in $(pc); do \
+	umask 022; for pc in $(pc); do \
 		sed -e 's,@PREFIX@,$(PREFIX),; s,@LIBDIR@,$(LIBDIR),; s,@VERSION@,$(version),' \
 			-e 's,@INCLUDEDIR@,$(INCLUDEDIR),' cgfs/$$pc.in \
 			> $(call to,$(LIBDIR))/pkgconfig/$$pc || exit 1; done
@@ -323,7 +323,7 @@ install: all
 		install -m 755 $$b $(call to,$(BINDIR)) && \
 		$(STRIP) $(call to,$(BINDIR))/$${b##*/} || exit 1; done
 	for m in $(man); do install -m 644 $$m $(call to,$(MANDIR))/man$${m##*.} || exit 1; done
-	for l in $(man_link); do echo ".so man3/$${l#*=}" > $(call to,$(MANDIR))/man3/$${l%=*} || \
+	umask 022; for l in $(man_link); do echo ".so man3/$${l#*=}" > $(call to,$(MANDIR))/man3/$${l%=*} || \
 		exit 1; done
 	for c in $(complete); do \
 		install -m 644 docs/completion/$${c##*/} $(call to,$(DATADIR))/$$c || exit 1; done

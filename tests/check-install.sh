@@ -14,8 +14,9 @@ rm -rf "$stage"
 # The flags of the make that runs this come along in MAKEFLAGS.
 make() { command "${MAKE:-make}" --no-print-directory "$@" DESTDIR="$stage" PREFIX=$prefix 2>&1; }
 
-log=$(make install) || { fail "make install" "$log"; finish; }
+log=$(umask 077 && make install) || { fail "make install" "$log"; finish; }
 pass "make install"
+empty "everybody can read it, whatever the umask is" "$(find "$at" ! -type l ! -perm -0444)"
 
 missing=
 for header in include/cgfs/*.h include/cgfs/abi/*.h; do
