@@ -66,7 +66,7 @@ fi
 # --- callers of other versions ----------------------------------------------------------------
 
 # A tree whose headers are those of a later version; what is in it is built by the same Makefile.
-grown=$PWD/$O/abi/grown
+grown=$O/abi/grown
 rm -rf "$O/abi"
 mkdir -p "$grown/tests/tools"
 cp -a Makefile cgfs include "$grown/"
