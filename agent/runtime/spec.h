@@ -57,7 +57,8 @@ int spec_inherit(json_t *process, const json_t *from);
 const char *spec_annotation(const struct spec *s, const char *key);
 /* The entry of linux.namespaces of this type; NULL: the guest's own is used. */
 json_t *spec_namespace(const struct spec *s, const char *type);
-/* The budget of a container's memory, of a sandbox that of its pod: bytes, "max" or "exempt". */
+/* The budget of a container's memory, of a sandbox that of its pod: bytes, "auto", "max" or
+ * "exempt". */
 #define ADMIT_ANNOTATION "io.cgfs.memory-admit"
 /* Digits only; -EINVAL. */
 int spec_number(const char *text, uint64_t *ret);

@@ -25,6 +25,7 @@
 #define PRIVILEGED	    "io.microsoft.virtualmachine.lcow.privileged"
 #define SKIP_NETWORKING	    "io.microsoft.cri.skip-pod-networking"
 #define HOST_NETWORK_SUFFIX "lcow.hostnetwork"
+#define OUR_ANNOTATIONS	    "io.cgfs."
 
 /* By the end of their names, which is the same in all releases of the host. */
 static const char *const unsupported[] = { "tee-log-path", "tee-log-dir-mount",
@@ -224,6 +225,12 @@ static uint32_t check_annotations(const struct spec *s, bool *ret_host_network,
 	{
 		const char *value = json_string_value(v);
 
+		if (strncmp(key, OUR_ANNOTATIONS, strlen(OUR_ANNOTATIONS)) == 0 &&
+		    !streq(key, ADMIT_ANNOTATION))
+			return spec_refuse(HR_INVALID_ARG, why,
+					   "annotation %.120s: there is none of "
+					   "that name",
+					   key);
 		if (strncmp(key, "io.microsoft.", 13) != 0 || !value || !*value)
 			continue;
 		if (ends_with(key, HOST_NETWORK_SUFFIX)) {

@@ -129,6 +129,10 @@ uint32_t spec_resolve_user(json_t *process, const char *root, char why[SPEC_WHY_
 			"process.user.username \"%.64s\": no such user in /etc/passwd of "
 			"the root file system%s%s",
 			name, error ? ": " : "", error ? strerror(error) : "");
+	if (name[len] && !*of_group)
+		return spec_refuse(HR_FAIL, why,
+				   "process.user.username \"%.64s\": no group behind the colon",
+				   name);
 	/* A number that no user has belongs to the group 0. */
 	(void)id_of(line, 3, &gid);
 	if (*of_group && !to_id(of_group, strlen(of_group), &gid)) {

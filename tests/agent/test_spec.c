@@ -227,6 +227,10 @@ KERNEL_TEST(annotations_without_effect_here_are_refused)
 			    json_pack("{s:[{s:s, s:s}]}", "devices", "id", "PCI\\1", "idType",
 				      "vpci-instance-id"));
 	refuse_create(w, "c", spec, HR_FAIL);
+	/* A mistake in the name of one of the agent's own. */
+	spec = world_spec(w, "c", "c", "true", NULL);
+	annotate(spec, "io.cgfs.memory_admit", "max");
+	refuse_create(w, "c", spec, HR_INVALID_ARG);
 	/* What only the host reads passes. */
 	spec = world_spec(w, "c", "c", "true", NULL);
 	annotate(spec, "io.microsoft.virtualmachine.computetopology.memory.sizeinmb", "512");
@@ -563,6 +567,8 @@ KERNEL_TEST(users_that_the_image_does_not_have_are_refused)
 	world_refuse(w, MSG_CREATE, world_create_body(w, "c", user_spec(w, "c", "nobody", "0:0")),
 		     HR_FAIL);
 	world_refuse(w, MSG_CREATE, world_create_body(w, "c", user_spec(w, "c", "web:none", "0:0")),
+		     HR_FAIL);
+	world_refuse(w, MSG_CREATE, world_create_body(w, "c", user_spec(w, "c", "web:", "0:0")),
 		     HR_FAIL);
 	snprintf(path, sizeof(path), "%s/rootfs/etc/passwd", w->dir);
 	CHECK_INT(unlink(path), 0);
