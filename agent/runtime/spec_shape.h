@@ -3,7 +3,7 @@
  * spec_shape.h - the types of the members of an OCI specification (shape.h).
  *
  * A runtime may take a member of a wrong type for an absent one, and run as root what has a user
- * "1000" in quotes.  linux.resources is libcgfs's to read.
+ * "1000" in quotes.
  */
 #ifndef AGENT_SPEC_SHAPE_H
 #define AGENT_SPEC_SHAPE_H
@@ -17,6 +17,22 @@
 	"period:u},selinuxLabel:s,ioPriority:{class:s,priority:j},"                                \
 	"execCPUAffinity:{initial:s,final:s}}"
 
+/* The values are libcgfs's to read. */
+#define SPEC_THROTTLE_SHAPE "[{major:?,minor:?,rate:?}]"
+#define SPEC_RESOURCES_SHAPE                                                                       \
+	"{memory:{limit:?,reservation:?,swap:?,kernel:?,kernelTCP:?,swappiness:?,"                 \
+	"disableOOMKiller:?,admit:?,admitExempt:?,useHierarchy:?,checkBeforeUpdate:?},"            \
+	"cpu:{shares:?,quota:?,period:?,cpus:?,mems:?,burst:?,idle:?,realtimeRuntime:?,"           \
+	"realtimePeriod:?},pids:{limit:?},devices:[{allow:?,type:?,major:?,minor:?,access:?}],"    \
+	"unified:?,blockIO:{weight:?,leafWeight:?,"                                                \
+	"weightDevice:[{major:?,minor:?,weight:?,leafWeight:?}],"                                  \
+	"throttleReadBpsDevice:" SPEC_THROTTLE_SHAPE                                               \
+	",throttleWriteBpsDevice:" SPEC_THROTTLE_SHAPE                                             \
+	",throttleReadIOPSDevice:" SPEC_THROTTLE_SHAPE                                             \
+	",throttleWriteIOPSDevice:" SPEC_THROTTLE_SHAPE                                            \
+	"},network:{classID:?,priorities:[{name:?,priority:?}]},"                                  \
+	"hugepageLimits:[{pageSize:?,limit:?}],rdma:<{hcaHandles:?,hcaObjects:?}>}"
+
 #define SPEC_HOOKS_SHAPE "[{path:s,args:[s],env:[s],timeout:j}]"
 #define SPEC_IDS_SHAPE	 "[{containerID:w,hostID:w,size:w}]"
 
@@ -29,7 +45,7 @@
 	",poststart:" SPEC_HOOKS_SHAPE ",poststop:" SPEC_HOOKS_SHAPE "},annotations:<s>,"          \
 	"windows:{devices:[{id:s,idType:s}],network:{networkNamespace:s}},"                        \
 	"linux:{uidMappings:" SPEC_IDS_SHAPE ",gidMappings:" SPEC_IDS_SHAPE ",sysctl:<s>,"         \
-	"resources:{},cgroupsPath:s,namespaces:[{type:s,path:s}],"                                 \
+	"resources:" SPEC_RESOURCES_SHAPE ",cgroupsPath:s,namespaces:[{type:s,path:s}],"           \
 	"devices:[{path:s,type:s,major:i,minor:i,fileMode:w,uid:w,gid:w}],"                        \
 	"seccomp:{defaultAction:s,defaultErrnoRet:w,architectures:[s],flags:[s],listenerPath:s,"   \
 	"listenerMetadata:s,syscalls:[{names:[s],action:s,errnoRet:w,"                             \

@@ -14,6 +14,7 @@
 #include "agent/model/container.h"
 #include "agent/model/pod.h"
 #include "agent/model/process.h"
+#include "agent/runtime/spec_shape.h"
 #include "agent/service/message.h"
 #include "agent/service/reading.h"
 #include "agent/wire/protocol.h"
@@ -171,15 +172,18 @@ static const struct {
 	{ MSG_GET_PROPERTIES, properties_get, "{" COMMON_SHAPE ",Query:s}" },
 	{ MSG_MODIFY_SETTINGS, message_modify_settings,
 	  "{" COMMON_SHAPE ",Request:{ResourceType:s,RequestType:s,Settings:?}}" },
-	{ MSG_NEGOTIATE, negotiate, "{" COMMON_SHAPE ",MinimumVersion:w,MaximumVersion:w}" },
+	{ MSG_NEGOTIATE, negotiate,
+	  "{" COMMON_SHAPE ",MinimumVersion:w,MaximumVersion:w,Observer:b}" },
 	{ MSG_DUMP_STACKS, dump_stacks, NULL },
 	{ MSG_DELETE_STATE, message_delete_state, NULL },
 	{ MSG_EXT_LIST_PODS, extension_list_pods, NULL },
 	{ MSG_EXT_POD_STATS, extension_pod_stats, NULL },
 	{ MSG_EXT_SUBSCRIBE_EVENTS, extension_subscribe, NULL },
 	{ MSG_EXT_DELETE_POD, extension_delete_pod, NULL },
-	{ MSG_EXT_CREATE_POD, extension_create_pod, NULL },
-	{ MSG_EXT_UPDATE_POD, extension_update_pod, NULL },
+	{ MSG_EXT_CREATE_POD, extension_create_pod,
+	  "{" COMMON_SHAPE ",Resources:" SPEC_RESOURCES_SHAPE "}" },
+	{ MSG_EXT_UPDATE_POD, extension_update_pod,
+	  "{" COMMON_SHAPE ",Resources:" SPEC_RESOURCES_SHAPE "}" },
 };
 
 static void unknown(struct request *rq)

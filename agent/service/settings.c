@@ -5,29 +5,30 @@
 #include <cgfs/cgfs.h>
 
 #include "agent/base/json.h"
+#include "agent/base/shape.h"
 #include "agent/bridge/bridge.h"
 #include "agent/model/agent.h"
 #include "agent/model/container.h"
+#include "agent/runtime/spec_shape.h"
 #include "agent/service/message.h"
 #include "agent/wire/protocol.h"
 #include "cgfs/base/util.h"
 
 /* Without limits for Linux there is nothing to do, as in the reference. */
-static void set_constraints(struct container *c, struct request *rq, const json_t *settings)
+static void set_constraints(struct container *c, struct request *rq, json_t *settings)
 {
 	char why[JSON_WHY_MAX];
 	struct cgfs_oci_opts opts = CGFS_OCI_OPTS_INIT;
 	struct cgfs_resources *res;
 	struct cgfs_err err = { 0 };
-	json_t *lin, *windows, *devices;
+	json_t *lin;
 	int r;
 
-	if (!json_get_object(settings, "Linux", &lin, why) ||
-	    !json_get_object(settings, "Windows", &windows, why) ||
-	    !json_get_array(lin, "devices", &devices, why)) {
+	if (!shape_fits(settings, "{Linux:" SPEC_RESOURCES_SHAPE ",Windows:{}}", why)) {
 		message_bad_json(rq, why);
 		return;
 	}
+	lin = json_member(settings, "Linux");
 	if (!lin) {
 		request_answer(rq);
 		return;

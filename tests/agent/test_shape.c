@@ -124,6 +124,19 @@ PLAIN_TEST(message_members_of_a_wrong_type_are_refused)
 		refused(w, rows[i].type, parse(rows[i].body), HR_INVALID_JSON, rows[i].says);
 }
 
+/* One that is to receive no exits would receive them. */
+PLAIN_TEST(observer_of_a_wrong_type_is_refused)
+{
+	struct client *spare = w->c;
+
+	w->c = world_connect(w, false);
+	refused(w, MSG_NEGOTIATE,
+		parse("{\"MinimumVersion\":4,\"MaximumVersion\":4,\"Observer\":1}"),
+		HR_INVALID_JSON, "Observer");
+	client_close(w->c);
+	w->c = spare;
+}
+
 /* A runtime takes them for absent: a user "1000" in quotes would be root. */
 PLAIN_TEST(specification_members_of_a_wrong_type_are_refused)
 {
@@ -199,6 +212,24 @@ KERNEL_TEST(specification_in_another_case_reaches_the_runtime)
 	json_object_set_new(spec, "PROCESS", process);
 	json_object_del(spec, "ociVersion");
 	CHECK_INT(world_run(w, "c", spec), 0);
+}
+
+/* The limit of processes is everywhere. */
+KERNEL_TEST(resources_in_another_case_are_applied)
+{
+	json_t *spec = world_spec(w, "c", NULL, NULL, parse("{\"Pids\":{\"LIMIT\":77}}"));
+
+	world_do(w, MSG_CREATE, world_create_body(w, "c", spec));
+	CHECK_INT(world_start(w, "c") > 0, 1);
+	CHECK_INT(world_figure(w, "c", "pids/limit"), 77);
+	world_do(w, MSG_MODIFY_SETTINGS,
+		 parse("{\"ContainerId\":\"c\",\"Request\":{\"ResourceType\":"
+		       "\"ContainerConstraints\",\"Settings\":{\"Linux\":{\"PIDS\":{\"Limit\":66}}}"
+		       "}}"));
+	CHECK_INT(world_figure(w, "c", "pids/limit"), 66);
+	world_do(w, MSG_EXT_UPDATE_POD,
+		 parse("{\"PodId\":\"c\",\"Resources\":{\"PIDS\":{\"limit\":55}}}"));
+	CHECK_INT(world_figure(w, "c", "pids/limit"), 55);
 }
 
 KERNEL_TEST(scratch_that_is_no_directory_goes_too)
