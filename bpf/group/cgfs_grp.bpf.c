@@ -9,6 +9,21 @@
 #define ENOENT 2
 #define EINVAL 22
 
+/* Deletes the records of one kind, that of slot 0 last: an error of the kernel's, or 0.  Global:
+ * the kernel verifies it once, and not for each kind. */
+__noinline int cgfs_forget(__u64 pod_cgroup_id, __u32 kind)
+{
+	struct cgfs_history_key key = { .pod_cgroup_id = pod_cgroup_id, .kind = kind };
+	int err = 0;
+
+#pragma clang loop unroll(disable)
+	for (__u32 slot = CGFS_HISTORY_SLOTS; slot > 0 && (!err || err == -ENOENT); slot--) {
+		key.slot = slot - 1;
+		err = bpf_map_delete_elem(&cgfs_history, &key);
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
 /* A kind with records has one in slot 0, see history_put(), which goes last: the caller tries again
  * what the kernel cannot delete now (from 6.16 on it may not get the lock of a bucket).  Most pods
  * have none, and looking is cheaper than deleting nothing.  As long as the pod is there its
@@ -23,17 +38,12 @@ static __always_inline NO_LINES int forget(struct cgfs_control_args *args)
 #pragma clang loop unroll(disable)
 	for (__u32 kind = CGFS_DENIED; kind <= CGFS_REFUSED; kind++) {
 		key.kind = kind;
-		key.slot = 0;
 		if (!all && !bpf_map_lookup_elem(&cgfs_history, &key))
 			continue;
 		args->lost = 1;
-#pragma clang loop unroll(disable)
-		for (__u32 slot = CGFS_HISTORY_SLOTS; slot > 0; slot--) {
-			key.slot = slot - 1;
-			err = bpf_map_delete_elem(&cgfs_history, &key);
-			if (err && err != -ENOENT)
-				return err;
-		}
+		err = cgfs_forget(args->cgroup_id, kind);
+		if (err)
+			return err;
 	}
 	return 0;
 }

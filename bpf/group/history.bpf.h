@@ -44,6 +44,56 @@ static __always_inline NO_LINES void history_check(const struct cgfs_history_key
 		bpf_map_delete_elem(&cgfs_history, key);
 }
 
+/* When the record of a slot was last counted, and which slot that is, as one number: of two, the
+ * lesser is the older one, and the kernel's verifier need not follow each slot apart. */
+#define HISTORY_AGE(last_ns, slot) (((last_ns) & ~(CGFS_HISTORY_SLOTS - 1ull)) | (slot))
+#define HISTORY_SLOT(age)	   ((age) & (CGFS_HISTORY_SLOTS - 1))
+#define HISTORY_FREE		   (1ull << 63)
+#define HISTORY_NONE		   (~0ull)
+_Static_assert((CGFS_HISTORY_SLOTS & (CGFS_HISTORY_SLOTS - 1)) == 0, "a power of two");
+
+/*
+ * Counts @h where a record is the same: 0.  Else, with @free, the first slot without a record and
+ * HISTORY_FREE; else the age of the oldest record, of those before that: no slot is left out, as
+ * forget() looks at the first one alone.  HISTORY_NONE: there is none.
+ *
+ * A global function, with one pointer that the kernel knows the size of, because the kernel
+ * verifies it once and by itself.
+ */
+__noinline __u64 cgfs_place(const struct cgfs_history *h, __u64 pod_cgroup_id, __u32 kind,
+			    __u32 free)
+{
+	struct cgfs_history_key key = { .pod_cgroup_id = pod_cgroup_id, .kind = kind };
+	__u64 oldest = HISTORY_NONE;
+
+	if (!h)
+		return HISTORY_NONE;
+#pragma clang loop unroll(disable)
+	for (__u32 slot = 0; slot < CGFS_HISTORY_SLOTS; slot++) {
+		struct cgfs_history *there;
+		__u64 age;
+
+		key.slot = slot;
+		there = bpf_map_lookup_elem(&cgfs_history, &key);
+		if (!there)
+			return free ? HISTORY_FREE | slot : oldest;
+		if (kind != CGFS_KILLED && history_same(there, h)) {
+			there->last_ns = h->last_ns;
+			there->usage_bytes = h->usage_bytes;
+			there->pid = h->pid;
+			__sync_fetch_and_add(&there->count, 1);
+			return 0;
+		}
+		age = HISTORY_AGE(there->last_ns, slot);
+		if (age < oldest)
+			oldest = age;
+	}
+	return oldest;
+}
+
+/* Another processor may be quicker with a free slot. */
+#define HISTORY_TRIES 3
+
 /*
  * Counts @h, or keeps it: in a free slot, else over the oldest record of the kind.  The kernel
  * makes an element at one instant, so two processors with the same record do not make it twice;
@@ -54,8 +104,6 @@ static __always_inline NO_LINES void history_put(struct cgfs_group *g, enum cgfs
 						 struct cgfs_history *h)
 {
 	struct cgfs_history_key key = { .pod_cgroup_id = g->pod_cgroup_id, .kind = kind };
-	__u64 oldest_ns = ~0ull;
-	__u32 oldest = 0;
 	struct cgfs_state *s;
 
 	__builtin_memcpy(h->pod, g->pod, sizeof(h->pod));
@@ -63,37 +111,19 @@ static __always_inline NO_LINES void history_put(struct cgfs_group *g, enum cgfs
 	h->count = 1;
 	h->first_ns = h->last_ns;
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < CGFS_HISTORY_SLOTS; i++) {
-		struct cgfs_history *there;
+	for (int i = 0; i <= HISTORY_TRIES; i++) {
+		__u64 at = cgfs_place(h, key.pod_cgroup_id, kind, i < HISTORY_TRIES);
 
-		key.slot = i;
-		there = bpf_map_lookup_elem(&cgfs_history, &key);
-		if (!there) {
-			if (!bpf_map_update_elem(&cgfs_history, &key, h, BPF_NOEXIST)) {
-				history_check(&key);
-				return;
-			}
-			there = bpf_map_lookup_elem(&cgfs_history, &key);
-		}
-		/* No slot is left out: forget() looks at the first one alone. */
-		if (!there)
+		if (!at)
+			return;
+		if (at == HISTORY_NONE)
 			break;
-		if (kind != CGFS_KILLED && history_same(there, h)) {
-			there->last_ns = h->last_ns;
-			there->usage_bytes = h->usage_bytes;
-			there->pid = h->pid;
-			__sync_fetch_and_add(&there->count, 1);
+		key.slot = HISTORY_SLOT(at);
+		if (!bpf_map_update_elem(&cgfs_history, &key, h,
+					 at & HISTORY_FREE ? BPF_NOEXIST : BPF_ANY)) {
+			history_check(&key);
 			return;
 		}
-		if (there->last_ns < oldest_ns) {
-			oldest_ns = there->last_ns;
-			oldest = i;
-		}
-	}
-	key.slot = oldest;
-	if (oldest_ns != ~0ull && !bpf_map_update_elem(&cgfs_history, &key, h, BPF_ANY)) {
-		history_check(&key);
-		return;
 	}
 	s = state();
 	if (s)

@@ -123,16 +123,17 @@ __attribute__((noinline)) int crossing_report(__u64 memory_id, __u64 bytes, __u6
  * moments, so that usage meets neither.  Therefore count() looks at every 64th charge as well.
  * Global, so that the verifier looks at it once and not at each level of the walk.
  */
-__attribute__((noinline)) int lines_look(__u64 memory_id, __u64 usage)
+__attribute__((noinline)) int lines_look(__u64 memory_id, __u64 pages)
 {
 	struct cgfs_crossed_key key = { .memory_id = memory_id };
 	struct cgfs_memcg *m = memcg_find(memory_id);
 	struct cgfs_crossed value = { .time_ns = bpf_ktime_get_boot_ns() };
-	__u64 up = NO_LINE, down = 0;
+	__u64 up = NO_LINE, down = 0, usage;
 	int crossed, err; /* int: kernels before 6.4 leave the upper half of a helper's result 0 */
 
 	if (!m)
 		return 0;
+	usage = pages * m->page_bytes;
 	for (int i = 0; i < CGFS_MEMORY_LINES; i++) {
 		struct cgfs_memcg_line line = m->lines[i];
 
@@ -175,12 +176,6 @@ struct seen {
 
 static struct seen seen[SEEN];
 
-struct charge {
-	__u64 now;
-	int refused;
-	int here; /* at which level of the walk, or below 0 */
-};
-
 /*
  * Whose limit refused a charge: the lowest level that has no room for it.  The kernel prints a page
  * of text between its last attempt and its return, while what processors have in stock for a cgroup
@@ -212,27 +207,43 @@ __attribute__((noinline)) int refused_at(__u64 memcg, __u64 pages)
 	return at;
 }
 
-static __always_inline void count(struct cgfs_memcg *m, __u64 memory_id,
-				  struct page_counter *counter, struct charge *c, int level)
-{
-	struct cgfs_memory *n = memory_of(m);
-	__u64 usage = counter->usage.counter * m->page_bytes;
-	int look = usage >= m->up_bytes || (m->down_bytes && usage <= m->down_bytes);
+/* Of a charge that was not refused, in place of the level. */
+#define NOT_REFUSED (-2)
 
-	if (n) {
-		n->time_ns = c->now;
-		n->usage_bytes = usage;
-		n->charges++;
-		look |= m->n && n->charges % LOOK_EVERY == 0;
-		if (usage > n->peak_bytes)
-			n->peak_bytes = usage;
-		if (c->refused) {
-			n->failed++;
-			n->failed_here += level == c->here;
-		}
+/* What count() has found. */
+#define A_POD	1 /* the memory cgroup is that of a pod */
+#define TO_LOOK 2 /* at thresholds, with lines_look() */
+
+/* Global, too: the verifier would else follow what it finds at each level through all the others.
+ */
+__attribute__((noinline)) int count(__u64 memory_id, __u64 pages, __u64 now, int level, int refused)
+{
+	struct cgfs_memcg *m = memcg_find(memory_id);
+	struct cgfs_memory *n;
+	__u64 usage;
+	int found;
+
+	if (!m)
+		return 0;
+	usage = pages * m->page_bytes;
+	found = m->cgroup_id == m->pod_cgroup_id ? A_POD : 0;
+	if (usage >= m->up_bytes || (m->down_bytes && usage <= m->down_bytes))
+		found |= TO_LOOK;
+	n = memory_of(m);
+	if (!n)
+		return found;
+	n->time_ns = now;
+	n->usage_bytes = usage;
+	n->charges++;
+	if (m->n && n->charges % LOOK_EVERY == 0)
+		found |= TO_LOOK;
+	if (usage > n->peak_bytes)
+		n->peak_bytes = usage;
+	if (refused != NOT_REFUSED) {
+		n->failed++;
+		n->failed_here += level == refused;
 	}
-	if (look)
-		lines_look(memory_id, usage);
+	return found;
 }
 
 /* (struct mem_cgroup *memcg, gfp_t gfp_mask, unsigned int nr_pages), and what it returned.  What a
@@ -244,25 +255,26 @@ int cgfs_mem_charge(__u64 *ctx)
 	struct cgroup_subsys_state *css = &memcg->css;
 	struct page_counter *counter = &memcg->memory;
 	struct seen *last = &seen[bpf_get_smp_processor_id() & (SEEN - 1)];
-	struct charge c = { .refused = (int)ctx[3] < 0, .here = -1 };
-	__u64 usage = counter->usage.counter;
+	int refused = (int)ctx[3] < 0 ? 0 : NOT_REFUSED;
+	__u64 usage = counter->usage.counter, now;
 
-	if (!c.refused && last->memcg == ctx[0] && last->pages == usage)
+	if (refused == NOT_REFUSED && last->memcg == ctx[0] && last->pages == usage)
 		return 0;
 	last->memcg = ctx[0];
 	last->pages = usage;
-	c.now = bpf_ktime_get_boot_ns();
-	if (c.refused)
-		c.here = refused_at(*(volatile __u64 *)&last->memcg, (__u32)ctx[2]);
+	now = bpf_ktime_get_boot_ns();
+	if (refused != NOT_REFUSED)
+		refused = refused_at(*(volatile __u64 *)&last->memcg, (__u32)ctx[2]);
 	for (int level = 0; level < CGFS_GROUP_DEPTH && css && counter; level++) {
 		__u64 memory_id = css->cgroup->kn->id;
-		struct cgfs_memcg *m = memcg_find(memory_id);
+		int found;
 
-		if (m) {
-			count(m, memory_id, counter, &c, level);
-			if (m->cgroup_id == m->pod_cgroup_id)
-				break;
-		}
+		usage = counter->usage.counter;
+		found = count(memory_id, usage, now, level, refused);
+		if (found & TO_LOOK)
+			lines_look(memory_id, usage);
+		if (found & A_POD)
+			break;
 		css = css->parent;
 		counter = counter->parent;
 	}

@@ -25,11 +25,13 @@ struct {
 	__type(value, struct cgfs_oom_memory);
 } cgfs_oom_memory SEC(".maps");
 
-/* The OOM killer that works now; there is one at a time, under the kernel's oom_lock. */
-static struct {
+/* The OOM killer that works now; there is one at a time, under the kernel's oom_lock.  Not static:
+ * clang makes two variables of that, both with the type of the whole, and then the kernel refuses
+ * the object's BTF. */
+struct {
 	__u64 pid_tgid; /* who called it; 0: not known */
 	__u64 memcg;	/* of struct oom_control */
-} killer;
+} cgfs_killer;
 
 /* Processes that were counted: the kernel marks each thread that needs memory to die. */
 struct cgfs_victim_key {
@@ -49,10 +51,15 @@ struct {
 	__type(value, struct cgfs_victim);
 } cgfs_victims SEC(".maps");
 
-/* The nearest cgroup upwards that is a group; searched downwards, see cgfs_dev. */
-static __always_inline __u64 group_of(struct task_struct *task)
+/*
+ * The nearest cgroup upwards that is a group; searched downwards, see cgfs_dev.
+ *
+ * This, cgfs_marked() and cgfs_level() are global functions, with arguments that are plain numbers,
+ * because the kernel verifies those once and by themselves: not for each way through another loop.
+ */
+__noinline __u64 cgfs_group_of(__u64 css_set)
 {
-	struct cgroup *cgrp = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	struct cgroup *cgrp = BPF_CORE_READ((struct css_set *)css_set, dfl_cgrp);
 	int level, depth = BPF_CORE_READ(cgrp, level);
 	__u64 id, found = 0;
 
@@ -98,10 +105,10 @@ static __always_inline struct mem_cgroup *memcg_of(struct cgroup_subsys_state *c
 
 /* Without killer: v1 marks the whole tree below the limit, so it is the highest cgroup with a mark.
  */
-static __always_inline struct mem_cgroup *marked(struct task_struct *task)
+__noinline __u64 cgfs_marked(__u64 css_set)
 {
 	__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-	struct css_set *cgroups = BPF_CORE_READ(task, cgroups);
+	struct css_set *cgroups = (struct css_set *)css_set;
 	struct cgroup_subsys_state *css = 0;
 	struct mem_cgroup *found = 0;
 
@@ -114,7 +121,7 @@ static __always_inline struct mem_cgroup *marked(struct task_struct *task)
 		found = memcg_of(css);
 		css = BPF_CORE_READ(css, parent);
 	}
-	return found;
+	return (__u64)found;
 }
 
 static __always_inline struct cgfs_oom_memory *memory_of(__u64 cgroup_id)
@@ -125,10 +132,9 @@ static __always_inline struct cgfs_oom_memory *memory_of(__u64 cgroup_id)
 }
 
 /* Which level is @memcg, seen from the group that lost a process? */
-static __always_inline enum cgfs_history_level level_of(struct mem_cgroup *memcg, __u64 own_id,
-							__u64 pod_id)
+__noinline __u32 cgfs_level(__u64 memcg, __u64 own_id, __u64 pod_id)
 {
-	struct cgroup_subsys_state *css = &memcg->css;
+	struct cgroup_subsys_state *css = &((struct mem_cgroup *)memcg)->css;
 
 	for (int level = 0; level < CGFS_GROUP_DEPTH && css; level++) {
 		__u64 id = BPF_CORE_READ(css, cgroup, kn, id);
@@ -147,8 +153,9 @@ static __always_inline enum cgfs_history_level level_of(struct mem_cgroup *memcg
 static __always_inline void blame(struct task_struct *task, struct cgfs_group *g,
 				  struct cgfs_history *h)
 {
-	int known = killer.pid_tgid && killer.pid_tgid == bpf_get_current_pid_tgid();
-	struct mem_cgroup *memcg = known ? (void *)killer.memcg : marked(task);
+	int known = cgfs_killer.pid_tgid && cgfs_killer.pid_tgid == bpf_get_current_pid_tgid();
+	struct mem_cgroup *memcg = known ? (void *)cgfs_killer.memcg
+					 : (void *)cgfs_marked((__u64)BPF_CORE_READ(task, cgroups));
 	struct cgfs_oom_memory *own = memory_of(h->cgroup_id), *pod = memory_of(g->pod_cgroup_id);
 	__u64 max;
 
@@ -158,7 +165,7 @@ static __always_inline void blame(struct task_struct *task, struct cgfs_group *g
 	}
 	if (!own || !pod)
 		return;
-	h->level = level_of(memcg, own->memory_id, g->pod[0] ? pod->memory_id : 0);
+	h->level = cgfs_level((__u64)memcg, own->memory_id, g->pod[0] ? pod->memory_id : 0);
 	max = BPF_CORE_READ(memcg, memory.max);
 	/* v1 without a limit of memory: it was that of memory and swap together. */
 	if (max < (~0ull >> 1) / own->page_bytes)
@@ -212,7 +219,7 @@ static __noinline int victim(struct task_struct *task)
 
 	if (leaves_by_itself(task))
 		return 0;
-	id = group_of(task);
+	id = cgfs_group_of((__u64)BPF_CORE_READ(task, cgroups));
 	g = group_find(id);
 	if (!g || counted_before(task, now))
 		return 0;
@@ -233,8 +240,8 @@ int cgfs_oom_begin(__u64 *ctx)
 {
 	struct oom_control *oc = (struct oom_control *)ctx[0];
 
-	killer.memcg = (__u64)oc->memcg;
-	killer.pid_tgid = bpf_get_current_pid_tgid();
+	cgfs_killer.memcg = (__u64)oc->memcg;
+	cgfs_killer.pid_tgid = bpf_get_current_pid_tgid();
 	return 0;
 }
 

@@ -220,7 +220,7 @@ BPF_TEST(sweep_knows_at_once_whose_cgroup_is_gone)
 
 static int open_pin(struct world *w, const char *name)
 {
-	char path[200];
+	char path[512];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", w->pin, name);
@@ -514,6 +514,53 @@ BPF_TEST(bpftool_shows_names)
 	CHECK_INT(json_array_size(json), 1);
 	CHECK_STR(text(json_array_get(json, 0), "name"), "cgfs_dev");
 	json_decref(json);
+}
+
+/* Without BTF bpftool dumps hex, and the kernel does not know which function is global.  And no
+ * program comes near the million of instructions that the kernel is ready to verify. */
+BPF_TEST(everything_pinned_has_btf_and_is_verified_soon)
+{
+	struct cgfs_bpf_opts opts = CGFS_BPF_OPTS_INIT;
+	size_t maps = 0, programs = 0;
+	struct dirent *d;
+	DIR *dir;
+
+	opts.pin_dir = w->pin;
+	opts.memory = true;
+	CHECK_INT(cgfs_bpf_open(&opts, &w->bpf, &w->err), 0);
+	dir = opendir(w->pin);
+	CHECK(dir);
+	while ((d = readdir(dir))) {
+		struct bpf_prog_info program = { 0 };
+		struct bpf_map_info map = { 0 };
+		__u32 map_size = sizeof(map), program_size = sizeof(program);
+		char what[64], self[64];
+		ssize_t n;
+		int fd;
+
+		if (d->d_type == DT_DIR || d->d_type == DT_LNK)
+			continue;
+		fd = open_pin(w, d->d_name);
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+		n = readlink(self, what, sizeof(what) - 1);
+		CHECK(n > 0);
+		what[n] = '\0';
+		if (strstr(what, "bpf-map")) {
+			maps++;
+			CHECK_INT(bpf_obj_get_info_by_fd(fd, &map, &map_size), 0);
+			CHECK_MSG(map.btf_id || map.type == BPF_MAP_TYPE_RINGBUF, "%s has no BTF",
+				  d->d_name);
+		} else if (strstr(what, "bpf-prog")) {
+			programs++;
+			CHECK_INT(bpf_obj_get_info_by_fd(fd, &program, &program_size), 0);
+			CHECK_MSG(program.btf_id, "%s has no BTF", d->d_name);
+			CHECK_MSG(program.verified_insns < 100000, "%s: %u instructions verified",
+				  d->d_name, program.verified_insns);
+		}
+		close(fd);
+	}
+	closedir(dir);
+	CHECK(maps > 5 && programs > 1);
 }
 
 BPF_TEST(probe_reports_what_works_and_why_not)
