@@ -97,6 +97,38 @@ t_attach_after_detach_keys() {
 	clean
 }
 
+gone() { # gone [OPTIONS]: with its pod, by no verb
+	until [ "$(p ls -q "$@")" = "" ]; do sleep 0.05; done
+}
+removed_at_its_end() { # removed_at_its_end COMMAND...: a run --rm -it of t/c1, and of t/c2 with -d
+	local options=() status
+	[ -n "${CGFS_AGENT:-}" ] || options=(--root "$root" --pin-dir "$pins")
+	session run "$@" --rm -it --pod t --name c1 -- sh -c "$lines"
+	shows run up
+	printf '\020\021' >&9
+	ends 0
+	grep -q 'its end removes it' "$tmp/run.err" || wrong "$(cat "$tmp/run.err")"
+	[ "$(p ls -q "${options[@]}" t/c1)" = t/c1 ] || wrong "it is gone already"
+	status=$([ -n "${CGFS_AGENT:-}" ] && echo 7 || echo 0)
+	session again "$podctl" attach "${options[@]}" t/c1
+	printf 'end\n' >&9
+	ends "$status"
+	gone "${options[@]}"
+	expect 0 "$@" --rm -d --pod t --name c2 -- sleep 0.2
+	gone "${options[@]}"
+	# The pod was there before
+	expect 0 p create "${options[@]}" t
+	expect 0 "$@" --rm -d --pod t --name c3 -- true
+	until [ "$(p ls -q "${options[@]}")" = t ]; do sleep 0.05; done
+	expect 0 p rm "${options[@]}" t
+}
+
+t_run_rm_removes_also_after_detaching() {
+	as_root
+	removed_at_its_end "$podctl" run --root "$root" --pin-dir "$pins"
+	clean
+}
+
 # A command does not wait for a podctl that is stopped.
 t_attach_stopped_holds_nothing_up() {
 	as_root
@@ -291,6 +323,21 @@ t_help_alone_is_enough() {
 	for word in -f --tail --since -t; do
 		p logs --help | grep -q -- "^ *\(-., \)\?${word}[, ]" || wrong "logs has no $word"
 	done
+}
+
+t_run_rm_removes_also_after_detaching_with_agent() {
+	with_agent
+	removed_at_its_end "$podctl" run --rootfs "$tmp/rootfs" --bundle-dir "$tmp/bundles"
+	# The agent is killed meanwhile, and another one takes the container over
+	expect 0 r --rm -d --pod t --name c1 -- sleep 1000
+	kill -9 $agent
+	wait $agent 2> /dev/null
+	rm "$tmp/sock"
+	with_agent
+	[ "$(p ls -q t/c1)" = t/c1 ] || wrong "it is gone"
+	expect 0 p kill -s KILL t/c1
+	gone
+	end_agent
 }
 
 run_tests "$@"

@@ -368,6 +368,7 @@ const struct source_ops source_agent = {
 	.exec = agent_exec,
 	.attach = agent_attach,
 	.resize = agent_resize,
+	.follow = agent_follow,
 	.await = agent_await,
 	.unmake = agent_unmake,
 };

@@ -60,6 +60,7 @@ int agent_start(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int agent_exec(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int agent_await(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int agent_attach(struct source *s, struct command *cmd, struct cgfs_err *reterr);
+int agent_follow(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int agent_resize(struct source *s, const struct target *t, struct cgfs_err *reterr);
 /* What an attached command has printed since the last time. */
 int attach_print(struct command *cmd, struct cgfs_err *reterr);

@@ -90,6 +90,7 @@ static inline struct direct_source *direct_of(struct source *s)
 
 int direct_start(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_exec(struct source *s, struct command *cmd, struct cgfs_err *reterr);
+int direct_follow(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_await(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_attach(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 int direct_unmake(struct source *s, struct command *cmd, struct cgfs_err *reterr);

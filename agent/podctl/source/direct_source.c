@@ -259,6 +259,7 @@ const struct source_ops source_direct = {
 	.start = direct_start,
 	.exec = direct_exec,
 	.attach = direct_attach,
+	.follow = direct_follow,
 	.resize = direct_resize,
 	.await = direct_await,
 	.unmake = direct_unmake,

@@ -127,6 +127,14 @@ int agent_start(struct source *s, struct command *cmd, struct cgfs_err *reterr)
 	return r;
 }
 
+int agent_follow(struct source *source, struct command *cmd, struct cgfs_err *reterr)
+{
+	struct agent_source *s = agent_of(source);
+
+	s->made_ctr = true;
+	return remote_open(source->a, &s->waiter, reterr);
+}
+
 static json_t *added_process(const struct args *a, const struct command *cmd)
 {
 	const struct process_args *p = &a->process;

@@ -51,7 +51,7 @@ static int make(struct direct_source *s, struct command *cmd, struct cgfs_err *r
 		cgfs_group_close(pod);
 		return r;
 	}
-	if (cmd->made_pod && !a->keep && !a->detach)
+	if (cmd->made_pod && !a->keep && (!a->detach || a->rm))
 		ignore(mark_set(s->d.c, s->group[POD], MARK_RUN, ""));
 	r = cgfs_container_create(s->d.c, pod, cmd->target.ctr, &a->limits.res, &ctr, reterr);
 	if (r == 0)
@@ -187,9 +187,9 @@ int direct_start(struct source *source, struct command *cmd, struct cgfs_err *re
 	return r < 0 ? r : spawn(direct_of(source), cmd, reterr);
 }
 
-int direct_exec(struct source *source, struct command *cmd, struct cgfs_err *reterr)
+/* The groups of a command that are there. */
+static int find(struct direct_source *s, const struct command *cmd, struct cgfs_err *reterr)
 {
-	struct direct_source *s = direct_of(source);
 	struct cgfs_group *pod, *ctr;
 	int r = direct_group(&s->d, &cmd->target, &pod, &ctr, reterr);
 
@@ -207,7 +207,26 @@ int direct_exec(struct source *source, struct command *cmd, struct cgfs_err *ret
 		return r;
 	}
 	direct_unlock(&s->d);
-	return spawn(s, cmd, reterr);
+	return 0;
+}
+
+int direct_exec(struct source *source, struct command *cmd, struct cgfs_err *reterr)
+{
+	int r = find(direct_of(source), cmd, reterr);
+
+	return r < 0 ? r : spawn(direct_of(source), cmd, reterr);
+}
+
+int direct_follow(struct source *source, struct command *cmd, struct cgfs_err *reterr)
+{
+	struct direct_source *s = direct_of(source);
+	int r = find(s, cmd, reterr);
+
+	if (r < 0)
+		return r;
+	cmd->attached = true;
+	cmd->pidfd = process_open(cmd->pid, cgfs_group_path(s->group[CTR]));
+	return cmd->pidfd < 0;
 }
 
 /* What came since.  Events of other pods are passed over. */

@@ -97,6 +97,9 @@ struct source_ops {
 	int (*attach)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 	/* The window of a terminal that no podctl holds. */
 	int (*resize)(struct source *s, const struct target *t, struct cgfs_err *reterr);
+	/* Podctl takes the place of another one that started the command and is gone: await() and
+	 * unmake() are for it, and its streams are not.  1: it has ended. */
+	int (*follow)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 	/* Waits for the end of the command, and fills in cmd->status and cmd->report. */
 	int (*await)(struct source *s, struct command *cmd, struct cgfs_err *reterr);
 	/* Removes what start() made, as far as it came, then takes the last events. */

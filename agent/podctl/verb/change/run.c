@@ -4,7 +4,16 @@
  */
 #include "agent/podctl/verb/verb.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+
+/* How often an agent that is gone is looked for, and how many times in vain; and how many times one
+ * that is there is asked, which is killed or fails before the end. */
+#define RETRY_MS    1000
+#define ABSENT_MAX  600
+#define REFUSED_MAX 60
 
 static const struct opt options[] = {
 	{ "pod", 0, "POD", opt_string, offsetof(struct args, pod),
@@ -19,7 +28,8 @@ static const struct opt options[] = {
 	{ "detach", 'd', NULL, opt_flag, offsetof(struct args, detach),
 	  "print the process id and do not wait" },
 	{ "rm", 0, NULL, opt_flag, offsetof(struct args, rm),
-	  "remove the container when the command has ended (the default)" },
+	  "remove the container when the command has ended, also with\n"
+	  "--detach and after the detach keys (the default without them)" },
 	{ "keep", 0, NULL, opt_flag, offsetof(struct args, keep),
 	  "keep the container and the pod when the command has ended" },
 	{ 0 },
@@ -43,6 +53,62 @@ static int print_detached(const struct args *a, pid_t pid)
 		       : EXIT_OK;
 }
 
+/* 0 when it is removed, or another process has removed it. */
+static int follow(const struct args *a, struct command *cmd, bool *ret_found)
+{
+	struct cgfs_err err = { 0 };
+	struct source *s = NULL;
+	int r = source_open(a, SOURCE_WRITE | SOURCE_POLICY, &s, &err);
+
+	*ret_found = r == 0;
+	if (r == 0)
+		r = s->ops->follow(s, cmd, &err);
+	if (r == 0)
+		r = s->ops->await(s, cmd, &err);
+	if (r >= 0)
+		r = s->ops->unmake(s, cmd, &err);
+	if (cmd->attached && cmd->pidfd >= 0)
+		close(take_fd(&cmd->pidfd));
+	ignore(source_close(s, &err));
+	return r == -ENOENT && *ret_found ? 0 : r;
+}
+
+/* A process of its own waits for the end of the command, and removes its container.  An agent may
+ * be killed, and come back, meanwhile. */
+static void remove_later(const struct args *a, const struct command *was)
+{
+	struct command cmd = { .sigfd = -EBADF,
+			       .target = was->target,
+			       .pid = was->pid,
+			       .made_pod = was->made_pod,
+			       .added = true,
+			       .terminal = TERMINAL_INIT };
+	int null, absent = 0, refused = 0;
+	bool found;
+
+	switch (fork()) {
+	case -1:
+		out_note("%s/%s stays until `podctl rm`: fork: %m", a->pod, a->name);
+		return;
+	case 0:
+		break;
+	default:
+		return;
+	}
+	setsid();
+	ignore(chdir("/"));
+	null = open("/dev/null", O_RDWR);
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	(void)syscall(SYS_close_range, 3u, ~0u, 0u);
+	while (follow(a, &cmd, &found) < 0 && absent < ABSENT_MAX && refused < REFUSED_MAX) {
+		refused += found;
+		absent = found ? 0 : absent + 1;
+		poll(NULL, 0, RETRY_MS);
+	}
+	_exit(EXIT_OK);
+}
+
 /* Prints its errors.  *ret_ran: the command has run to its end. */
 static int execute(const struct args *a, struct source *s, struct command *cmd, bool *ret_ran)
 {
@@ -51,14 +117,19 @@ static int execute(const struct args *a, struct source *s, struct command *cmd, 
 	bool started = r == 0;
 
 	/* With an agent the process may be there although its terminal is not. */
-	if (started && a->detach)
+	if (started && a->detach) {
+		if (a->rm)
+			remove_later(a, cmd);
 		return print_detached(a, cmd->pid);
+	}
 	if (started)
 		r = s->ops->await(s, cmd, &err);
 	if (cmd->terminal.left) {
 		terminal_end(&cmd->terminal);
-		out_note("%s/%s goes on: `podctl attach` goes back to it, `podctl rm` removes it",
-			 a->pod, a->name);
+		if (a->rm)
+			remove_later(a, cmd);
+		out_note("%s/%s goes on: `podctl attach` goes back to it, %s", a->pod, a->name,
+			 a->rm ? "and its end removes it" : "`podctl rm` removes it");
 		return EXIT_OK;
 	}
 	*ret_ran = r == 0;
@@ -79,9 +150,9 @@ static int check(struct args *a, struct cgfs_err *reterr)
 	int r;
 
 	a->command = a->argv;
-	if (a->rm && (a->keep || a->detach))
+	if (a->rm && a->keep)
 		return cgfs_err_set(reterr, -EINVAL, "--rm", NULL, NULL,
-				    "cannot be combined with --keep or --detach");
+				    "cannot be combined with --keep");
 	if (a->detach && a->interactive && !a->tty)
 		return cgfs_err_set(reterr, -EINVAL, "--interactive", NULL, NULL,
 				    "does not go with --detach, but for --tty: no process would "
